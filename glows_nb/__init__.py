@@ -1,0 +1,109 @@
+"""Rent GPU machines from GLOWS in a notebook.
+
+    import glows_nb as glows
+
+    glows.connect()                 # token from GLOWS_SDK_TOKEN or a profile; glows.sandbox() needs none
+    glows.specs()                   # what can be rented, as a DataFrame
+    glows.launch_form()             # pick, see the price, launch
+    %load_ext glows_nb              # %glows help
+
+Importing this package loads neither pandas nor widgets nor the network: each name loads what it needs when it
+is first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from glows_nb import frames
+    from glows_nb.api.client import Client
+    from glows_nb.api.errors import *  # noqa: F403 - it says in __all__ what is public
+    from glows_nb.api.launching import Plan
+    from glows_nb.api.models import Image, Instance, InstanceStatus, Page, Spec
+    from glows_nb.api.requests import CreateInstance, Port
+    from glows_nb.browse import images, instances, specs
+    from glows_nb.connection import connect, current_client
+    from glows_nb.embedded import Sandbox, sandbox
+    from glows_nb.money import Rate
+    from glows_nb.widgets.launch_form import launch_form
+
+__version__ = "0.1.0"
+
+_HOMES: Final = {
+    "glows_nb.api.client": ("Client",),
+    "glows_nb.api.launching": ("Plan",),
+    "glows_nb.api.models": ("Image", "Instance", "InstanceStatus", "Page", "Spec"),
+    "glows_nb.api.requests": ("CreateInstance", "Port"),
+    "glows_nb.browse": ("images", "instances", "specs"),
+    "glows_nb.connection": ("connect", "current_client"),
+    "glows_nb.embedded": ("Sandbox", "sandbox"),
+    "glows_nb.money": ("Rate",),
+    "glows_nb.widgets.launch_form": ("launch_form",),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+_ERRORS: Final = "glows_nb.api.errors"
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What `%load_ext glows_nb` calls: registers %glows."""
+    from glows_nb.magic.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """What `%unload_ext glows_nb` calls: takes %glows away again."""
+    from glows_nb.magic.extension import unload
+
+    unload(shell)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "frames":
+        return import_module("glows_nb.frames")
+    if name == "__all__":
+        return _public_names()
+    home = _HOME_OF.get(name)
+    if home is None and name in import_module(_ERRORS).__all__:
+        home = _ERRORS
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return _public_names()
+
+
+def _public_names() -> list[str]:
+    own = ["__version__", "frames", "load_ipython_extension", "unload_ipython_extension"]
+    return sorted([*own, *_HOME_OF, *import_module(_ERRORS).__all__])
+
+
+class _Face(ModuleType):
+    """This module, where `sandbox` stays the function.
+
+    The server lives in the subpackage of the same name, and importing a subpackage binds its name in its
+    parent; the setter below declines that.
+    """
+
+    @property
+    def sandbox(self) -> Any:
+        """`glows.sandbox(…)`: see `glows_nb.embedded.sandbox`."""
+        return import_module("glows_nb.embedded").sandbox
+
+    @sandbox.setter
+    def sandbox(self, module: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Face

@@ -1,0 +1,419 @@
+"""Every error that glows_nb raises on purpose.
+
+GlowsError
+ ├─ ConfigError            no token, an unreadable profile, a refused address
+ ├─ InvalidRequest         a field over its limit: refused before any request was made
+ ├─ APIError               the service answered with a non-zero code (contract, "Error codes")
+ │   ├─ AuthError          176: the token was refused
+ │   │   └─ PermissionDenied                        7
+ │   ├─ InternalError                               1
+ │   ├─ ParamIllegal                                6
+ │   ├─ MetaKeyExists                              10
+ │   ├─ DiskQuotaExceeded                          17
+ │   ├─ IllegalStatus                              20
+ │   ├─ OutOfNetCountLimit                         88
+ │   ├─ EndpointExists                             89
+ │   ├─ TakingSnapNotAllowed                      114
+ │   ├─ NetNameRepeat                             133
+ │   ├─ OutOfNetEndpointCountLimit                164
+ │   ├─ ImageAlreadyExists                        174
+ │   ├─ ImagePendingLimitExceeded                 192
+ │   ├─ UserNodeQtyExceedQuota                    198
+ │   ├─ UserSnapQtyExceedQuota                    199
+ │   ├─ InvalidDomainInfo                         206
+ │   ├─ RegionAccessDenied                        208
+ │   ├─ NoResourceAvailable                       215
+ │   └─ UnknownCodeError   a code that no document names
+ ├─ TransportError         no valid answer came: refused, reset, timed out, HTTP 5xx
+ ├─ RateLimited            HTTP 429
+ ├─ BadResponse            an answer came, and it is not what the contract describes
+ ├─ AmbiguousResult        a write may have happened; the message says how to find out
+ ├─ MachineDiffers         the machine found under the key is not the one asked for
+ ├─ PriceTooHigh           everything that fits costs more than max_price_per_hour
+ ├─ StalePlan              what a Plan promised no longer holds; nothing was rented
+ ├─ MachineEnded           a wait can't succeed any more: the machine reached a final state
+ └─ WaitTimeout            a wait's deadline passed; the machine goes on as it was
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+__all__ = [
+    "APIError",
+    "AmbiguousResult",
+    "AuthError",
+    "BadResponse",
+    "ConfigError",
+    "DiskQuotaExceeded",
+    "EndpointExists",
+    "ErrCode",
+    "GlowsError",
+    "IllegalStatus",
+    "ImageAlreadyExists",
+    "ImagePendingLimitExceeded",
+    "InternalError",
+    "InvalidDomainInfo",
+    "InvalidRequest",
+    "MachineDiffers",
+    "MachineEnded",
+    "MetaKeyExists",
+    "NetNameRepeat",
+    "NoResourceAvailable",
+    "OutOfNetCountLimit",
+    "OutOfNetEndpointCountLimit",
+    "ParamIllegal",
+    "PermissionDenied",
+    "PriceTooHigh",
+    "RateLimited",
+    "RegionAccessDenied",
+    "StalePlan",
+    "TakingSnapNotAllowed",
+    "TransportError",
+    "UnknownCodeError",
+    "UserNodeQtyExceedQuota",
+    "UserSnapQtyExceedQuota",
+    "WaitTimeout",
+]
+
+if TYPE_CHECKING:
+    from glows_nb.api.models import Instance
+
+
+class ErrCode(IntEnum):
+    """The service's error codes: those of the contract, and 176, seen on the live service (FACTS 2)."""
+
+    Success = 0
+    InternalError = 1
+    ParamIllegal = 6
+    PermissionDenied = 7
+    MetaKeyExist = 10
+    DiskQuotaExceeded = 17
+    IllegalStatus = 20
+    OutOfNetCountLimit = 88
+    EndpointExist = 89
+    TakingSnapNotAllowed = 114
+    NetNameRepeat = 133
+    OutOfNetEndpointCountLimit = 164
+    ImageAlreadyExists = 174
+    TokenRefused = 176
+    ImagePendingLimitExceeded = 192
+    UserNodeQtyExceedQuota = 198
+    UserSnapQtyExceedQuota = 199
+    InvalidDomainInfo = 206
+    RegionAccessDenied = 208
+    NoResourceAvailable = 215
+
+
+class GlowsError(Exception):
+    """The root of every error that glows_nb raises on purpose; its text is one plain sentence."""
+
+
+class ConfigError(GlowsError):
+    """The client can't be set up: no token, an unreadable profile, a refused address."""
+
+
+class InvalidRequest(GlowsError, ValueError):
+    """An argument breaks a rule of the contract; nothing was sent.
+
+    Attributes:
+        field: the argument's name.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+
+
+class APIError(GlowsError):
+    """The service answered with a non-zero code.
+
+    Attributes:
+        code: the number that came.
+        name: its name in the contract, or "Unknown".
+        msg: the service's own words.
+        operation: what was asked, such as "list instances".
+        http_status: usually 200, also for errors.
+    """
+
+    name: str = "Unknown"
+    meaning: str = "a code that no document names"
+    advice: str = ""
+
+    def __init__(self, code: int, msg: str, operation: str, http_status: int = 200) -> None:
+        self.code = code
+        self.msg = msg
+        self.operation = operation
+        self.http_status = http_status
+        said = f' The service said: "{msg}".' if msg else ""
+        advice = f" {self.advice}" if self.advice else ""
+        super().__init__(f"Could not {operation}: {self.meaning} (code {code} {self.name}).{said}{advice}")
+
+
+class UnknownCodeError(APIError):
+    """A non-zero code that neither the contract nor experience names; it is an error all the same."""
+
+
+class AuthError(APIError):
+    """The token was refused (code 176), or is not allowed to do this (PermissionDenied)."""
+
+    name = "TokenRefused"
+    meaning = "the token was refused"
+    advice = (
+        "It is wrong, of the wrong kind or expired; GLOWS support gives out SDK tokens, "
+        "and the Datadrive CLI token is not one."
+    )
+
+
+class PermissionDenied(AuthError):
+    """Code 7."""
+
+    name = "PermissionDenied"
+    meaning = "this account is not allowed to"
+    advice = ""
+
+
+class InternalError(APIError):
+    """Code 1."""
+
+    name = "InternalError"
+    meaning = "the service failed inside"
+    advice = "Try again in a minute."
+
+
+class ParamIllegal(APIError):
+    """Code 6: also what the service says of an id that is unknown or somebody else's."""
+
+    name = "ParamIllegal"
+    meaning = "an argument is invalid, or names something that does not exist or is not yours"
+
+
+class MetaKeyExists(APIError):
+    """Code 10: keys are unique across all users of the service."""
+
+    name = "MetaKeyExist"
+    meaning = "this meta key is taken"
+
+
+class DiskQuotaExceeded(APIError):
+    """Code 17."""
+
+    name = "DiskQuotaExceeded"
+    meaning = "the storage plan is full"
+
+
+class IllegalStatus(APIError):
+    """Code 20."""
+
+    name = "IllegalStatus"
+    meaning = "the machine's present state does not allow this"
+
+
+class OutOfNetCountLimit(APIError):
+    """Code 88."""
+
+    name = "OutOfNetCountLimit"
+    meaning = "the quota of networks is used up"
+
+
+class EndpointExists(APIError):
+    """Code 89."""
+
+    name = "EndpointExist"
+    meaning = "this machine is in the network already"
+
+
+class TakingSnapNotAllowed(APIError):
+    """Code 114."""
+
+    name = "TakingSnapNotAllowed"
+    meaning = "this machine can't be snapshotted"
+
+
+class NetNameRepeat(APIError):
+    """Code 133."""
+
+    name = "NetNameRepeat"
+    meaning = "a network of this name exists"
+
+
+class OutOfNetEndpointCountLimit(APIError):
+    """Code 164."""
+
+    name = "OutOfNetEndpointCountLimit"
+    meaning = "the network has no place for more machines"
+
+
+class ImageAlreadyExists(APIError):
+    """Code 174."""
+
+    name = "ImageAlreadyExists"
+    meaning = "this image was submitted before"
+
+
+class ImagePendingLimitExceeded(APIError):
+    """Code 192."""
+
+    name = "ImagePendingLimitExceeded"
+    meaning = "too many submitted images are still being fetched"
+
+
+class UserNodeQtyExceedQuota(APIError):
+    """Code 198."""
+
+    name = "UserNodeQtyExceedQuota"
+    meaning = "the quota of machines is used up"
+    advice = "Release one that is no longer needed."
+
+
+class UserSnapQtyExceedQuota(APIError):
+    """Code 199."""
+
+    name = "UserSnapQtyExceedQuota"
+    meaning = "the quota of snapshots is used up"
+
+
+class InvalidDomainInfo(APIError):
+    """Code 206."""
+
+    name = "InvalidDomainInfo"
+    meaning = "there is no region of this name"
+
+
+class RegionAccessDenied(APIError):
+    """Code 208."""
+
+    name = "RegionAccessDenied"
+    meaning = "this account has no access to the region"
+
+
+class NoResourceAvailable(APIError):
+    """Code 215."""
+
+    name = "NoResourceAvailable"
+    meaning = "none is free at the moment"
+
+    @classmethod
+    def in_offers(cls, reason: str) -> NoResourceAvailable:
+        """The same, known from the offers before any create was sent."""
+        error = cls(ErrCode.NoResourceAvailable, reason, "plan a machine")
+        error.args = (f"Nothing was rented: {reason}.",)
+        return error
+
+
+ERROR_BY_CODE: Final[dict[int, type[APIError]]] = {
+    ErrCode.InternalError: InternalError,
+    ErrCode.ParamIllegal: ParamIllegal,
+    ErrCode.PermissionDenied: PermissionDenied,
+    ErrCode.MetaKeyExist: MetaKeyExists,
+    ErrCode.DiskQuotaExceeded: DiskQuotaExceeded,
+    ErrCode.IllegalStatus: IllegalStatus,
+    ErrCode.OutOfNetCountLimit: OutOfNetCountLimit,
+    ErrCode.EndpointExist: EndpointExists,
+    ErrCode.TakingSnapNotAllowed: TakingSnapNotAllowed,
+    ErrCode.NetNameRepeat: NetNameRepeat,
+    ErrCode.OutOfNetEndpointCountLimit: OutOfNetEndpointCountLimit,
+    ErrCode.ImageAlreadyExists: ImageAlreadyExists,
+    ErrCode.TokenRefused: AuthError,
+    ErrCode.ImagePendingLimitExceeded: ImagePendingLimitExceeded,
+    ErrCode.UserNodeQtyExceedQuota: UserNodeQtyExceedQuota,
+    ErrCode.UserSnapQtyExceedQuota: UserSnapQtyExceedQuota,
+    ErrCode.InvalidDomainInfo: InvalidDomainInfo,
+    ErrCode.RegionAccessDenied: RegionAccessDenied,
+    ErrCode.NoResourceAvailable: NoResourceAvailable,
+}
+
+
+def api_error(code: int, msg: str, operation: str, http_status: int = 200) -> APIError:
+    """The error for a non-zero code of the service, known or not."""
+    return ERROR_BY_CODE.get(code, UnknownCodeError)(code, msg, operation, http_status)
+
+
+class TransportError(GlowsError):
+    """No valid answer came: refused, reset, timed out, or HTTP 5xx.
+
+    Attributes:
+        may_have_arrived: False when it is certain that the service never saw the request.
+    """
+
+    def __init__(self, message: str, *, may_have_arrived: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_arrived = may_have_arrived
+
+
+class RateLimited(GlowsError):
+    """HTTP 429: the service wants fewer requests.
+
+    Attributes:
+        retry_after: seconds that the service asked to wait, None where it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BadResponse(GlowsError):
+    """An answer came that is not what the contract describes; operation and field are in the text."""
+
+
+class AmbiguousResult(GlowsError):
+    """A write may or may not have happened, and it can't be looked up; the text says how to check."""
+
+
+class MachineDiffers(GlowsError):
+    """The machine found under the key is not the one asked for.
+
+    Attributes:
+        instance: the machine that was found.
+        differences: one sentence for each field that differs.
+    """
+
+    def __init__(self, instance: Instance, differences: list[str]) -> None:
+        super().__init__(
+            f"The machine {instance.instance_id} under the key {instance.meta_key!r} is not what was asked for: "
+            f"{'; '.join(differences)}. Take it as it is with adopt=True, give another name, or release it first."
+        )
+        self.instance = instance
+        self.differences = differences
+
+
+class PriceTooHigh(GlowsError):
+    """Everything that fits costs more than max_price_per_hour; nothing was rented."""
+
+
+class StalePlan(GlowsError):
+    """What a Plan promised no longer holds; nothing was rented.
+
+    Attributes:
+        changes: one sentence for each thing that changed.
+    """
+
+    def __init__(self, changes: list[str]) -> None:
+        super().__init__(f"The plan no longer holds: {'; '.join(changes)}. Nothing was rented; plan again.")
+        self.changes = changes
+
+
+class MachineEnded(GlowsError):
+    """The machine reached a final state, so what was waited for can't come.
+
+    Attributes:
+        instance: the machine as it was last seen.
+    """
+
+    def __init__(self, message: str, instance: Instance) -> None:
+        super().__init__(message)
+        self.instance = instance
+
+
+class WaitTimeout(GlowsError):
+    """A wait's deadline passed; the machine goes on as it was.
+
+    Attributes:
+        instance: the machine as it was last seen, None if it was never seen.
+    """
+
+    def __init__(self, message: str, instance: Instance | None) -> None:
+        super().__init__(message)
+        self.instance = instance

@@ -1,0 +1,394 @@
+"""Start a machine once: the key, the plan, the safe create, region by region, under a price cap.
+
+Not one fault, and no two kernels that run a cell at once, may lead to two machines (DESIGN, rule 3): every
+create carries a meta key that depends on the arguments alone, a create whose answer was lost is looked up by
+its key before it is sent again, and a machine found under the key is taken instead of renting another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from glows_nb.api.errors import (
+    AmbiguousResult,
+    APIError,
+    BadResponse,
+    GlowsError,
+    InternalError,
+    InvalidDomainInfo,
+    InvalidRequest,
+    MachineDiffers,
+    MetaKeyExists,
+    NoResourceAvailable,
+    PriceTooHigh,
+    RateLimited,
+    RegionAccessDenied,
+    StalePlan,
+    TransportError,
+    UnknownCodeError,
+)
+from glows_nb.api.keys import KEY_LIMIT, bare_id, derived_name, find_newest, key_for_name, key_of_generation, look_up
+from glows_nb.api.models import LEAVING, Instance, Spec
+from glows_nb.api.offers import has_left, is_meant, specs_for
+from glows_nb.api.operations import Steps, create_instance, pause, perform
+from glows_nb.api.requests import CreateInstance, build, shortened
+from glows_nb.money import Rate
+
+MOVES_ON: Final = (NoResourceAvailable, InvalidDomainInfo, RegionAccessDenied)
+"""The only refusals after which the next region is tried (DESIGN, rule 3)."""
+
+OUTCOME_UNKNOWN: Final = (TransportError, BadResponse, InternalError, UnknownCodeError)
+CREATE_ATTEMPTS: Final = 3
+LAUNCH_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a launch asks for, checked: `template` is the create for the first region and generation."""
+
+    template: CreateInstance
+    regions: tuple[str, ...]
+    max_rate: Rate | None = None
+
+    @property
+    def key(self) -> str:
+        """The meta key's first generation."""
+        return self.template.custom_meta_key
+
+    def request(self, meta_key: str, region: str, pin: Spec | None = None) -> CreateInstance:
+        """The create for a region; `pin` fixes the offer where a name means several (FACTS 0.1, fact 5)."""
+        fields: dict[str, Any] = {"custom_meta_key": meta_key, "region_name": region}
+        if pin is not None:
+            fields |= {"base_resource": pin.base_resource, "gpu_name": None, "cpu_name": None}
+        return self.template.model_copy(update=fields)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One region's way to carry out a plan."""
+
+    spec: Spec
+    request: CreateInstance
+
+    @property
+    def region_name(self) -> str:
+        """Where the machine would be."""
+        return self.request.region_name
+
+    @property
+    def rate(self) -> Rate:
+        """What all its units cost per hour."""
+        return self.spec.rate * self.request.unit_qty
+
+    def __str__(self) -> str:
+        unit, units = self.spec.unit, self.request.unit_qty
+        what = f"{units * unit.gpus} × {unit.gpu_name}" if unit.gpus else f"{units} × {unit.cpu_name}"
+        return f"{what} in {self.region_name} at {self.rate}, {self.rate.per_day:.2f} Credits per day"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a launch would do: take the machine that is there already, or rent the first candidate that can be had.
+
+    Attributes:
+        meta_key: the key that the machine has or would get.
+        existing: the machine that is there already under the key, else None.
+        candidates: what would be tried, in this order, when nothing exists.
+        left_out: one sentence for each region that can't be used.
+    """
+
+    meta_key: str
+    existing: Instance | None
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[str, ...] = ()
+    _launch: Callable[[Plan], Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def rate(self) -> Rate | None:
+        """Credits per hour of the existing machine or the first candidate; None while the service has no price."""
+        return self.existing.rate if self.existing else self.candidates[0].rate
+
+    def launch(self) -> Any:
+        """Carry the plan out, if it still holds.
+
+        Returns:
+            The Instance; to be awaited where an AsyncClient made the plan.
+
+        Raises:
+            StalePlan: price, stock or the machine under the key changed since; nothing was rented.
+        """
+        if self._launch is None:
+            raise GlowsError("This plan was not made by a client, so nothing can carry it out.")
+        return self._launch(self)
+
+    def __str__(self) -> str:
+        if self.existing is not None:
+            return f"Nothing new is rented: {self.existing} is there already."
+        first, *others = self.candidates
+        fallback = f" If none is left: {', '.join(other.region_name for other in others)}." if others else ""
+        return f"Rents {first}.{fallback}"
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.meta_key!r}: {self}>"
+
+
+def want(
+    account_mark: str,
+    *,
+    name: str | None = None,
+    meta_key: str | None = None,
+    regions: Sequence[str] = (),
+    region_name: str | None = None,
+    max_price_per_hour: float | Decimal | None = None,
+    **fields: Any,
+) -> Wanted:
+    """The arguments of a launch, checked as far as they can be before any request.
+
+    Raises:
+        InvalidRequest: a field is unknown, missing or over its limit.
+    """
+    if name is not None and meta_key is not None:
+        raise InvalidRequest("name", "give name or meta_key, not both.")
+    if isinstance(regions, str):
+        regions = (regions,)
+    places = tuple(dict.fromkeys(([region_name] if region_name else []) + list(regions)))
+    if not places:
+        raise InvalidRequest("region_name", "is required; give it, or regions=[…] in the order to try.")
+    if name is not None:
+        _check_name(name)
+        fields.setdefault("remark", name[:32])
+    key = meta_key or key_for_name(name or derived_name(_identity(fields, places)), account_mark)
+    requests = [build(CreateInstance, **fields, custom_meta_key=key, region_name=place) for place in places]
+    return Wanted(requests[0], places, _checked_max_rate(max_price_per_hour))
+
+
+def plan(wanted: Wanted) -> Steps[Plan]:
+    """Find out what launching would do; reads only.
+
+    Raises:
+        NoResourceAvailable: no region sells it, or none has enough left.
+        PriceTooHigh: what can be had costs more than the cap.
+    """
+    newest, generation = yield from find_newest(wanted.key)
+    if newest is not None and newest.status not in LEAVING:
+        return Plan(newest.meta_key or key_of_generation(wanted.key, generation), newest, ())
+    meta_key = key_of_generation(wanted.key, generation + 1)
+    template, units = wanted.template, wanted.template.unit_qty
+    specs = yield from specs_for(template)
+    offers = [spec for spec in specs if is_meant(spec, template)]
+    _check_regions(wanted.regions, {spec.region_name for spec in specs})
+    candidates: list[Candidate] = []
+    left_out: list[str] = []
+    over_cap = False
+    for region in wanted.regions:
+        here = [spec for spec in offers if spec.region_name == region]
+        available = [spec for spec in here if has_left(spec, units)]
+        if not available:
+            left_out.append(f"{region} {_why_not(here, units)}")
+            continue
+        chosen = min(available, key=lambda spec: spec.rate)
+        candidate = Candidate(chosen, wanted.request(meta_key, region, pin=chosen if len(here) > 1 else None))
+        if wanted.max_rate is not None and candidate.rate > wanted.max_rate:
+            over_cap = True
+            left_out.append(f"{region} costs {candidate.rate}, the cap is {wanted.max_rate}")
+            continue
+        candidates.append(candidate)
+    if not candidates:
+        reasons = "; ".join(left_out)
+        if over_cap:
+            raise PriceTooHigh(f"Nothing was rented: {reasons}.")
+        elsewhere = ", ".join(dict.fromkeys(spec.region_name for spec in offers if has_left(spec, units)))
+        raise NoResourceAvailable.in_offers(f"{reasons}; regions that have it: {elsewhere or 'none'}")
+    return Plan(meta_key, None, tuple(candidates), tuple(left_out))
+
+
+def launch(wanted: Wanted, *, adopt: bool = False, backoff: float = 0.5) -> Steps[Instance]:
+    """The safe create: plan, then carry out; the machine that is there already, or a new one.
+
+    Raises:
+        MachineDiffers: the machine under the key is not what was asked for, and `adopt` is False.
+        MetaKeyExists: the key is somebody else's.
+        AmbiguousResult: it can't be known whether a machine was started; the text has its key.
+    """
+    for _ in range(LAUNCH_ATTEMPTS):
+        found = yield from carry_out((yield from plan(wanted)), backoff=backoff)
+        if found.status in LEAVING:
+            # Another kernel started and released it between our look-up and our create: its generation is used up.
+            continue
+        if not adopt:
+            yield from check_same(wanted, found)
+        return found
+    raise AmbiguousResult(f"The machine under the key {wanted.key!r} is released as fast as it is started.")
+
+
+def launch_planned(wanted: Wanted, planned: Plan, *, backoff: float = 0.5) -> Steps[Instance]:
+    """Carry out a plan that was shown, if it still holds."""
+    now = yield from plan(wanted)
+    changes = _changes(planned, now)
+    if changes:
+        raise StalePlan(changes)
+    found = yield from carry_out(now, backoff=backoff)
+    yield from check_same(wanted, found)
+    return found
+
+
+def carry_out(planned: Plan, *, backoff: float) -> Steps[Instance]:
+    """The existing machine, or one rented from the first candidate that the service grants."""
+    if planned.existing is not None:
+        return planned.existing
+    refused: APIError | None = None
+    for candidate in planned.candidates:
+        try:
+            return (yield from create(candidate.request, backoff=backoff))
+        except MetaKeyExists as error:
+            found = yield from look_up(planned.meta_key)
+            if found is None:
+                raise _foreign_key(error, planned.meta_key) from None
+            return found
+        except MOVES_ON as error:
+            refused = error
+    assert refused is not None  # noqa: S101 - a plan has a candidate or an existing machine
+    raise refused
+
+
+def create(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
+    """One create, sent again only when its outcome was looked up and nothing was found.
+
+    Raises:
+        AmbiguousResult: the last answer was lost too, or the key is taken by a machine that can't be read.
+    """
+    operation = create_instance(request)
+    key = request.custom_meta_key
+    lost: GlowsError | None = None
+    for attempt in range(CREATE_ATTEMPTS):
+        if attempt:
+            yield from pause(backoff * 2 ** (attempt - 1))
+        try:
+            return (yield from perform(operation))
+        except MetaKeyExists:
+            if lost is None:
+                raise
+            found = yield from look_up(key)
+            if found is None:
+                raise _ambiguous(key, lost) from None
+            return found
+        except RateLimited as error:
+            refused: GlowsError = error
+        except OUTCOME_UNKNOWN as error:
+            refused = error
+            if not isinstance(error, TransportError) or error.may_have_arrived:
+                lost = error
+                found = yield from _look_up_lost(key, lost)
+                if found is not None:
+                    return found
+    raise (refused if lost is None else _ambiguous(key, lost))
+
+
+def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
+    """Is the machine found what was asked for: GPU, units, category, image?
+
+    Raises:
+        MachineDiffers: it is not, with each difference.
+    """
+    asked = wanted.template
+    found = instance.hardware
+    differences = []
+    gpu_name = asked.base_resource.unit_spec.gpu_name if asked.base_resource else asked.gpu_name
+    if gpu_name and found.gpu_name and gpu_name != found.gpu_name:
+        differences.append(f"its GPU is {found.gpu_name}, asked was {gpu_name}")
+    elif found.gpus not in (0, asked.unit_qty) and found.gpus not in (yield from _gpu_counts(asked)):
+        differences.append(f"it has {found.gpus} GPUs, asked were {asked.unit_qty} units")
+    if instance.category and instance.category != asked.instance_category:
+        differences.append(f"it is a {instance.category}, asked was a {asked.instance_category}")
+    image_id = instance.base_image.image_id if instance.base_image else ""
+    if asked.from_image_id and image_id and bare_id(image_id) != bare_id(asked.from_image_id):
+        differences.append(f"its image is {image_id}, asked was {asked.from_image_id}")
+    if differences:
+        raise MachineDiffers(instance, differences)
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name) <= KEY_LIMIT:
+        raise InvalidRequest(
+            "name", f"{shortened(name)} of {len(name)} characters is refused: it takes 1 to {KEY_LIMIT}."
+        )
+    if not name.isprintable() or name != name.strip():
+        raise InvalidRequest("name", f"{shortened(name)} holds a control character or a space at its ends.")
+
+
+def _checked_max_rate(max_price_per_hour: float | Decimal | None) -> Rate | None:
+    if max_price_per_hour is None:
+        return None
+    if not Decimal(str(max_price_per_hour)).is_finite() or max_price_per_hour <= 0:
+        raise InvalidRequest("max_price_per_hour", f"{max_price_per_hour!r} is not a number of Credits above 0.")
+    return Rate.from_credits(max_price_per_hour)
+
+
+def _check_regions(wanted: Sequence[str], known: set[str]) -> None:
+    """The contract lists no regions; those with an offer are all that is known of them."""
+    if not known.intersection(wanted):
+        raise InvalidRequest(
+            "region_name", f"{' and '.join(wanted)} offers nothing; there are {', '.join(sorted(known)) or 'none'}."
+        )
+
+
+def _why_not(here: Sequence[Spec], units: int) -> str:
+    if not here:
+        return "does not offer it"
+    return f"has {max(spec.max_available_units for spec in here)} left, asked were {units}"
+
+
+def _identity(fields: Mapping[str, Any], regions: tuple[str, ...]) -> list[Any]:
+    """What a launch without a name asks for, as JSON."""
+    request = build(CreateInstance, **fields, custom_meta_key="derived", region_name=regions[0])
+    return [request.wire(), regions]
+
+
+def _gpu_counts(asked: CreateInstance) -> Steps[set[int]]:
+    """How many GPUs the asked units may mean: a unit can hold several (FACTS 5.2, row 7)."""
+    if asked.base_resource is not None:
+        return {asked.unit_qty * asked.base_resource.unit_spec.gpus}
+    specs = yield from specs_for(asked)
+    return {asked.unit_qty * spec.unit.gpus for spec in specs if is_meant(spec, asked)}
+
+
+def _look_up_lost(key: str, lost: GlowsError) -> Steps[Instance | None]:
+    try:
+        return (yield from look_up(key))
+    except GlowsError:
+        raise _ambiguous(key, lost) from None
+
+
+def _ambiguous(key: str, lost: GlowsError) -> AmbiguousResult:
+    return AmbiguousResult(
+        f"A machine may have been started under the key {key!r}: {lost} "
+        f"Look for it with client.instances.get(meta_key={key!r}); launching again with the same arguments is safe."
+    )
+
+
+def _foreign_key(error: MetaKeyExists, key: str) -> MetaKeyExists:
+    return MetaKeyExists(
+        error.code,
+        f"the key {key} exists and can't be read, so it is somebody else's; choose another name",
+        error.operation,
+        error.http_status,
+    )
+
+
+def _changes(planned: Plan, now: Plan) -> list[str]:
+    """What is different now from what a plan said."""
+    if planned.existing is not None or now.existing is not None:
+        before = planned.existing.instance_id if planned.existing else None
+        after = now.existing.instance_id if now.existing else None
+        if before == after:
+            return []
+        return [f"machine {after} is there by now" if after else f"machine {before} has ended"]
+    promised, offered = planned.candidates[0], now.candidates[0]
+    if promised.region_name != offered.region_name:
+        return [f"{promised.region_name} has none left"]
+    if promised.rate != offered.rate:
+        return [f"the price in {promised.region_name} is {offered.rate}, it was {promised.rate}"]
+    return []

@@ -1,0 +1,115 @@
+"""What can be rented: every offer for an image, and which image to take where none is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from glows_nb.api.errors import BadResponse, InvalidRequest
+from glows_nb.api.models import Image, MachineCategory, Page, Spec
+from glows_nb.api.operations import Operation, Steps, list_images, list_specs
+from glows_nb.api.paging import all_items
+from glows_nb.api.requests import CreateInstance
+
+
+def has_left(spec: Spec, units: int = 1) -> bool:
+    """Are so many units of the offer to be had?"""
+    return spec.avail and spec.max_available_units >= units
+
+
+def all_images(owned: bool = False, keywords: str = "", limit: int | None = None) -> Steps[list[Image]]:
+    """Every image, or the first `limit`."""
+    return all_items(
+        lambda page: list_images(page, owned=owned, keywords=keywords),
+        identity=lambda image: image.image_id,
+        limit=limit,
+    )
+
+
+def default_image() -> Steps[Image]:
+    """The image that is taken where none is named."""
+    return choose_default_image((yield from all_images()))
+
+
+def choose_default_image(images: Sequence[Image]) -> Image:
+    """The newest plain PyTorch base image, else any base image, else the first.
+
+    Names are the only thing that the service tells of an image, such as "CUDA12.8 Torch2.8.0 Base".
+    """
+    if not images:
+        raise BadResponse("The answer to list images holds no image, and a machine needs one.")
+
+    def fitness(image: Image) -> tuple[bool, bool, list[int]]:
+        name = image.name.lower()
+        return "base" in name and "torch" in name, "base" in name, [int(n) for n in re.findall(r"\d+", name)]
+
+    best = max(images, key=fitness)
+    return best if "base" in best.name.lower() else images[0]
+
+
+def all_specs(
+    from_image_id: str | None = None,
+    machine_category: int | None = None,
+    region_name: str | None = None,
+    instance_category: str | None = None,
+) -> Steps[list[Spec]]:
+    """Every offer for an image (the default image where none is given), of one machine category or of all."""
+    image_id = from_image_id or (yield from default_image()).image_id
+    categories: Iterable[int] = MachineCategory if machine_category is None else [machine_category]
+    specs: list[Spec] = []
+    for category in categories:
+
+        def page_of(page: int, category: int = category) -> Operation[Page[Spec]]:
+            return list_specs(
+                category,
+                image_id,
+                page=page,
+                region_name=region_name,
+                instance_category=instance_category,
+            )
+
+        specs += yield from all_items(page_of, lambda spec: (spec.region_name, spec.resource_id, spec.rate))
+    return specs
+
+
+def specs_for(request: CreateInstance) -> Steps[list[Spec]]:
+    """Every offer, of any hardware in any region, for the image and category of a create."""
+    if request.from_image_id is None:
+        raise InvalidRequest("from_image_id", "is required to find the price of a machine.")
+    return (yield from all_specs(request.from_image_id, instance_category=request.instance_category))
+
+
+def is_meant(spec: Spec, request: CreateInstance) -> bool:
+    """Is the offer of the hardware that a create asks for?"""
+    if request.base_resource is not None:
+        return spec.resource_id == request.base_resource.resource_id
+    if request.gpu_name is not None:
+        return spec.unit.gpu_name == request.gpu_name
+    return not spec.unit.gpus and spec.unit.cpu_name == request.cpu_name
+
+
+def match_gpu(specs: Iterable[Spec], text: str) -> str:
+    """The one GPU that a text such as "4090" means: an exact name, else the only name that holds its words.
+
+    Raises:
+        InvalidRequest: no name or more than one fits.
+    """
+    names = sorted({spec.unit.gpu_name for spec in specs if spec.unit.gpu_name})
+    exact = [name for name in names if name.lower() == text.lower()]
+    words = text.lower().split()
+    fitting = exact or [name for name in names if all(word in name.lower() for word in words)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise InvalidRequest("gpu", f"{text!r} may mean {' or '.join(fitting)}; say which.")
+    near = get_close_matches(text, names, n=1, cutoff=0)
+    nearest = f"; the nearest is {near[0]!r}." if near else "."
+    raise InvalidRequest("gpu", f"no GPU is called like {text!r}{nearest}")
+
+
+def regions_by_price(specs: Iterable[Spec], gpu_name: str, units: int = 1) -> list[str]:
+    """Where so many units of a GPU are to be had, the cheapest first; all that offer it where none has enough."""
+    offers = sorted((spec for spec in specs if spec.unit.gpu_name == gpu_name), key=lambda spec: spec.rate)
+    available = [spec for spec in offers if has_left(spec, units)]
+    return list(dict.fromkeys(spec.region_name for spec in available or offers))

@@ -1,0 +1,52 @@
+"""What can be read from a token without asking the service: tokens are JWTs (FACTS 2).
+
+Nothing here verifies a signature; only the service can.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+SANDBOX_ISSUER: Final = "glows-sandbox"
+TIME_CLAIMS: Final = frozenset({"exp", "iat", "nbf", "orig_iat", "auth_time", "jti"})
+MARK_LENGTH: Final = 8
+
+
+def claims(token: str) -> Mapping[str, Any] | None:
+    """The token's claims, None when it is no JWT."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        decoded = json.loads(payload)
+    except (binascii.Error, ValueError):
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
+def account_mark(token: str) -> str:
+    """Eight hexadecimal digits for the account, the same for a renewed token (DESIGN, rule 3)."""
+    known = claims(token)
+    if known is None:
+        identity = token
+    else:
+        lasting = {name: value for name, value in known.items() if name not in TIME_CLAIMS}
+        identity = json.dumps(lasting, sort_keys=True)
+    return digest(identity)[:MARK_LENGTH]
+
+
+def is_sandbox(token: str) -> bool:
+    """Was the token issued by an embedded sandbox?"""
+    known = claims(token)
+    return known is not None and known.get("iss") == SANDBOX_ISSUER
+
+
+def digest(text: str) -> str:
+    """A stable hash of a text, in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
