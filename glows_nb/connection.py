@@ -1,0 +1,76 @@
+"""The module's default client: what `glows.specs()`, the forms and `%glows` talk to."""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import Final
+
+from glows_nb.api.client import Client
+from glows_nb.embedded import Sandbox, sandbox, sandbox_of_environment
+
+
+class _Default:
+    """The client in use, and the sandbox that was started for it, if any."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.client: Client | None = None
+        self.sandbox: Sandbox | None = None
+
+    def use(self, client: Client) -> Client:
+        # The client before is not closed: it may be in use in another thread or under another name.
+        self.client = client
+        return client
+
+
+_default: Final = _Default()
+
+
+def connect(token: str | None = None, base_url: str | None = None, profile: str | None = None) -> Client:
+    """Connect, and use this client from now on wherever none is named.
+
+    Args:
+        token: the SDK token; without it the profile's or GLOWS_SDK_TOKEN's.
+        base_url: the service's address; without it the profile's, GLOWS_BASE_URL's or the live service's.
+        profile: the name of a profile in the profile file.
+
+    Raises:
+        ConfigError: no token was found, or the address is refused. No request is made here.
+    """
+    with _default.lock:
+        return _default.use(Client(token, base_url, profile=profile))
+
+
+def connect_to_sandbox() -> Client:
+    """Use the sandbox that the environment names, as under `glows-nb lab`, else one started in this process.
+
+    Called again, it gives the same sandbox, with its machines.
+    """
+    with _default.lock:
+        if _default.client is not None and _default.client.is_sandbox:
+            return _default.client
+        if sandbox_of_environment():
+            return _default.use(Client())
+        if _default.sandbox is None:
+            _default.sandbox = sandbox()
+        return _default.use(_default.sandbox.client())
+
+
+def current_client() -> Client:
+    """The client in use; the first time, one from the environment or the default profile.
+
+    Raises:
+        ConfigError: there is none yet and no token was found.
+    """
+    with _default.lock:
+        return _default.client or connect()
+
+
+def disconnect() -> None:
+    """Forget the client in use and stop the sandbox that was started for it."""
+    with _default.lock:
+        if _default.client is not None:
+            _default.client.close()
+        if _default.sandbox is not None:
+            _default.sandbox.close()
+        _default.client = _default.sandbox = None

@@ -1,0 +1,110 @@
+"""`glows.sandbox()`: the embedded GLOWS server, started from Python.
+
+This is the only module that imports `glows_nb.sandbox` (DESIGN, layout); the server itself knows nothing of
+the client.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from glows_nb.api.client import Client
+from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE, resolve
+from glows_nb.api.errors import ConfigError
+from glows_nb.api.tokens import is_sandbox
+
+
+class Sandbox:
+    """A running sandbox: its address, its token, and a client for it. Also a context manager."""
+
+    def __init__(self, host: str, port: int, speed: float | None, path: Path | None) -> None:
+        self._server = _server_class()(**_given(host=host, port=port, speed=speed, path=path))
+
+    @property
+    def base_url(self) -> str:
+        """The address to give to a client."""
+        url: str = self._server.base_url
+        return url
+
+    @property
+    def token(self) -> str:
+        """The token to give to a client; good for this sandbox alone."""
+        token: str = self._server.token
+        return token
+
+    def start(self) -> Sandbox:
+        """Serve in a background thread; returns when it answers."""
+        self._server.start()
+        return self
+
+    def client(self, **options: Any) -> Client:
+        """A new client for this sandbox; `options` are those of `Client`."""
+        return Client(self.token, self.base_url, **options)
+
+    def close(self) -> None:
+        """Stop serving; machines in a sandbox without a file are gone."""
+        self._server.stop()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.base_url}>"
+
+
+def sandbox(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    speed: float | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Sandbox:
+    """Start a sandbox in this process: a GLOWS server that needs no account and costs nothing.
+
+    Args:
+        host: the address to listen on.
+        port: the port to listen on; 0 takes a free one.
+        speed: how much faster than real its clock runs; 1 is real time, the default makes a launch take about
+            five seconds.
+        path: a SQLite file to keep its state in; without it the state ends with the sandbox.
+
+    Returns:
+        The running sandbox, with `.base_url`, `.token`, `.client()` and `.close()`.
+
+    Raises:
+        ConfigError: the extra that the sandbox needs is not installed.
+    """
+    return Sandbox(host, port, speed, None if path is None else Path(path)).start()
+
+
+def sandbox_of_environment() -> bool:
+    """Do GLOWS_SDK_TOKEN and GLOWS_BASE_URL name a sandbox, as under `glows-nb lab`?"""
+    if not (os.environ.get(TOKEN_VARIABLE) and os.environ.get(BASE_URL_VARIABLE)):
+        return False
+    return is_sandbox(resolve().token.get_secret_value())
+
+
+def _server_class() -> Any:
+    try:
+        from glows_nb.sandbox.server import SandboxServer
+    except ImportError as error:
+        raise ConfigError(
+            f'The sandbox needs {error.name}, which is not installed; run: pip install "glows-nb[sandbox]"'
+        ) from error
+    return SandboxServer
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given; the server knows the defaults of the others."""
+    return {name: value for name, value in options.items() if value is not None}

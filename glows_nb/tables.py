@@ -1,0 +1,123 @@
+"""`Table`: a DataFrame that says above itself what it is, in a notebook and in a terminal.
+
+Whatever is computed from a Table is a plain DataFrame, so a caption never outlives what it describes.
+"""
+
+from __future__ import annotations
+
+import html
+import shutil
+from collections.abc import Callable
+from typing import Any, Final
+
+import pandas as pd
+
+CAPTION: Final = "glows_caption"
+IS_SANDBOX: Final = "glows_is_sandbox"
+SANDBOX_WORD: Final = "SANDBOX"
+SANDBOX_BADGE: Final = (
+    '<span style="border:1px solid currentColor;border-radius:3px;padding:0 .4em;'
+    f'font-size:85%;font-weight:600;letter-spacing:.05em">{SANDBOX_WORD}</span>'
+)
+MISSING: Final = "–"
+WIDEST_CELL: Final = 28
+MOST_ROWS: Final = 60
+FIRST_TO_GO: Final = (
+    "resource_id",
+    "cpu",
+    "instance_categories",
+    "machine_category",
+    "image_id",
+    "snapshot_id",
+    "networks",
+    "disk_gb",
+    "category",
+    "price_per_gpu_hour",
+    "vram_gb",
+    "image",
+    "meta_key",
+    "created",
+    "http",
+    "cpus",
+    "ram_gb",
+)
+"""Columns that a narrow terminal leaves out first; after them those on the right."""
+
+
+class Table(pd.DataFrame):
+    """A DataFrame with a caption; `attrs` holds it as "glows_caption"."""
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        caption = html.escape(self.attrs.get(CAPTION, ""))
+        badge = f"{SANDBOX_BADGE} " if self.attrs.get(IS_SANDBOX) else ""
+        with pd.option_context("display.max_colwidth", WIDEST_CELL):
+            body = _written(self).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
+        return (
+            f'<div style="margin:.3em 0">{badge}{caption}</div>'
+            f'<div style="overflow-x:auto;white-space:nowrap">{body}</div>'
+        )
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+
+def captioned(frame: pd.DataFrame, caption: str, *, is_sandbox: bool) -> Table:
+    """The frame as a Table with this caption."""
+    table = Table(frame)
+    table.attrs = {**frame.attrs, CAPTION: caption, IS_SANDBOX: is_sandbox}
+    return table
+
+
+def as_text(frame: pd.DataFrame, width: int | None = None) -> str:
+    """The caption and the rows as plain text; columns that don't fit are named below instead."""
+    width = width or shutil.get_terminal_size((120, 40)).columns
+    shown = list(frame.columns)
+    text = _text(frame[shown])
+    for name in [*(name for name in FIRST_TO_GO if name in shown), *reversed(shown)]:
+        if len(text.partition("\n")[0]) <= width or len(shown) == 1:
+            break
+        if name in shown:
+            shown.remove(name)
+            text = _text(frame[shown])
+    left_out = [name for name in frame.columns if name not in shown]
+    more = f"\n… and {', '.join(left_out)}" if left_out else ""
+    badge = f"{SANDBOX_WORD} · " if frame.attrs.get(IS_SANDBOX) else ""
+    caption = f"{badge}{frame.attrs.get(CAPTION, '')}"
+    return f"{caption}\n{text}{more}" if caption else f"{text}{more}"
+
+
+def _text(frame: pd.DataFrame) -> str:
+    if frame.empty:
+        return "  ".join(map(str, frame.columns)) + "\n(none)"
+    return _written(frame).to_string(index=False, max_rows=MOST_ROWS, max_colwidth=WIDEST_CELL)
+
+
+def _written(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every cell as it is shown: money with three decimals, sizes without needless ones, "–" for NA."""
+    return pd.DataFrame(
+        {
+            name: pd.Series([MISSING if pd.isna(value) else write(value) for value in column], column.index, "object")
+            for name, column in frame.items()
+            for write in (_writer(str(name), str(column.dtype)),)
+        },
+        columns=frame.columns,
+        index=frame.index,
+    )
+
+
+def _writer(name: str, dtype: str) -> Callable[[Any], str]:
+    if name.startswith(("price", "cost")):
+        return "{:.3f}".format
+    if dtype == "Float64":
+        return "{:g}".format
+    if dtype.startswith("datetime64"):
+        return "{:%Y-%m-%d %H:%M:%S}".format
+    if dtype.startswith("timedelta64"):
+        return lambda value: str(value.floor("s")).removeprefix("0 days ")
+    if dtype == "boolean":
+        return lambda value: "yes" if value else "no"
+    return str
