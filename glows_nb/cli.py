@@ -1,0 +1,118 @@
+"""The terminal: `glows-nb` has the commands of `%glows`, and sandbox, lab and demo of its own."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import click
+import pandas as pd
+
+from glows_nb import commands, embedded
+from glows_nb.api.errors import GlowsError
+from glows_nb.api.models import Instance
+from glows_nb.tables import as_text
+
+PROGRAM = "glows-nb"
+
+
+@click.group(name=PROGRAM, context_settings=commands.group.context_settings, invoke_without_command=True)
+@click.version_option(package_name="glows-nb", prog_name=PROGRAM)
+@click.pass_context
+def terminal(context: click.Context) -> None:
+    """Rent GPU machines from GLOWS: browse what there is, launch, watch, release.
+
+    Without an account: lab opens the quickstart in JupyterLab on a sandbox, demo runs it without a browser.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for _name, _command in commands.group.commands.items():
+    if _name != "sandbox":
+        terminal.add_command(_command, _name)
+
+
+@terminal.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; a free one without it.")
+@click.option("--speed", type=float, help="How much faster than real its clock runs; 1 is real time.")
+@click.option("--state", "path", type=click.Path(dir_okay=False, path_type=Path), help="A file to keep its state in.")
+def sandbox(host: str, port: int, speed: float | None, path: Path | None) -> None:
+    """Run a sandbox in the foreground: a GLOWS server that needs no account and costs nothing."""
+    with embedded.sandbox(host=host, port=port, speed=speed, path=path) as server:
+        click.echo("SANDBOX: nothing here costs money. Stop it with Ctrl-C. In the shell that is to use it:")
+        click.echo(f"export GLOWS_BASE_URL={server.base_url}")
+        click.echo(f"export GLOWS_SDK_TOKEN={server.token}")
+        # A service manager ends a program by SIGTERM, a person by Ctrl-C: both stop the server cleanly.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            Event().wait()
+
+
+@terminal.command()
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("glows-notebooks"),
+    show_default=True,
+    help="Where the notebooks are put; what is there is kept.",
+)
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="JupyterLab's port; a free one without it.")
+@click.option("--speed", type=float, help="How much faster than real the sandbox's clock runs; 1 is real time.")
+def lab(folder: Path, browser: bool, port: int, speed: float | None) -> int:
+    """Open the quickstart in JupyterLab, on a sandbox."""
+    from glows_nb.jupyter import run_lab
+
+    return run_lab(folder, has_browser=browser, port=port, speed=speed)
+
+
+@terminal.command()
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("glows-demo.html"),
+    show_default=True,
+    help="The HTML page to write.",
+)
+def demo(output: Path) -> None:
+    """Run the quickstart without a browser, on a sandbox, and write what it shows as a page."""
+    from glows_nb.jupyter import run_demo
+
+    run_demo(output)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: prints the command's value; errors are one sentence on stderr and exit status 1."""
+    try:
+        value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
+    except commands.CommandError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from None
+    except GlowsError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    text = as_words(value)
+    if text:
+        click.echo(text)
+
+
+def as_words(value: Any) -> str:
+    """A command's value as plain text for a terminal."""
+    if value is None:
+        return ""
+    if isinstance(value, pd.DataFrame):
+        return as_text(value)
+    if isinstance(value, Instance):
+        return f"{value}\n{value.ssh_command or ''}".rstrip()
+    if isinstance(value, dict):
+        return "\n".join(f"{count:>5}  {name}" for name, count in value.items()) or "(none)"
+    return str(value)

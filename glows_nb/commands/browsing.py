@@ -1,0 +1,106 @@
+"""Commands that only read: specs, images, list, show, stats."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+import click
+import pandas as pd
+
+from glows_nb import browse
+from glows_nb.api.models import Instance, InstanceStatus
+from glows_nb.commands.group import group
+from glows_nb.connection import current_client
+
+
+def status_words(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """One or more status words, in any case, as the contract spells them: the callback of a click option."""
+    if isinstance(value, tuple):
+        return tuple(_status_word(word) for word in value)
+    return _status_word(value)
+
+
+def _status_word(word: str) -> str:
+    by_lower = {status.lower(): status.value for status in InstanceStatus}
+    if word.lower() in by_lower:
+        return by_lower[word.lower()]
+    near = get_close_matches(word.lower(), by_lower, n=1)
+    hint = f"did you mean {by_lower[near[0]]}?" if near else f"there are {', '.join(by_lower.values())}."
+    raise click.BadParameter(f"{word!r} is no status; {hint}")
+
+
+@group.command()
+@click.option("--gpu", metavar="TEXT", help="Only GPUs whose name holds this, such as 4090.")
+@click.option("--region", metavar="NAME", help="Only this region.")
+@click.option("--min-vram", "min_vram_gb", type=float, metavar="GB", help="Only GPUs with at least this memory each.")
+@click.option("--max-price", type=float, metavar="CREDITS", help="Only offers up to this price per hour.")
+@click.option("--available", is_flag=True, help="Only what is to be had now.")
+@click.option("--sort", metavar="COLUMN", help="A column, or price, vram, ram; -price puts the dearest first.")
+@click.option("--where", metavar="EXPR", help="A filter in pandas' query language, such as 'gpus >= 8'.")
+@click.option("--image", "image_id", metavar="ID", help="The image that is to run; a base image without it.")
+def specs(
+    gpu: str | None,
+    region: str | None,
+    min_vram_gb: float | None,
+    max_price: float | None,
+    available: bool,
+    sort: str | None,
+    where: str | None,
+    image_id: str | None,
+) -> pd.DataFrame:
+    """What can be rented, with prices in Credits per hour.
+
+    Example: specs --gpu 4090 --sort price
+    """
+    return browse.specs(
+        gpu=gpu,
+        region=region,
+        min_vram_gb=min_vram_gb,
+        max_price=max_price,
+        available=available,
+        sort=sort,
+        where=where,
+        image_id=image_id,
+    )
+
+
+@group.command()
+@click.argument("keywords", nargs=-1)
+@click.option("--owned", is_flag=True, help="Only your own.")
+def images(keywords: tuple[str, ...], owned: bool) -> pd.DataFrame:
+    """Images to start from, those whose names hold KEYWORDS.
+
+    Example: images torch
+    """
+    return browse.images(keywords=" ".join(keywords), owned=owned)
+
+
+@group.command(name="list")
+@click.option("--status", "statuses", multiple=True, callback=status_words, help="Only this; may be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the newest.")
+def list_machines(statuses: tuple[str, ...], limit: int | None) -> pd.DataFrame:
+    """Your machines, newest first, ended ones included.
+
+    Example: list --status Running
+    """
+    return browse.instances(statuses=statuses, limit=limit)
+
+
+@group.command()
+@click.argument("machine")
+def show(machine: str) -> Instance:
+    """One machine: MACHINE is its id, its meta key or the name it was launched with.
+
+    Example: show train
+    """
+    return current_client().instances.find(machine)
+
+
+@group.command()
+def stats() -> dict[str, int]:
+    """How many machines are in each status.
+
+    Example: stats
+    """
+    return current_client().instances.stats()

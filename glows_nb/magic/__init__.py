@@ -1,0 +1,1 @@
+"""IPython: the line magic, errors and rendering in a notebook."""
