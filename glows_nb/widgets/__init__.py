@@ -1,0 +1,1 @@
+"""Forms and panels made of ipywidgets."""
