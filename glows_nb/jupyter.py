@@ -1,0 +1,153 @@
+"""Jupyter around the quickstart: `glows-nb lab` opens it, `glows-nb demo` runs it without a browser."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
+from glows_nb.api.errors import ConfigError, GlowsError
+from glows_nb.embedded import Sandbox, sandbox
+
+QUICKSTART: Final = "quickstart.ipynb"
+TABLE_TAG: Final = "main-table"
+CELL_TIMEOUT: Final = 120
+WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
+
+
+def run_lab(folder: Path, *, has_browser: bool, port: int, speed: float | None) -> int:
+    """Start a sandbox and JupyterLab on a copy of the quickstart; returns JupyterLab's exit status.
+
+    Raises:
+        ConfigError: the extra `lab` is not installed.
+    """
+    _require("jupyterlab")
+    notebook = copy_quickstart(folder)
+    with sandbox(speed=speed) as server:
+        click.echo(f"SANDBOX at {server.base_url}: nothing here costs money. Stop with Ctrl-C.")
+        command = [sys.executable, "-m", "jupyterlab", str(notebook), f"--ServerApp.port={port}"]
+        command += [] if has_browser else ["--no-browser"]
+        command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        process = subprocess.Popen(command, env=_environment(server))  # noqa: S603 - our own command
+        signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+        while True:
+            # Ctrl-C reaches JupyterLab too, which asks whether it is meant: go on until it has ended.
+            with suppress(KeyboardInterrupt):
+                return process.wait()
+
+
+def run_demo(output: Path) -> None:
+    """Run the quickstart headless on a sandbox, print its main tables, and write the whole as an HTML page.
+
+    Raises:
+        ConfigError: the extra `lab` is not installed.
+        GlowsError: a cell failed.
+    """
+    _require("nbclient")
+    _require("nbconvert")
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(quickstart(), as_version=4)
+    code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    with (
+        sandbox() as server,
+        _environment_set(_environment(server)),
+        click.progressbar(length=len(code_cells), label="Running the quickstart") as bar,
+    ):
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_TIMEOUT,
+            config=_kernel_config(),
+            on_cell_complete=lambda cell, cell_index: bar.update(1),
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            raise GlowsError(f"The quickstart stopped: {error.ename}: {error.evalue}") from None
+    for cell in code_cells:
+        _prefer_html_to_widgets(cell)
+        if TABLE_TAG in cell.metadata.get("tags", ()):
+            click.echo()
+            click.echo(_printed(cell))
+    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(notebook)
+    output.write_text(page, encoding="utf-8")
+    click.echo(f"\nThe whole run as a page: {output.resolve()}")
+
+
+def copy_quickstart(folder: Path) -> Path:
+    """The quickstart in a folder of the user's; one that is there already is kept with what was written in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = folder / QUICKSTART
+    if not notebook.exists():
+        shutil.copyfile(quickstart(), notebook)
+    return notebook
+
+
+def quickstart() -> Path:
+    """The notebook as it was shipped: inside an installed package, beside the package in a checkout."""
+    package = Path(__file__).parent
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / QUICKSTART).is_file():
+            return folder / QUICKSTART
+    raise ConfigError("The quickstart notebook is missing from this installation; install glows-nb again.")
+
+
+def _environment(server: Sandbox) -> dict[str, str]:
+    """This process's environment, with the sandbox as the service that kernels find there."""
+    return {**os.environ, BASE_URL_VARIABLE: server.base_url, TOKEN_VARIABLE: server.token}
+
+
+@contextmanager
+def _environment_set(environment: dict[str, str]) -> Iterator[None]:
+    """A kernel inherits this process's environment, so it is changed for as long as one runs."""
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _kernel_config() -> Any:
+    """The demo's kernel talks over sockets in the file system where there are such, so that nobody else can listen."""
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
+
+
+def _prefer_html_to_widgets(cell: Any) -> None:
+    """A page has no kernel behind it, so a widget would stay empty; what it says as HTML is shown instead."""
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "text/html" in data:
+            data.pop(WIDGET_VIEW, None)
+
+
+def _printed(cell: Any) -> str:
+    """What a cell shows, as plain text."""
+    parts = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            parts.append(output.text.rstrip())
+        elif "text/plain" in output.get("data", {}):
+            parts.append(output.data["text/plain"])
+    return "\n".join(parts)
+
+
+def _require(module: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(f'This needs {module}, which is not installed; run: pip install "glows-nb[lab]"')
