@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import click
@@ -49,10 +46,7 @@ def sandbox(host: str, port: int, speed: float | None, path: Path | None) -> Non
         click.echo("SANDBOX: nothing here costs money. Stop it with Ctrl-C. In the shell that is to use it:")
         click.echo(f"export GLOWS_BASE_URL={server.base_url}")
         click.echo(f"export GLOWS_SDK_TOKEN={server.token}")
-        # A service manager ends a program by SIGTERM, a person by Ctrl-C: both stop the server cleanly.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
-            Event().wait()
+        server.run()
 
 
 @terminal.command()

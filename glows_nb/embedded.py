@@ -40,6 +40,10 @@ class Sandbox:
         self._server.start()
         return self
 
+    def run(self) -> None:
+        """Go on in the foreground until SIGINT or SIGTERM, then stop; for the main thread only."""
+        self._server.run()
+
     def client(self, **options: Any) -> Client:
         """A new client for this sandbox; `options` are those of `Client`."""
         return Client(self.token, self.base_url, **options)
@@ -83,9 +87,12 @@ def sandbox(
         The running sandbox, with `.base_url`, `.token`, `.client()` and `.close()`.
 
     Raises:
-        ConfigError: the extra that the sandbox needs is not installed.
+        ConfigError: the extra that the sandbox needs is not installed, the port is taken, or the file can't be used.
     """
-    return Sandbox(host, port, speed, None if path is None else Path(path)).start()
+    try:
+        return Sandbox(host, port, speed, None if path is None else Path(path)).start()
+    except OSError as error:
+        raise ConfigError(f"The sandbox can't listen on {host}:{port}: {error.strerror or error}.") from error
 
 
 def sandbox_of_environment() -> bool:

@@ -1,0 +1,20 @@
+"""What an operation is given: who calls, with what, at what time, and the state to work on."""
+
+from dataclasses import dataclass
+
+from glows_nb.sandbox.catalogue import Catalogue
+from glows_nb.sandbox.parameters import Body, Query
+from glows_nb.sandbox.store import Store
+from glows_nb.sandbox.tokens import User
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authenticated request. `now` is virtual time, and everything due by then has happened."""
+
+    user: User
+    query: Query
+    body: Body
+    now: float
+    store: Store
+    catalogue: Catalogue

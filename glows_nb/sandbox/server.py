@@ -1,0 +1,238 @@
+"""A sandbox that runs: the application, its store and its clock behind a real port.
+
+`SandboxServer` runs in a thread of its own with an event loop of its own, beside whatever the process is doing,
+or in the foreground until it is told to stop. The command line is not here.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from types import FrameType, TracebackType
+
+import uvicorn
+
+from glows_nb.sandbox import tokens
+from glows_nb.sandbox.app import BASE_PATH, create_app
+from glows_nb.sandbox.catalogue import CATALOGUE, Catalogue
+from glows_nb.sandbox.clock import Clock
+from glows_nb.sandbox.store import Store
+
+DEFAULT_SPEED = 10.0
+"""Virtual seconds per real one: a machine that takes 47 seconds to start is there in about 5."""
+
+_START_TIMEOUT_SECONDS = 10.0
+
+_log = logging.getLogger("glows_nb.sandbox")
+
+
+class SandboxServer:
+    """An embedded GLOWS server.
+
+    host, port: where it listens; port 0 takes a free one. Anything but a loopback address is warned about.
+    speed: virtual seconds per real second; 1 is real time.
+    path: the SQLite file that keeps its state, which belongs to one server at a time; None keeps it in memory.
+    user: whose `token` is; more users come into being with `issue_token`.
+    seed: makes ids, passwords and ports the same in every run.
+
+    Also a context manager. Once stopped it can be started again: with a file it goes on where it was.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        speed: float = DEFAULT_SPEED,
+        path: str | Path | None = None,
+        user: str = "researcher",
+        *,
+        seed: int | None = None,
+        catalogue: Catalogue = CATALOGUE,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._speed = speed
+        self._path = None if path is None else Path(path)
+        self._user = user
+        self._chance = random.Random(seed)  # noqa: S311 - no secret is made from it but those of fake machines
+        self._catalogue = catalogue
+        self._running: _Running | None = None
+        self._token = ""
+
+    def start(self) -> "SandboxServer":
+        """Start in the background; when this returns, the port answers."""
+        if self._running is not None:
+            raise RuntimeError("the sandbox is running already")
+        if not _is_loopback(self._host):
+            _log.warning("The sandbox listens on %s: other machines can reach it.", self._host)
+        self._running = _Running(self._host, self._port, self._speed, self._path, self._catalogue, self._chance)
+        # The same port again, should it be started again: clients know the address by now.
+        self._port = self._running.port
+        self._token = self.issue_token(self._user)
+        return self
+
+    def stop(self) -> None:
+        """Stop it, and return when its thread has ended and port and file are closed. Twice does no harm."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.stop()
+
+    def run(self) -> None:
+        """Run in the foreground until SIGINT or SIGTERM, then stop. Starts it unless that has been done.
+
+        For the main thread only, since signals are received there.
+        """
+        told_to_stop = threading.Event()
+
+        def tell(number: int, frame: FrameType | None) -> None:
+            told_to_stop.set()
+
+        before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            if self._running is None:
+                self.start()
+            # In slices, because on Windows a wait without end can't be interrupted.
+            while not told_to_stop.wait(0.5):
+                pass
+        finally:
+            self.stop()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @property
+    def base_url(self) -> str:
+        """The address for clients, up to and with the API's version."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._started.port}{BASE_PATH}"
+
+    @property
+    def token(self) -> str:
+        """The SDK token of the server's own user."""
+        self._started  # noqa: B018 - complains when there is no server
+        return self._token
+
+    @property
+    def clock(self) -> Clock:
+        """The virtual clock: read it, set its speed, pause it, advance it."""
+        return self._started.clock
+
+    def issue_token(self, user: str, lifetime: float = tokens.LIFETIME_SECONDS) -> str:
+        """Make a token for any user, good for `lifetime` real seconds."""
+        if not user:
+            raise ValueError("a user has a name")
+        store = self._started.store
+        return tokens.issue(store.user(user), store.secret(), lifetime)
+
+    @property
+    def _started(self) -> "_Running":
+        if self._running is None:
+            raise RuntimeError("the sandbox is not running; call start() first")
+        return self._running
+
+    def __enter__(self) -> "SandboxServer":
+        if self._running is None:
+            self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Running:
+    """Everything that exists only while a server runs, so that none of it is ever half there."""
+
+    def __init__(
+        self, host: str, port: int, speed: float, path: Path | None, catalogue: Catalogue, chance: random.Random
+    ) -> None:
+        self.store = Store(path, catalogue, chance)
+        try:
+            # Virtual time may have run ahead of real time when the file was last used; it never goes back.
+            self.clock = Clock(speed, start=max(time.time(), self.store.latest_change()))
+            self._socket = _listening_socket(host, port)
+        except BaseException:
+            self.store.close()
+            raise
+        self.port: int = self._socket.getsockname()[1]
+        self._server = _Server(_config(create_app(self.store, self.clock, catalogue)))
+        self._thread = threading.Thread(target=self._serve, name="glows-sandbox", daemon=True)
+        self._thread.start()
+        if not self._server.is_up.wait(_START_TIMEOUT_SECONDS) or not self._server.started:
+            self.stop()
+            raise RuntimeError("the sandbox did not start; the log says why")
+
+    def stop(self) -> None:
+        """End the thread, then close what it used."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+        self.store.close()
+
+    def _serve(self) -> None:
+        try:
+            # Its own loop: the thread that starts a sandbox may be a notebook kernel's, which has one running.
+            asyncio.run(self._server.serve(sockets=[self._socket]))
+        finally:
+            self._server.is_up.set()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it is up. Outside of the main thread it leaves signals alone by itself."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    """Bind here and hand over, so that nobody can take a free port between its being found and used."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio sets TCP_NODELAY only where it is (as `socket.create_server` doesn't);
+    # without it every answer takes 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,  # the process's logging belongs to the process
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # A client that polls every few seconds should not find its connection closed under its hands.
+        timeout_keep_alive=75,
+        # At the end idle connections are closed at once; this is for requests that never end.
+        timeout_graceful_shutdown=1,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,236 @@
+"""Starting, stopping and restarting a sandbox."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+
+from glows_nb.sandbox.server import DEFAULT_SPEED, SandboxServer
+from glows_nb.sandbox.store import Store, StoreError
+
+
+def port_of(server):
+    return urlsplit(server.base_url).port
+
+
+def test_started_server_answers_at_once_and_stopped_one_no_longer():
+    server = SandboxServer().start()
+    port = port_of(server)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sandbox/health", timeout=5) as response:
+        health = json.load(response)
+    assert health["status"] == "ok"
+    assert server.token not in json.dumps(health)
+    server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_stopping_twice_does_no_harm_and_leaves_no_thread():
+    before = set(threading.enumerate())
+    server = SandboxServer().start()
+    assert [thread.name for thread in set(threading.enumerate()) - before] == ["glows-sandbox"]
+    server.stop()
+    server.stop()
+    assert set(threading.enumerate()) == before
+    with pytest.raises(RuntimeError, match="not running"):
+        server.token  # noqa: B018
+
+
+def test_answers_are_not_held_back_by_the_network(as_user):
+    # Without TCP_NODELAY each answer on an open connection takes 40 ms.
+    with SandboxServer() as server:
+        api, durations = as_user(server), []
+        for _ in range(20):
+            begun = time.monotonic()
+            api.get("/instance/stats")
+            durations.append(time.monotonic() - begun)
+    assert min(durations[1:]) < 0.03
+
+
+def test_open_connections_do_not_delay_stopping():
+    server = SandboxServer().start()
+    address = ("127.0.0.1", port_of(server))
+    idle = HTTPConnection(*address, timeout=5)
+    idle.request("GET", "/_sandbox/health")
+    idle.getresponse().read()
+    silent = socket.create_connection(address, timeout=5)
+    begun = time.monotonic()
+    server.stop()
+    assert time.monotonic() - begun < 1.5
+    idle.close()
+    silent.close()
+
+
+def test_request_that_never_ends_does_not_keep_the_server(caplog):
+    server = SandboxServer().start()
+    half = socket.create_connection(("127.0.0.1", port_of(server)), timeout=5)
+    half.sendall(b"POST /sdk/v1/instance HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port_of(server)}/_sandbox/health", timeout=5) as response:
+        assert response.status == 200
+    begun = time.monotonic()
+    server.stop()
+    assert time.monotonic() - begun < 3
+    assert "Traceback" not in caplog.text
+    half.close()
+
+
+def test_server_starts_inside_a_running_event_loop():
+    async def in_a_notebook():
+        with SandboxServer() as server:
+            connection = await asyncio.open_connection("127.0.0.1", port_of(server))
+            connection[1].close()
+            await connection[1].wait_closed()
+            return server.base_url
+
+    assert asyncio.run(in_a_notebook()).endswith("/sdk/v1")
+
+
+def test_running_server_cannot_be_started_again():
+    with SandboxServer() as server, pytest.raises(RuntimeError, match="already"):
+        server.start()
+
+
+def test_two_servers_run_side_by_side(as_user):
+    with SandboxServer() as one, SandboxServer() as other:
+        assert port_of(one) != port_of(other)
+        as_user(one).create("mine")
+        assert as_user(other).get("/instance/stats")["stats"] == {}
+        stranger = as_user(other)
+        stranger.token = one.token
+        assert stranger.get("/instance/stats")["code"] == 176
+
+
+def test_taken_port_is_an_error_and_closes_the_file(tmp_path):
+    path = tmp_path / "sandbox.db"
+    with SandboxServer() as server, pytest.raises(OSError, match="in use"):
+        SandboxServer(port=port_of(server), path=path).start()
+    Store(path).close()
+
+
+def test_machines_and_token_survive_a_restart_on_the_same_file(tmp_path, as_user):
+    path = tmp_path / "sandbox.db"
+    with SandboxServer(path=path) as server:
+        server.clock.pause()
+        before = as_user(server)
+        before.create("kept", unit_qty=2)
+        server.clock.advance(47)
+        machine = before.machine("kept")
+        before.create("queued")
+    with SandboxServer(path=path) as server:
+        server.clock.pause()
+        after = as_user(server)
+        after.token = before.token
+        assert after.machine("kept") == machine
+        assert after.stock("TW-04") == 7
+        assert after.create("kept")["code"] == 10
+        server.clock.advance(26)
+        assert after.machine("queued")["status"] == "Pending"
+
+
+def test_acknowledged_machine_survives_a_killed_process(tmp_path, as_user):
+    # Of a killed process only: what a power failure leaves is up to `synchronous=FULL`.
+    path = tmp_path / "sandbox.db"
+    program = (
+        "import sys; from glows_nb.sandbox.server import SandboxServer\n"
+        "server = SandboxServer(path=sys.argv[1]).start(); print(server.base_url, server.token, flush=True)\n"
+        "sys.stdin.read()"
+    )
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    base_url, token = process.stdout.readline().split()
+    body = {
+        "from_image_id": "img-6np5yvq2",
+        "gpu_name": "NVIDIA GeForce RTX 4090",
+        "custom_meta_key": "kept",
+        "instance_category": "container",
+        "region_name": "TW-04",
+    }
+    request = urllib.request.Request(  # noqa: S310
+        f"{base_url}/instance", json.dumps(body).encode(), {"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+        created = json.load(response)
+    process.kill()
+    process.communicate()
+    with SandboxServer(path=path) as server:
+        assert as_user(server).machine("kept")["instanceID"] == created["instance"]["instanceID"]
+
+
+def test_stopped_server_can_be_started_again_at_the_same_address(tmp_path, as_user):
+    server = SandboxServer(path=tmp_path / "sandbox.db").start()
+    address = server.base_url
+    as_user(server).create("kept")
+    server.stop()
+    with server.start():
+        assert server.base_url == address
+        assert as_user(server).machine("kept")["metaKey"] == "kept"
+
+
+def test_file_belongs_to_one_server_at_a_time(tmp_path):
+    path = tmp_path / "sandbox.db"
+    with SandboxServer(path=path), pytest.raises(StoreError, match=r"sandbox\.db"):
+        SandboxServer(path=path).start()
+
+
+def test_file_that_is_no_database_is_refused_with_its_name(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, and long enough to be seen as none" * 10)
+    for unusable in (path, tmp_path / "nowhere" / "sandbox.db"):
+        with pytest.raises(StoreError, match=unusable.name):
+            SandboxServer(path=unusable).start()
+
+
+def test_default_speed_brings_a_machine_up_in_about_five_seconds():
+    assert 4 < 47 / DEFAULT_SPEED < 6
+
+
+def test_listening_beyond_loopback_is_warned_about(caplog):
+    with SandboxServer(host="0.0.0.0"):  # noqa: S104
+        pass
+    assert "other machines can reach it" in caplog.text
+    caplog.clear()
+    with SandboxServer(host="localhost"):
+        pass
+    assert caplog.text == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_foreground_server_ends_cleanly_on_a_signal(tmp_path, number):
+    program = (
+        "import sys, threading, time\n"
+        "from glows_nb.sandbox.server import SandboxServer\n"
+        "server = SandboxServer(path=sys.argv[1])\n"
+        "def announce():\n"
+        "    while True:\n"
+        "        try:\n"
+        "            return print(server.base_url, flush=True)\n"
+        "        except RuntimeError:\n"
+        "            time.sleep(0.01)\n"
+        "threading.Thread(target=announce).start()\n"
+        "server.run()\n"
+        "print('stopped')\n"
+    )
+    path = tmp_path / "sandbox.db"
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-W", "error", "-c", program, path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, "stopped\n", "")
+    assert [file.name for file in tmp_path.iterdir()] == ["sandbox.db"]
