@@ -89,8 +89,13 @@ def sandbox(
     Raises:
         ConfigError: the extra that the sandbox needs is not installed, the port is taken, or the file can't be used.
     """
+    started = Sandbox(host, port, speed, None if path is None else Path(path))
+    from glows_nb.sandbox.store import StoreError
+
     try:
-        return Sandbox(host, port, speed, None if path is None else Path(path)).start()
+        return started.start()
+    except StoreError as error:
+        raise ConfigError(f"The sandbox can't keep its state there: {error}.") from error
     except OSError as error:
         raise ConfigError(f"The sandbox can't listen on {host}:{port}: {error.strerror or error}.") from error
 

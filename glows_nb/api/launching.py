@@ -214,13 +214,15 @@ def launch(wanted: Wanted, *, adopt: bool = False, backoff: float = 0.5) -> Step
         AmbiguousResult: it can't be known whether a machine was started; the text has its key.
     """
     for _ in range(LAUNCH_ATTEMPTS):
-        found = yield from carry_out((yield from plan(wanted)), backoff=backoff)
-        if found.status in LEAVING:
+        instance, is_new = yield from carry_out((yield from plan(wanted)), backoff=backoff)
+        if is_new:
+            return instance
+        if instance.status in LEAVING:
             # Another kernel started and released it between our look-up and our create: its generation is used up.
             continue
         if not adopt:
-            yield from check_same(wanted, found)
-        return found
+            yield from check_same(wanted, instance)
+        return instance
     raise AmbiguousResult(f"The machine under the key {wanted.key!r} is released as fast as it is started.")
 
 
@@ -230,24 +232,25 @@ def launch_planned(wanted: Wanted, planned: Plan, *, backoff: float = 0.5) -> St
     changes = _changes(planned, now)
     if changes:
         raise StalePlan(changes)
-    found = yield from carry_out(now, backoff=backoff)
-    yield from check_same(wanted, found)
-    return found
+    instance, is_new = yield from carry_out(now, backoff=backoff)
+    if not is_new:
+        yield from check_same(wanted, instance)
+    return instance
 
 
-def carry_out(planned: Plan, *, backoff: float) -> Steps[Instance]:
-    """The existing machine, or one rented from the first candidate that the service grants."""
+def carry_out(planned: Plan, *, backoff: float) -> Steps[tuple[Instance, bool]]:
+    """The existing machine and False, or one rented from the first candidate that the service grants and True."""
     if planned.existing is not None:
-        return planned.existing
+        return planned.existing, False
     refused: APIError | None = None
     for candidate in planned.candidates:
         try:
-            return (yield from create(candidate.request, backoff=backoff))
+            return (yield from create(candidate.request, backoff=backoff)), True
         except MetaKeyExists as error:
             found = yield from look_up(planned.meta_key)
             if found is None:
                 raise _foreign_key(error, planned.meta_key) from None
-            return found
+            return found, False
         except MOVES_ON as error:
             refused = error
     assert refused is not None  # noqa: S101 - a plan has a candidate or an existing machine
@@ -268,13 +271,6 @@ def create(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
             yield from pause(backoff * 2 ** (attempt - 1))
         try:
             return (yield from perform(operation))
-        except MetaKeyExists:
-            if lost is None:
-                raise
-            found = yield from look_up(key)
-            if found is None:
-                raise _ambiguous(key, lost) from None
-            return found
         except RateLimited as error:
             refused: GlowsError = error
         except OUTCOME_UNKNOWN as error:
@@ -284,6 +280,18 @@ def create(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
                 found = yield from _look_up_lost(key, lost)
                 if found is not None:
                     return found
+        except MetaKeyExists:
+            if lost is None:
+                raise
+            found = yield from _look_up_lost(key, lost)
+            if found is None:
+                raise _ambiguous(key, lost) from None
+            return found
+        except APIError:
+            # A refusal settles nothing about an earlier create that got no answer: that one may still come.
+            if lost is None:
+                raise
+            raise _ambiguous(key, lost) from None
     raise (refused if lost is None else _ambiguous(key, lost))
 
 
