@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -87,7 +88,8 @@ ListOf = Annotated[tuple[T, ...], BeforeValidator(lambda value: () if value is N
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 SecretUrl = Annotated[
     str,
-    BeforeValidator(lambda value: AccessUrl(value) if isinstance(value, str) else value),
+    BeforeValidator(lambda value: "" if value is None else value),
+    AfterValidator(AccessUrl),
     PlainSerializer(lambda url: AccessUrl(url).without_secret, when_used="json"),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
 from glows_nb.api.errors import BadResponse, InvalidRequest
 from glows_nb.api.models import Image, MachineCategory, Page, Spec
@@ -103,9 +103,20 @@ def match_gpu(specs: Iterable[Spec], text: str) -> str:
         return fitting[0]
     if fitting:
         raise InvalidRequest("gpu", f"{text!r} may mean {' or '.join(fitting)}; say which.")
-    near = get_close_matches(text, names, n=1, cutoff=0)
-    nearest = f"; the nearest is {near[0]!r}." if near else "."
+    near = nearest_gpu(text, names)
+    nearest = f"; the nearest is {near!r}." if near else "."
     raise InvalidRequest("gpu", f"no GPU is called like {text!r}{nearest}")
+
+
+def nearest_gpu(text: str, names: Iterable[str]) -> str | None:
+    """The name most like a text, which may be a part of one: "4080" is near "NVIDIA GeForce RTX 4090"."""
+
+    def likeness(name: str) -> float:
+        words = re.split(r"[\s-]+", name.lower())
+        parts = (" ".join(words[start:end]) for end in range(1, len(words) + 1) for start in range(end))
+        return max(SequenceMatcher(None, text.lower(), part).ratio() for part in parts)
+
+    return max(names, key=likeness, default=None)
 
 
 def regions_by_price(specs: Iterable[Spec], gpu_name: str, units: int = 1) -> list[str]:

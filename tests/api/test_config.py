@@ -1,0 +1,97 @@
+"""Where token and address come from, and which are refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+import glows_nb as glows
+from glows_nb.api.config import LIVE_BASE_URL, profiles_path, resolve
+from glows_nb.api.tokens import account_mark, claims
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = profiles_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        '\ufeff[default]\ntoken = "from-default"\n[lab]\ntoken = "from-lab"\nbase_url = "https://lab/sdk/v1"\n'
+    )
+    path.chmod(0o600)
+    return path
+
+
+def test_without_a_token_the_three_ways_and_the_sandbox_are_named() -> None:
+    with pytest.raises(glows.ConfigError) as missing:
+        glows.connect()
+    for way in ("connect(token=", "GLOWS_SDK_TOKEN", str(profiles_path()), "sandbox"):
+        assert way in str(missing.value)
+
+
+def test_argument_profile_environment_and_default_profile_come_in_this_order(
+    profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert resolve().token.get_secret_value() == "from-default"
+    monkeypatch.setenv("GLOWS_PROFILE", "lab")
+    assert resolve().token.get_secret_value() == "from-lab"
+    assert resolve().base_url == "https://lab/sdk/v1"
+    monkeypatch.setenv("GLOWS_SDK_TOKEN", "from-environment")
+    assert resolve().token.get_secret_value() == "from-environment"
+    assert resolve().base_url == LIVE_BASE_URL
+    assert resolve(profile="lab").token.get_secret_value() == "from-lab"
+    assert resolve("from-argument", profile="lab").token.get_secret_value() == "from-argument"
+
+
+def test_a_profile_that_others_can_read_is_refused(profiles: Path) -> None:
+    profiles.chmod(0o644)
+    with pytest.raises(glows.ConfigError, match="chmod 600"):
+        resolve()
+
+
+def test_a_profile_that_is_not_there_is_named(profiles: Path) -> None:
+    with pytest.raises(glows.ConfigError, match="no profile 'nobody'; it has default, lab"):
+        resolve(profile="nobody")
+
+
+@pytest.mark.parametrize("token", ["", "  ", "two words", "line\nend", "tab\t.", "null\0"])
+def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(glows.ConfigError) as refused:
+        glows.Client(token, "http://127.0.0.1:9")
+    assert token.strip() == "" or token.strip() not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["\ufeffabc", " abc\n", "Bearer abc", "\ufeff Bearer abc \r\n"])
+def test_what_clings_to_a_copied_token_is_taken_off(token: str) -> None:
+    assert resolve(token).token.get_secret_value() == "abc"
+
+
+@pytest.mark.parametrize("base_url", ["http://a.glows.ai/sdk/v1", "ftp://127.0.0.1", "a.glows.ai", "https://"])
+def test_an_address_that_is_none_or_not_encrypted_is_refused(base_url: str) -> None:
+    with pytest.raises(glows.ConfigError, match="base_url"):
+        resolve("abc", base_url)
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8000/sdk/v1/", "http://localhost/sdk/v1", "http://[::1]:1/x"])
+def test_this_machine_may_be_asked_without_encryption(base_url: str) -> None:
+    assert resolve("abc", base_url).base_url == base_url.rstrip("/")
+
+
+def test_a_renewed_token_gives_the_same_account_mark() -> None:
+    first = jwt(sub="ada", uid=1, exp=1, orig_iat=2, jti="x")
+    renewed = jwt(sub="ada", uid=1, exp=100, orig_iat=90, jti="y")
+    other = jwt(sub="bob", uid=2, exp=1, orig_iat=2, jti="x")
+    assert account_mark(first) == account_mark(renewed) != account_mark(other)
+    assert len(account_mark("no jwt")) == 8
+
+
+@pytest.mark.parametrize("token", ["", "a", "a.b", "a.b.c", "a.!!.c", "a.W10.c", "a.b.c.d"])
+def test_a_token_that_is_no_jwt_has_no_claims(token: str) -> None:
+    assert claims(token) is None
+
+
+def jwt(**content: object) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+    return f"header.{payload}.signature"

@@ -1,0 +1,109 @@
+"""The contract's sample bodies, read by the client; and what it sends, against the sample requests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from glows_nb.api import operations
+from glows_nb.api.models import Instance
+from glows_nb.api.requests import CreateInstance, Port, build
+from glows_nb.api.routes import ROUTES
+from tests.api.fake_service import sample
+
+CREATED = datetime(2024, 9, 20, 5, 42, 24, tzinfo=UTC)
+
+
+def test_instance_sample_is_read_with_every_field() -> None:
+    instance = operations.get_instance("ins-boyqp4g8").read(sample("instance_get.response"))
+    assert (instance.instance_id, instance.status, instance.category) == ("ins-boyqp4g8", "Running", "container")
+    assert (instance.price_cent, str(instance.rate)) == (65, "0.650 Credits/h")
+    assert (instance.hardware.gpu_name, instance.hardware.gpus) == ("NVIDIA GeForce RTX 4090", 1)
+    assert (instance.hardware.gpu_ram_mb, instance.hardware.ram_mb) == (24564, 43008)
+    assert instance.base_image is not None
+    assert instance.base_image.image_name == "Ubuntu20.04 CUDA12.2 Python3.9"
+    assert instance.base_snap is None
+    assert instance.create_time == CREATED
+    assert (instance.meta_key, instance.remark, instance.region_name) == (
+        "order.123456",
+        "this is from sdk",
+        "Region-01",
+    )
+    assert instance.network_endpoints[0].network_id == "net-od7pv75w"
+    assert instance.ssh_command == "ssh -p 15692 root@access.example.com"
+    assert instance.ssh_password is not None
+    assert instance.ssh_password.get_secret_value() == "example-password"
+    assert not instance.model_extra, "no field of the sample is unknown to the model"
+
+
+def test_create_sample_is_read_as_a_queued_machine_of_unknown_price() -> None:
+    request = build(CreateInstance, **_sample_fields())
+    instance = operations.create_instance(request).read(sample("instance_create.response"))
+    assert instance.status == "SchedQueued"
+    assert instance.rate is None
+    assert instance.network_endpoints == ()
+    assert instance.ssh_command is None
+    assert instance.url(7890) is None
+
+
+def test_create_request_is_the_sample_request() -> None:
+    assert build(CreateInstance, **_sample_fields()).wire() == sample("instance_create.request")
+
+
+def test_list_samples_are_read() -> None:
+    machines = operations.list_instances().read(sample("instance_list.response"))
+    assert [machine.instance_id for machine in machines.items] == ["ins-boyqp4g8"]
+    assert (machines.pagination.total, machines.pagination.num_pages, machines.pagination.per_page) == (1, 1, 10)
+    images = operations.list_images().read(sample("image_list.response"))
+    assert images.items[0].name == "sdk-10001-1726810944000000000-runtime"
+    assert images.items[0].create_time == CREATED
+    specs = operations.list_specs(0, "img-87p9kq26").read(sample("spec_list.response"))
+    spec = specs.items[0]
+    assert (spec.resource_id, spec.unit.cpus, spec.unit.ram_mb) == ("cnR4NDA5MC0xZ3B1", 10, 43008)
+    assert (str(spec.rate), spec.max_available_units, spec.avail) == ("1.200 Credits/h", 8, True)
+    assert spec.categories == ("container", "vm")
+    assert spec.extra_resources[0].price is not None
+    assert spec.extra_resources[0].price.millicent_per_hour == 20_000
+
+
+def test_stats_and_cancel_samples_are_read() -> None:
+    assert operations.count_instances().read(sample("instance_stats.response")) == {"Running": 1, "SchedQueued": 2}
+    operation = operations.cancel_instance("ins-boyqp4g8")
+    assert operation.read(sample("instance_cancel.response")) is None  # type: ignore[func-returns-value]
+
+
+def test_both_ways_to_write_a_time_mean_the_same() -> None:
+    row = sample("instance_get.response")["instance"]
+    row["create_time"] = row.pop("createTime")["seconds"]
+    assert Instance.model_validate(row).create_time == CREATED
+
+
+@pytest.mark.parametrize("field", ["accesses", "netEndpointInfos", "hardware", "sshCred", "remark", "cmd", "envs"])
+def test_null_stands_for_nothing(field: str) -> None:
+    row = sample("instance_get.response")["instance"] | {field: None}
+    assert Instance.model_validate(row).instance_id == "ins-boyqp4g8"
+
+
+def test_tomorrows_fields_and_words_are_kept() -> None:
+    row = sample("instance_get.response")["instance"] | {"status": "Dreaming", "newField": {"a": 1}}
+    instance = Instance.model_validate(row)
+    assert instance.status == "Dreaming"
+    assert instance.model_extra == {"newField": {"a": 1}}
+
+
+def test_all_fifteen_operations_have_a_route() -> None:
+    assert len(ROUTES) == 15
+    assert {name for name, route in ROUTES.items() if route.is_confirmed} == {
+        "get instance",
+        "create instance",
+        "cancel instance",
+        "list instances",
+        "list specs",
+        "create snapshot",
+    }
+
+
+def _sample_fields() -> dict[str, object]:
+    fields: dict[str, object] = sample("instance_create.request")
+    return fields | {"envs": {"foo": "bar"}, "ports": [Port(port=7890, protocol="http")]}

@@ -1,0 +1,133 @@
+"""Every page, in order, each item once; and waiting, with time standing still."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glows_nb.api.errors import InvalidRequest, MachineEnded, WaitTimeout
+from glows_nb.api.models import Instance, Page, Pagination
+from glows_nb.api.operations import Batch, Operation, Steps, list_instances
+from glows_nb.api.paging import InconsistentListWarning, all_items
+from glows_nb.api.waiting import LONGEST_PAUSE, wait_for_status
+from tests.api.fake_service import FakeService, instance_row
+
+
+def all_numbers(limit: int | None = None) -> Steps[list[str]]:
+    def page_of(number: int) -> Operation[Page[Instance]]:
+        return list_instances(number)
+
+    found = yield from all_items(page_of, lambda machine: machine.instance_id, limit)
+    return [machine.instance_id for machine in found]
+
+
+def read(pages: Any, limit: int | None = None) -> list[str]:
+    """Play a service whose page `number` is what `pages(number)` gives: ids and the total that it states."""
+    steps = all_numbers(limit)
+    answer: Any = None
+    try:
+        step = next(steps)
+        while True:
+            operations = step.operations if isinstance(step, Batch) else (step,)
+            answers = [page(*pages(dict(operation.params)["page"])) for operation in operations]  # type: ignore[union-attr]
+            answer = answers if isinstance(step, Batch) else answers[0]
+            step = steps.send(answer)
+    except StopIteration as stop:
+        result: list[str] = stop.value
+        return result
+
+
+def page(ids: list[str], total: int) -> Page[Instance]:
+    machines = tuple(Instance.model_validate(instance_row("k") | {"instanceID": name}) for name in ids)
+    return Page(pagination=Pagination(total=total, num_pages=-(-total // 20)), items=machines)
+
+
+@given(st.integers(0, 95), st.none() | st.integers(1, 100))
+def test_all_pages_come_in_order_each_item_once(total: int, limit: int | None) -> None:
+    ids = [f"ins-{number}" for number in range(total)]
+    assert read(lambda number: (ids[20 * (number - 1) : 20 * number], total), limit) == ids[:limit]
+
+
+def test_a_limit_reads_no_more_pages_than_it_needs() -> None:
+    asked: list[int] = []
+
+    def pages(number: int) -> tuple[list[str], int]:
+        asked.append(number)
+        return [f"ins-{number}-{row}" for row in range(20)], 1000
+
+    assert len(read(pages, limit=25)) == 25
+    assert asked == [1, 2]
+
+
+def test_a_list_that_changed_is_read_again_until_it_is_consistent() -> None:
+    ids = [f"ins-{number}" for number in range(30)]
+    state = {"readings": 0}
+
+    def pages(number: int) -> tuple[list[str], int]:
+        if number == 1:
+            state["readings"] += 1
+        if state["readings"] == 1 and number == 2:
+            return ids[19:29], 30  # an item was added before page 2 was read, so one comes twice and one is missing
+        return ids[20 * (number - 1) : 20 * number], 30
+
+    assert read(pages) == ids
+    assert state["readings"] == 2
+
+
+def test_a_list_that_never_settles_is_warned_about() -> None:
+    with pytest.warns(InconsistentListWarning, match="list instances"):
+        assert len(read(lambda number: ([f"ins-{number}"], 40))) == 2
+
+
+def waiting(statuses: list[str], **options: Any) -> tuple[Instance, list[str], FakeService]:
+    """Wait for a machine that goes through these statuses, each look at it taking the time of its pause."""
+    time = {"now": 0.0}
+    service = FakeService(machines={"k": instance_row("k", 1)}, statuses=iter(statuses))
+    service.on_pause = lambda seconds: time.__setitem__("now", time["now"] + seconds)
+    seen: list[str] = []
+    steps = wait_for_status(
+        "ins-00000001", on_change=lambda machine: seen.append(machine.status), clock=lambda: time["now"], **options
+    )
+    return service.play(steps), seen, service
+
+
+def test_a_wait_ends_at_the_status_and_tells_each_change_once() -> None:
+    machine, seen, service = waiting(["SchedQueued", "SchedQueued", "Pending", "Pending", "Running"])
+    assert machine.status == "Running"
+    assert seen == ["SchedQueued", "Pending", "Running"]
+    assert len(service.pauses) == 4
+
+
+def test_pauses_grow_to_a_limit() -> None:
+    _, _, service = waiting(["SchedQueued"] * 30 + ["Running"])
+    assert service.pauses == sorted(service.pauses)
+    assert service.pauses[-1] == LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("status", ["Finished", "Canceling", "Exited"])
+def test_a_machine_that_ends_ends_the_wait_at_once(status: str) -> None:
+    with pytest.raises(MachineEnded, match=status) as ended:
+        waiting(["SchedQueued", status])
+    assert ended.value.instance.status == status
+
+
+def test_a_deadline_is_a_wait_timeout_with_the_machine() -> None:
+    with pytest.raises(WaitTimeout, match="still SchedQueued") as late:
+        waiting(["SchedQueued"] * 100, timeout=30)
+    assert late.value.instance is not None
+    assert late.value.instance.instance_id == "ins-00000001"
+
+
+def test_a_release_can_be_waited_for() -> None:
+    machine, seen, _ = waiting(["Running", "Canceling", "Finished"], until="Finished")
+    assert machine.status == "Finished"
+    assert seen == ["Running", "Canceling", "Finished"]
+
+
+@pytest.mark.parametrize("options", [{"until": "Runing"}, {"timeout": 0}, {"timeout": float("nan")}])
+def test_a_wait_that_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        waiting(["Running"], **options)

@@ -1,0 +1,159 @@
+"""What the client makes of a server that misbehaves, over real sockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import glows_nb as glows
+from glows_nb.api import operations
+from glows_nb.api.operations import Operation
+from glows_nb.api.transport import Reply, read_reply
+from tests.api.fake_service import sample
+from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
+
+HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+GOOD = sample("instance_stats.response")
+
+
+def ask(handler: Callable[[Request], Answer], **options: Any) -> tuple[Any, int]:
+    """The counts that a client gets from a server, and how many requests that took."""
+    with HostileServer(handler) as server:
+        settings = {"backoff": 0, "max_retries": 2, "timeout": 1} | options
+        with glows.Client("token", server.base_url, **settings) as client:
+            try:
+                return client.instances.stats(), len(server.requests)
+            except glows.GlowsError as error:
+                return error, len(server.requests)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "requests"),
+    [
+        (Answer(HTML, status=502, content_type="text/html"), glows.TransportError, 3),
+        (Answer(b"", status=500), glows.TransportError, 3),
+        (Answer(b"slow down", status=429, content_type="text/plain"), glows.RateLimited, 3),
+        (Answer(json.dumps(GOOD).encode(), cut_at=20), glows.TransportError, 3),
+        (Answer(HTML, content_type="text/html"), glows.BadResponse, 1),
+        (Answer(b""), glows.BadResponse, 1),
+        (Answer(b"[1, 2]"), glows.BadResponse, 1),
+        (Answer(b'{"stats": {}}'), glows.BadResponse, 1),
+        (Answer(b'{"code": "0", "stats": {}}'), glows.BadResponse, 1),
+        (Answer(b'{"code": true, "stats": {}}'), glows.BadResponse, 1),
+        (Answer(b'{"code": 0, "stats": [1]}'), glows.BadResponse, 1),
+        (Answer(b'{"code": 0, "stats": {}}', status=404), glows.BadResponse, 1),
+        (Answer(b"404 page not found", status=404, content_type="text/plain"), glows.BadResponse, 1),
+        (Answer(b"", status=302, headers={"Location": "http://127.0.0.1:9/elsewhere"}), glows.BadResponse, 1),
+        (json_answer({"code": 176, "msg": "check jwt token failed"}), glows.AuthError, 1),
+        (json_answer({"code": 7, "msg": ""}), glows.PermissionDenied, 1),
+        (json_answer({"code": 6, "msg": "param illegal"}), glows.ParamIllegal, 1),
+        (json_answer({"code": 4711, "msg": "strange"}), glows.UnknownCodeError, 1),
+        (json_answer({"code": -1}), glows.UnknownCodeError, 1),
+    ],
+)
+def test_a_bad_answer_is_the_right_error_and_never_an_empty_result(
+    answer: Answer, error: type[Exception], requests: int
+) -> None:
+    result, sent = ask(lambda request: answer)
+    assert type(result) is error
+    assert sent == requests
+
+
+def test_a_dripping_answer_ends_at_the_time_out() -> None:
+    result, _ = ask(lambda request: Answer(json.dumps(GOOD).encode(), drip=0.5), timeout=0.2, max_retries=0)
+    assert isinstance(result, glows.TransportError)
+    assert "took too long" in str(result)
+
+
+def test_a_read_survives_two_broken_connections() -> None:
+    left = ["reset", "reset"]
+
+    def handler(request: Request) -> Answer:
+        if left:
+            left.pop()
+            raise Reset
+        return json_answer(GOOD)
+
+    assert ask(handler) == ({"Running": 1, "SchedQueued": 2}, 3)
+
+
+def test_a_server_that_is_gone_is_one_line_with_its_address() -> None:
+    with HostileServer(lambda request: json_answer(GOOD)) as server:
+        base_url = server.base_url
+    with glows.Client("token", base_url, backoff=0) as client, pytest.raises(glows.TransportError) as gone:
+        client.instances.stats()
+    assert base_url in str(gone.value)
+    assert "\n" not in str(gone.value)
+    assert not gone.value.may_have_arrived
+
+
+def test_a_server_that_breaks_off_unread_is_a_transport_error() -> None:
+    with (
+        HostileServer(lambda request: json_answer(GOOD), resets_unread=True) as server,
+        glows.Client("token", server.base_url, backoff=0) as client,
+        pytest.raises(glows.TransportError),
+    ):
+        client.instances.stats()
+
+
+@pytest.mark.parametrize(("asked", "slept"), [("0", 0.0), ("1", 1.0), ("-1", None), ("NaN", None), ("1e308", None)])
+def test_retry_after_is_read_where_it_is_a_number_of_seconds(asked: str, slept: float | None) -> None:
+    reply = Reply(429, "text/plain", asked, b"")
+    with pytest.raises(glows.RateLimited) as limited:
+        read_reply(operations.count_instances(), reply, "")
+    assert limited.value.retry_after == slept
+
+
+def test_a_retry_after_of_a_day_is_said_and_not_slept() -> None:
+    result, sent = ask(lambda request: Answer(b"", status=429, headers={"Retry-After": "86400"}))
+    assert isinstance(result, glows.RateLimited)
+    assert "86400" in str(result)
+    assert sent == 1
+
+
+def test_the_token_goes_in_the_header_and_lists_repeat_their_parameter() -> None:
+    with HostileServer(lambda request: json_answer(sample("instance_list.response"))) as server:
+        with glows.Client("the-token", server.base_url) as client:
+            client.instances.list(statuses=["Running", "Paused"], ascending=True)
+        (request,) = server.requests
+    assert request.headers["authorization"] == "Bearer the-token"
+    assert request.target == (
+        "/sdk/v1/instance/list?page=1&per_page=20&ascending=true&statuses=Running&statuses=Paused"
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(
+    ["code", "msg", "instance", "instances", "specs", "images", "stats", "pagination", "total", "instanceID", "status"]
+)
+
+
+@given(
+    operation=st.sampled_from(
+        [
+            operations.get_instance("ins-1"),
+            operations.cancel_instance("ins-1"),
+            operations.count_instances(),
+            operations.list_instances(),
+            operations.list_images(),
+            operations.list_specs(0, "img-1"),
+        ]
+    ),
+    answer=JSON | st.dictionaries(NAMES, JSON | st.dictionaries(NAMES, JSON)).map(lambda body: {"code": 0} | body),
+    status=st.sampled_from([200, 200, 200, 404, 500]),
+)
+def test_any_json_gives_a_result_or_a_glows_error(operation: Operation[Any], answer: Any, status: int) -> None:
+    reply = Reply(status, "application/json", "", json.dumps(answer).encode())
+    try:
+        read_reply(operation, reply, "secret")
+    except glows.GlowsError as error:
+        assert str(error)
