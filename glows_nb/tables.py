@@ -56,9 +56,11 @@ class Table(pd.DataFrame):
         badge = f"{SANDBOX_BADGE} " if self.attrs.get(IS_SANDBOX) else ""
         with pd.option_context("display.max_colwidth", WIDEST_CELL):
             body = _written(self).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
+        # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
+        body = body.replace("<td>", '<td style="white-space:nowrap">')
         return (
             f'<div style="margin:.3em 0">{badge}{caption}</div>'
-            f'<div style="overflow-x:auto;white-space:nowrap">{body}</div>'
+            f'<div style="overflow-x:auto">{body}</div>'
         )
 
     def __repr__(self) -> str:

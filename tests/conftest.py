@@ -1,0 +1,50 @@
+"""What every test gets: a user with no token and no profile of their own, and sandboxes to talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import glows_nb as glows
+from glows_nb.connection import disconnect
+
+FAST = 200.0
+"""Virtual seconds per real one: a machine is Running after a quarter of a second."""
+
+FOLDERS_OF_THE_USER = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Nothing of the person who runs the tests gets in, and no default client stays."""
+    for name in ("GLOWS_SDK_TOKEN", "GLOWS_BASE_URL", "GLOWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in FOLDERS_OF_THE_USER:
+        folder = tmp_path / "user" / name.lower()
+        folder.mkdir(parents=True)
+        monkeypatch.setenv(name, str(folder))
+    yield
+    disconnect()
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox() -> Iterator[glows.Sandbox]:
+    """One sandbox for all tests that only read."""
+    with glows.sandbox(speed=FAST) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox() -> Iterator[glows.Sandbox]:
+    """A sandbox of the test's own."""
+    with glows.sandbox(speed=FAST) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox: glows.Sandbox) -> Iterator[glows.Client]:
+    """A client for the test's own sandbox."""
+    with sandbox.client(backoff=0) as connected:
+        yield connected
