@@ -22,10 +22,21 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from glows_nb import frames
-    from glows_nb.api.client import Client
+    from glows_nb.api.client import AsyncClient, Client
     from glows_nb.api.errors import *  # noqa: F403 - it says in __all__ what is public
     from glows_nb.api.launching import Plan
-    from glows_nb.api.models import Image, Instance, InstanceStatus, Page, Spec
+    from glows_nb.api.models import (
+        Endpoint,
+        Image,
+        Instance,
+        InstanceStatus,
+        Network,
+        Page,
+        Snapshot,
+        SnapshotStatus,
+        Spec,
+    )
+    from glows_nb.api.parking import Parked
     from glows_nb.api.requests import CreateInstance, Port
     from glows_nb.browse import images, instances, specs
     from glows_nb.connection import connect, current_client
@@ -36,9 +47,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
-    "glows_nb.api.client": ("Client",),
+    "glows_nb.api.client": ("AsyncClient", "Client"),
     "glows_nb.api.launching": ("Plan",),
-    "glows_nb.api.models": ("Image", "Instance", "InstanceStatus", "Page", "Spec"),
+    "glows_nb.api.models": (
+        "Endpoint",
+        "Image",
+        "Instance",
+        "InstanceStatus",
+        "Network",
+        "Page",
+        "Snapshot",
+        "SnapshotStatus",
+        "Spec",
+    ),
+    "glows_nb.api.parking": ("Parked",),
     "glows_nb.api.requests": ("CreateInstance", "Port"),
     "glows_nb.browse": ("images", "instances", "specs"),
     "glows_nb.connection": ("connect", "current_client"),

@@ -1,16 +1,18 @@
 """Where token and address come from: arguments, a profile file, the environment.
 
-The profile file is TOML, one table a profile (`[default]`, `[lab]`) with `token` and, where it is not the
-live service, `base_url`; `profiles_path()` says where it lies.
+The profile file is TOML, one table a profile (`[default]`, `[lab]`) with `token` (or `keyring = true`) and, where
+it is not the live service, `base_url`; a table `routes` in it changes paths. `profiles_path()` says where it lies.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,45 +21,81 @@ from platformdirs import user_config_path
 from pydantic import SecretStr
 
 from glows_nb.api.errors import ConfigError
+from glows_nb.api.routes import ROUTES, Route
 
 LIVE_BASE_URL: Final = "https://a.glows.ai/sdk/v1"
 TOKEN_VARIABLE: Final = "GLOWS_SDK_TOKEN"  # noqa: S105 - the variable's name, not a token
 BASE_URL_VARIABLE: Final = "GLOWS_BASE_URL"
 PROFILE_VARIABLE: Final = "GLOWS_PROFILE"
 DEFAULT_PROFILE: Final = "default"
+KEYRING_SERVICE: Final = "glows-nb"
 
 
 @dataclass(frozen=True)
 class Connection:
-    """An address and the token for it; the token is masked in the repr."""
+    """An address, the token for it (masked in the repr), and the routes that are others there."""
 
     base_url: str
     token: SecretStr
+    routes: Mapping[str, Route] = field(default_factory=dict)
+
+    def route(self, usual: Route) -> Route:
+        """The route to take for an operation."""
+        return self.routes.get(usual.name, usual)
+
+    def not_found(self, usual: Route) -> str:
+        """What a 404 means for an operation: a wrong address, or a wrong guess at a path."""
+        tried = self.route(usual)
+        missing = f"{self.base_url} has nothing at {tried.method} {tried.path} (HTTP 404)."
+        if usual.is_confirmed or usual.name in self.routes:
+            return f"{missing} Is base_url right?"
+        others = ", ".join(repr(path) for path in usual.alternatives)
+        return (
+            f"{missing} The contract's text lost this path, so it is a guess; others are {others}. "
+            f"Try one with Client(routes={{{usual.name!r}: {usual.alternatives[0]!r}}}) or in the profile file."
+        )
 
 
-def resolve(token: str | None = None, base_url: str | None = None, profile: str | None = None) -> Connection:
+def resolve(
+    token: str | None = None,
+    base_url: str | None = None,
+    profile: str | None = None,
+    routes: Mapping[str, str] | None = None,
+    *,
+    allow_http: bool = False,
+) -> Connection:
     """The connection meant by these arguments, the environment and the profile file.
 
-    The token is the argument's, else the named profile's, else GLOWS_SDK_TOKEN's, else that of the profile
-    named by GLOWS_PROFILE ("default" without). The address follows the same order and ends at the live service.
+    The token is the argument's, else the named profile's, else GLOWS_SDK_TOKEN's, else that of the profile named
+    by GLOWS_PROFILE ("default" without). The address follows the same order and ends at the live service. Routes
+    come from the profile and, over them, from the argument.
 
     Raises:
-        ConfigError: no token is found, the profile can't be used, or the address is refused.
+        ConfigError: no token is found, the profile can't be used, or the address or a route is refused.
     """
-    environment_token = os.environ.get(TOKEN_VARIABLE)
-    if profile is None and token is None and not environment_token:
-        settings = _profile(os.environ.get(PROFILE_VARIABLE))
-    else:
-        settings = _profile(profile) if profile is not None else {}
-    found_token = token or settings.get("token") or environment_token
-    if not found_token:
+    settings = _settings(profile, has_token=token is not None or bool(os.environ.get(TOKEN_VARIABLE)))
+    given = _first(token, settings.get("token"), os.environ.get(TOKEN_VARIABLE))
+    del token  # it must stand in no variable when something below is refused
+    if given is None:
         raise ConfigError(
             "No GLOWS token. Give one with glows.connect(token=…), in the environment variable "
             f"{TOKEN_VARIABLE}, or as a profile in {profiles_path()}; "
             "or rehearse without an account in the sandbox: glows.sandbox() or %glows sandbox."
         )
     address = base_url or settings.get("base_url") or os.environ.get(BASE_URL_VARIABLE) or LIVE_BASE_URL
-    return Connection(checked_base_url(str(address)), SecretStr(checked_token(str(found_token))))
+    return Connection(
+        checked_base_url(str(address), is_http_allowed=allow_http or settings.get("allow_http") is True),
+        checked_token(given),
+        {**_routes(settings.get("routes", {})), **_routes(routes or {})},
+    )
+
+
+def _first(*candidates: Any) -> SecretStr | None:
+    """The first that is not None; an empty one counts, so that a mistake is said and not passed over."""
+    for candidate in candidates:
+        if candidate is not None:
+            return candidate if isinstance(candidate, SecretStr) else SecretStr(str(candidate))
+    return None
 
 
 def profiles_path() -> Path:
@@ -65,25 +103,31 @@ def profiles_path() -> Path:
     return user_config_path("glows-nb", appauthor=False) / "profiles.toml"
 
 
-def checked_token(token: str) -> str:
+def checked_token(token: SecretStr) -> SecretStr:
     """The token as it goes into a header: without stray white space, byte-order mark or "Bearer "."""
-    cleaned = token.strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip()
-    if not cleaned:
+    cleaned = SecretStr(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())
+    if not cleaned.get_secret_value():
         raise ConfigError("The GLOWS token is empty.")
-    if not cleaned.isascii() or not cleaned.isprintable() or " " in cleaned:
+    if not re.fullmatch(r"[!-~]+", cleaned.get_secret_value()):
         raise ConfigError("The GLOWS token holds characters that no token has, such as a space or a line end.")
     return cleaned
 
 
-def checked_base_url(base_url: str) -> str:
-    """The address without a trailing slash; https, or http on this machine alone."""
+def checked_base_url(base_url: str, *, is_http_allowed: bool = False) -> str:
+    """The address without a trailing slash; https, or http on this machine or where it is asked for."""
     cleaned = base_url.strip().rstrip("/")
-    parts = urlsplit(cleaned)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"base_url: {base_url!r} is no address such as {LIVE_BASE_URL}.")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    try:
+        parts = urlsplit(cleaned)
+        host = parts.hostname
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+        raise ConfigError(f"base_url: {cleaned!r} is no address such as {LIVE_BASE_URL}.")
+    if parts.scheme == "http" and not is_loopback(host) and not is_http_allowed:
         raise ConfigError(
-            f"base_url: {base_url!r} would send the token unencrypted; use https (http is for this machine alone)."
+            f"base_url: {cleaned!r} would send the token unencrypted; use https. "
+            "Where that is meant, say allow_http=True."
         )
     return cleaned
 
@@ -98,6 +142,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _settings(profile: str | None, *, has_token: bool) -> Mapping[str, Any]:
+    """The settings of the profile that counts: the named one, else the default one where nothing else has a token."""
+    if profile is None and has_token:
+        return {}
+    name = profile or os.environ.get(PROFILE_VARIABLE)
+    settings = _profile(name)
+    if "token" in settings or not settings.get("keyring"):
+        return settings
+    return {**settings, "token": _from_keyring(name or DEFAULT_PROFILE)}
+
+
 def _profile(name: str | None) -> Mapping[str, Any]:
     """The settings of a profile; an unnamed one may be missing, a named one may not."""
     path = profiles_path()
@@ -107,11 +162,55 @@ def _profile(name: str | None) -> Mapping[str, Any]:
         raise ConfigError(f"There is no profile {name!r}: the file {path} does not exist.")
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise ConfigError(f"Others can read {path}, which holds tokens; run: chmod 600 '{path}'")
-    try:
-        profiles = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    profiles = _read_profiles(path)
     settings = profiles.get(name or DEFAULT_PROFILE, {} if name is None else None)
     if not isinstance(settings, dict):
         raise ConfigError(f"{path} has no profile {name!r}; it has {', '.join(profiles) or 'none'}.")
     return settings
+
+
+def _read_profiles(path: Path) -> dict[str, Any]:
+    """The profile file's tables, their tokens masked from here on."""
+    try:
+        return {name: _masked(table) for name, table in tomllib.loads(path.read_text(encoding="utf-8-sig")).items()}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problem = str(error)
+    raise ConfigError(f"{path} is not valid TOML: {problem}")
+
+
+def _masked(table: Any) -> Any:
+    if isinstance(table, dict) and "token" in table:
+        return {**table, "token": SecretStr(str(table["token"]))}
+    return table
+
+
+def _from_keyring(profile: str) -> SecretStr:
+    """The token that the system's keyring has for a profile whose table says `keyring = true`."""
+    try:
+        import keyring
+    except ImportError:
+        raise ConfigError(
+            f'The profile {profile!r} keeps its token in the keyring; run: pip install "glows-nb[keyring]"'
+        ) from None
+    token = SecretStr(keyring.get_password(KEYRING_SERVICE, profile) or "")
+    if not token.get_secret_value():
+        raise ConfigError(
+            f"The keyring has no token for the profile {profile!r}; "
+            f"put one there with: keyring set {KEYRING_SERVICE} {profile}"
+        )
+    return token
+
+
+def _routes(paths: Mapping[str, str]) -> dict[str, Route]:
+    """Routes written as a path, or as "POST /path" where the method is another too."""
+    changed = {}
+    for name, words in paths.items():
+        if name not in ROUTES:
+            near = get_close_matches(name, ROUTES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(ROUTES)}."
+            raise ConfigError(f"routes: {name!r} is no operation; {hint}")
+        method, _, path = words.rpartition(" ")
+        if not path.startswith("/") or method not in ("", "GET", "POST", "DELETE", "PUT"):
+            raise ConfigError(f"routes: {words!r} is no path such as /instance/stats or POST /image/delete.")
+        changed[name] = replace(ROUTES[name], method=method or ROUTES[name].method, path=path)
+    return changed

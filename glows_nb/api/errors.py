@@ -68,6 +68,7 @@ __all__ = [
     "PriceTooHigh",
     "RateLimited",
     "RegionAccessDenied",
+    "SnapshotFailed",
     "StalePlan",
     "TakingSnapNotAllowed",
     "TransportError",
@@ -164,6 +165,13 @@ class AuthError(APIError):
         "It is wrong, of the wrong kind or expired; GLOWS support gives out SDK tokens, "
         "and the Datadrive CLI token is not one."
     )
+
+    @classmethod
+    def expired(cls, when: str, operation: str) -> AuthError:
+        """The same, read from the token itself before a request was made."""
+        error = cls(ErrCode.TokenRefused, "", operation)
+        error.args = (f"Could not {operation}: the token expired at {when}; get a new one from GLOWS support.",)
+        return error
 
 
 class PermissionDenied(AuthError):
@@ -393,6 +401,10 @@ class StalePlan(GlowsError):
     def __init__(self, changes: list[str]) -> None:
         super().__init__(f"The plan no longer holds: {'; '.join(changes)}. Nothing was rented; plan again.")
         self.changes = changes
+
+
+class SnapshotFailed(GlowsError):
+    """There is no usable snapshot; the machine was not released for it."""
 
 
 class MachineEnded(GlowsError):

@@ -11,7 +11,8 @@ from typing import Final
 
 from glows_nb.api.errors import InvalidRequest, ParamIllegal
 from glows_nb.api.models import LEAVING, Instance
-from glows_nb.api.operations import Steps, get_instance, perform
+from glows_nb.api.operations import get_instance
+from glows_nb.api.steps import Steps, perform
 from glows_nb.api.tokens import digest
 
 KEY_LIMIT: Final = 64

@@ -15,33 +15,28 @@ from typing import Any, Final
 from glows_nb.api.errors import (
     AmbiguousResult,
     APIError,
-    BadResponse,
     GlowsError,
-    InternalError,
     InvalidDomainInfo,
     InvalidRequest,
     MachineDiffers,
     MetaKeyExists,
     NoResourceAvailable,
     PriceTooHigh,
-    RateLimited,
     RegionAccessDenied,
     StalePlan,
-    TransportError,
-    UnknownCodeError,
 )
 from glows_nb.api.keys import KEY_LIMIT, bare_id, derived_name, find_newest, key_for_name, key_of_generation, look_up
 from glows_nb.api.models import LEAVING, Instance, Spec
 from glows_nb.api.offers import has_left, is_meant, specs_for
-from glows_nb.api.operations import Steps, create_instance, pause, perform
+from glows_nb.api.operations import create_instance
 from glows_nb.api.requests import CreateInstance, build, shortened
+from glows_nb.api.steps import Steps
+from glows_nb.api.writes import write
 from glows_nb.money import Rate
 
 MOVES_ON: Final = (NoResourceAvailable, InvalidDomainInfo, RegionAccessDenied)
 """The only refusals after which the next region is tried (DESIGN, rule 3)."""
 
-OUTCOME_UNKNOWN: Final = (TransportError, BadResponse, InternalError, UnknownCodeError)
-CREATE_ATTEMPTS: Final = 3
 LAUNCH_ATTEMPTS: Final = 3
 
 
@@ -52,6 +47,8 @@ class Wanted:
     template: CreateInstance
     regions: tuple[str, ...]
     max_rate: Rate | None = None
+    priced_image_id: str | None = None
+    """The image whose offers tell the price, where the source is a snapshot (FACTS 7)."""
 
     @property
     def key(self) -> str:
@@ -143,6 +140,7 @@ def want(
     regions: Sequence[str] = (),
     region_name: str | None = None,
     max_price_per_hour: float | Decimal | None = None,
+    priced_image_id: str | None = None,
     **fields: Any,
 ) -> Wanted:
     """The arguments of a launch, checked as far as they can be before any request.
@@ -162,7 +160,7 @@ def want(
         fields.setdefault("remark", name[:32])
     key = meta_key or key_for_name(name or derived_name(_identity(fields, places)), account_mark)
     requests = [build(CreateInstance, **fields, custom_meta_key=key, region_name=place) for place in places]
-    return Wanted(requests[0], places, _checked_max_rate(max_price_per_hour))
+    return Wanted(requests[0], places, _checked_max_rate(max_price_per_hour), priced_image_id)
 
 
 def plan(wanted: Wanted) -> Steps[Plan]:
@@ -177,7 +175,7 @@ def plan(wanted: Wanted) -> Steps[Plan]:
         return Plan(newest.meta_key or key_of_generation(wanted.key, generation), newest, ())
     meta_key = key_of_generation(wanted.key, generation + 1)
     template, units = wanted.template, wanted.template.unit_qty
-    specs = yield from specs_for(template)
+    specs = yield from specs_for(template, wanted.priced_image_id)
     offers = [spec for spec in specs if is_meant(spec, template)]
     _check_regions(wanted.regions, {spec.region_name for spec in specs})
     candidates: list[Candidate] = []
@@ -261,38 +259,20 @@ def create(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
     """One create, sent again only when its outcome was looked up and nothing was found.
 
     Raises:
-        AmbiguousResult: the last answer was lost too, or the key is taken by a machine that can't be read.
+        MetaKeyExists: the key was taken before.
+        AmbiguousResult: answers were lost and no machine can be found under the key.
     """
-    operation = create_instance(request)
     key = request.custom_meta_key
-    lost: GlowsError | None = None
-    for attempt in range(CREATE_ATTEMPTS):
-        if attempt:
-            yield from pause(backoff * 2 ** (attempt - 1))
-        try:
-            return (yield from perform(operation))
-        except RateLimited as error:
-            refused: GlowsError = error
-        except OUTCOME_UNKNOWN as error:
-            refused = error
-            if not isinstance(error, TransportError) or error.may_have_arrived:
-                lost = error
-                found = yield from _look_up_lost(key, lost)
-                if found is not None:
-                    return found
-        except MetaKeyExists:
-            if lost is None:
-                raise
-            found = yield from _look_up_lost(key, lost)
-            if found is None:
-                raise _ambiguous(key, lost) from None
-            return found
-        except APIError:
-            # A refusal settles nothing about an earlier create that got no answer: that one may still come.
-            if lost is None:
-                raise
-            raise _ambiguous(key, lost) from None
-    raise (refused if lost is None else _ambiguous(key, lost))
+    return (
+        yield from write(
+            create_instance(request),
+            lambda: look_up(key),
+            f"A machine may be there under the key {key!r}: client.instances.get(meta_key={key!r}) finds it; "
+            "launching again with the same arguments is safe.",
+            done_already=(MetaKeyExists,),
+            backoff=backoff,
+        )
+    )
 
 
 def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
@@ -361,20 +341,6 @@ def _gpu_counts(asked: CreateInstance) -> Steps[set[int]]:
         return {asked.unit_qty * asked.base_resource.unit_spec.gpus}
     specs = yield from specs_for(asked)
     return {asked.unit_qty * spec.unit.gpus for spec in specs if is_meant(spec, asked)}
-
-
-def _look_up_lost(key: str, lost: GlowsError) -> Steps[Instance | None]:
-    try:
-        return (yield from look_up(key))
-    except GlowsError:
-        raise _ambiguous(key, lost) from None
-
-
-def _ambiguous(key: str, lost: GlowsError) -> AmbiguousResult:
-    return AmbiguousResult(
-        f"A machine may have been started under the key {key!r}: {lost} "
-        f"Look for it with client.instances.get(meta_key={key!r}); launching again with the same arguments is safe."
-    )
 
 
 def _foreign_key(error: MetaKeyExists, key: str) -> MetaKeyExists:

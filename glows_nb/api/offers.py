@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 from glows_nb.api.errors import BadResponse, InvalidRequest
-from glows_nb.api.models import Image, MachineCategory, Page, Spec
-from glows_nb.api.operations import Operation, Steps, list_images, list_specs
+from glows_nb.api.models import Image, MachineCategory, Page, RegionSpecs, Spec
+from glows_nb.api.operations import list_images, list_region_specs, list_specs
 from glows_nb.api.paging import all_items
 from glows_nb.api.requests import CreateInstance
+from glows_nb.api.steps import Operation, Steps
 
 
 def has_left(spec: Spec, units: int = 1) -> bool:
@@ -73,11 +74,32 @@ def all_specs(
     return specs
 
 
-def specs_for(request: CreateInstance) -> Steps[list[Spec]]:
-    """Every offer, of any hardware in any region, for the image and category of a create."""
-    if request.from_image_id is None:
-        raise InvalidRequest("from_image_id", "is required to find the price of a machine.")
-    return (yield from all_specs(request.from_image_id, instance_category=request.instance_category))
+def all_region_specs(
+    machine_category: int,
+    from_image_id: str,
+    region_name: str | None = None,
+    instance_category: str | None = None,
+) -> Steps[list[RegionSpecs]]:
+    """Every region with its offers, of one machine category."""
+    return all_items(
+        lambda page: list_region_specs(
+            machine_category,
+            from_image_id,
+            page,
+            region_name=region_name,
+            instance_category=instance_category,
+        ),
+        identity=lambda region: region.region_name,
+    )
+
+
+def specs_for(request: CreateInstance, image_id: str | None = None) -> Steps[list[Spec]]:
+    """Every offer, of any hardware in any region, for the category of a create and an image.
+
+    The service lists offers by image only; for a create from a snapshot that is the image below the snapshot, and
+    where it is not known, the default image.
+    """
+    return (yield from all_specs(image_id or request.from_image_id, instance_category=request.instance_category))
 
 
 def is_meant(spec: Spec, request: CreateInstance) -> bool:

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Final, TypeVar
 
 from glows_nb.api.models import Page
-from glows_nb.api.operations import Operation, Steps, perform, perform_all
+from glows_nb.api.steps import Operation, Steps, perform, perform_all
 
 Item = TypeVar("Item")
 

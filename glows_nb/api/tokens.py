@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 SANDBOX_ISSUER: Final = "glows-sandbox"
@@ -39,6 +40,17 @@ def account_mark(token: str) -> str:
         lasting = {name: value for name, value in known.items() if name not in TIME_CLAIMS}
         identity = json.dumps(lasting, sort_keys=True)
     return digest(identity)[:MARK_LENGTH]
+
+
+def expiry(token: str) -> datetime | None:
+    """When the token expires, None when it does not say."""
+    exp = (claims(token) or {}).get("exp")
+    if isinstance(exp, bool) or not isinstance(exp, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(exp, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def is_sandbox(token: str) -> bool:

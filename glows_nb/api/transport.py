@@ -1,33 +1,35 @@
 """The one place that touches httpx: authorization, envelope, retries, redaction.
 
-An exchange (one operation with its repetitions) is a generator that decides, and `HttpTransport` carries its
-sends and pauses out.
+An exchange (one operation with its repetitions) is a generator that decides; `HttpTransport` and
+`AsyncHttpTransport` carry its sends and pauses out.
 """
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import logging
-import random
 import re
 import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import SecretStr
 
 from glows_nb.api.config import Connection, is_loopback
-from glows_nb.api.errors import BadResponse, GlowsError, RateLimited, TransportError, api_error
+from glows_nb.api.errors import AuthError, BadResponse, GlowsError, RateLimited, TransportError, api_error
 from glows_nb.api.models import mark_sandbox
-from glows_nb.api.operations import Operation, Pause
-from glows_nb.api.tokens import is_sandbox
+from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota, pause_before_retry, read_retry_after
+from glows_nb.api.steps import Operation, Pause
+from glows_nb.api.tokens import expiry, is_sandbox
 
 T = TypeVar("T")
 
 EXCERPT_LENGTH: Final = 200
-LONGEST_PAUSE: Final = 60.0
 SECRET_FIELDS: Final = re.compile(r'("?(?:password|token|envs|authorization)"?\s*[:=]\s*"?)[^"&\s,}]+', re.I)
 
 log = logging.getLogger("glows_nb")
@@ -40,48 +42,76 @@ class Reply:
     status: int
     content_type: str
     retry_after: str
-    body: bytes
+    location: str
+    body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often and how long to try again: `backoff` is the seconds before the first repetition."""
+@dataclass
+class Session:
+    """What all calls of one client share: where to, with which token, how often again, and when not at all."""
 
-    max_retries: int = 3
-    backoff: float = 0.5
+    connection: Connection
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Callable[[], float] = time.monotonic
+    quota: RetryQuota = field(default_factory=RetryQuota)
+    cool_down: CoolDown = field(default_factory=CoolDown)
+
+    def __post_init__(self) -> None:
+        token = self.connection.token.get_secret_value()
+        self.is_sandbox = is_sandbox(token)
+        self.expiry = expiry(token)
+        self._numbers = itertools.count(1)
+
+    def request(self, operation: Operation[Any]) -> dict[str, Any]:
+        """What httpx is to send for an operation, but for the header that carries the token."""
+        route = self.connection.route(operation.route)
+        body = operation.body
+        return {
+            "method": route.method,
+            "url": self.connection.base_url + route.path.rstrip("?"),
+            # An address that ends in "?" takes in its query what others take in the body (FACTS 1, image delete).
+            "params": tuple(body.items()) if body and route.path.endswith("?") else operation.params,
+            "content": None if body is None or route.path.endswith("?") else json.dumps(body),
+        }
+
+    def next_number(self) -> int:
+        """A number for a request, to find its lines in the log."""
+        return next(self._numbers)
+
+    def settings(self, timeout: float) -> dict[str, Any]:
+        """How httpx is to talk to this address."""
+        return {
+            "timeout": timeout,
+            "follow_redirects": False,
+            # A proxy from the environment can't reach a sandbox on this machine.
+            "trust_env": not is_loopback(urlsplit(self.connection.base_url).hostname or ""),
+            # How many requests run at once is the callers' matter; a pool with a limit would let them time out.
+            "limits": httpx.Limits(max_connections=None),
+            "auth": _BearerToken(self.connection.token),
+        }
+
+
+class _BearerToken(httpx.Auth):
+    """Puts the token into the request at the last moment, so that it stands in no variable on the way."""
+
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        yield request
 
 
 class HttpTransport:
-    """One pool of connections to one address, with one token."""
+    """One pool of connections, for threads."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        timeout: float,
-        retry_policy: RetryPolicy,
-        max_connections: int,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self._connection = connection
-        self._retry_policy = retry_policy
-        self._is_sandbox = is_sandbox(connection.token.get_secret_value())
-        host = urlsplit(connection.base_url).hostname or ""
-        self._http = httpx.Client(
-            timeout=timeout,
-            transport=transport,
-            follow_redirects=False,
-            # A proxy from the environment can't reach a sandbox on this machine.
-            trust_env=not is_loopback(host),
-            limits=httpx.Limits(max_connections=max_connections),
-        )
-
-    def __repr__(self) -> str:
-        return f"<HttpTransport {self._connection.base_url}>"
+    def __init__(self, session: Session, timeout: float, transport: httpx.BaseTransport | None) -> None:
+        self.session = session
+        self._http = httpx.Client(transport=transport, **session.settings(timeout))
 
     def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
-        steps = exchange(operation, self._retry_policy, self._connection.token.get_secret_value())
+        steps = exchange(operation, self.session)
         try:
             step = next(steps)
             while True:
@@ -89,137 +119,184 @@ class HttpTransport:
                     time.sleep(step.seconds)
                     step = steps.send(None)
                     continue
-                try:
-                    reply = self._send_once(step)
-                except GlowsError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(reply)
+                reply = self._send_once(step)
+                step = steps.throw(reply) if isinstance(reply, GlowsError) else steps.send(reply)
         except StopIteration as stop:
-            result: T = stop.value
-            if self._is_sandbox:
-                mark_sandbox(result)
+            result: T = _result(stop, self.session)
             return result
+        except GlowsError as error:
+            failure = error
+        raise _without_frames(failure)
 
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
 
-    def _send_once(self, operation: Operation[Any]) -> Reply:
-        base_url = self._connection.base_url
-        started = time.monotonic()
+    def _send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
+        # An error is returned, not raised: raised inside `except`, it would carry httpx's frames along, and they
+        # hold the token.
+        started = self.session.clock()
         try:
-            response = self._http.request(
-                operation.route.method,
-                base_url + operation.route.path,
-                params=operation.params,
-                content=None if operation.body is None else json.dumps(operation.body),
-                headers=_headers(self._connection, has_body=operation.body is not None),
-            )
+            response = self._http.request(**self.session.request(operation))
         except httpx.HTTPError as error:
-            raise transport_error(operation, base_url, error) from None
-        elapsed_ms = 1000 * (time.monotonic() - started)
-        log.debug("%s: HTTP %d in %.0f ms", operation.name, response.status_code, elapsed_ms)
-        headers = response.headers
-        return Reply(
-            response.status_code,
-            headers.get("content-type", ""),
-            headers.get("retry-after", ""),
-            response.content,
-        )
+            return transport_error(operation, self.session, error)
+        return _reply(operation, response, self.session, started)
 
 
-def exchange(operation: Operation[T], policy: RetryPolicy, secret: str) -> Generator[Operation[T] | Pause, Any, T]:
+class AsyncHttpTransport:
+    """One pool of connections, for tasks."""
+
+    def __init__(self, session: Session, timeout: float, transport: httpx.AsyncBaseTransport | None) -> None:
+        self.session = session
+        self._http = httpx.AsyncClient(transport=transport, **session.settings(timeout))
+
+    async def send(self, operation: Operation[T]) -> T:
+        """The operation's result, after as many repetitions as its kind allows."""
+        steps = exchange(operation, self.session)
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = steps.send(None)
+                    continue
+                reply = await self._send_once(step)
+                step = steps.throw(reply) if isinstance(reply, GlowsError) else steps.send(reply)
+        except StopIteration as stop:
+            result: T = _result(stop, self.session)
+            return result
+        except GlowsError as error:
+            failure = error
+        raise _without_frames(failure)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.aclose()
+
+    async def _send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
+        started = self.session.clock()
+        try:
+            response = await self._http.request(**self.session.request(operation))
+        except httpx.HTTPError as error:
+            return transport_error(operation, self.session, error)
+        return _reply(operation, response, self.session, started)
+
+
+def exchange(operation: Operation[T], session: Session) -> Generator[Operation[T] | Pause, Any, T]:
     """Send, read, and send again where that is safe: reads, and writes that are the same done twice."""
-    for attempt in range(policy.max_retries + 1):
+    _refuse_expired_token(operation, session)
+    policy, deadline = session.policy, session.clock() + session.policy.time_budget
+    for attempt in itertools.count():
+        if remaining := session.cool_down.remaining:
+            yield Pause(remaining)
         try:
             reply: Reply = yield operation
-            return read_reply(operation, reply, secret)
+            result = read_reply(operation, reply, session.connection)
         except (TransportError, RateLimited) as error:
-            if not operation.is_repeatable or attempt == policy.max_retries:
+            if isinstance(error, RateLimited) and error.retry_after is not None:
+                session.cool_down.start(error.retry_after)
+            wait = pause_before_retry(policy, attempt, error)
+            if not operation.is_repeatable or attempt >= policy.max_retries or wait is None:
                 raise
-            wait = _pause_before_retry(policy, attempt, error)
-            if wait is None:
+            if session.clock() + wait > deadline or not session.quota.take():
                 raise
             log.info("%s: attempt %d failed, next in %.1f s: %s", operation.name, attempt + 1, wait, error)
+        else:
+            session.quota.succeed()
+            return result
         yield Pause(wait)
-    raise AssertionError("unreachable: the last attempt returns or raises")
+    raise AssertionError("unreachable: the loop ends by a return or a raise")
 
 
-def read_reply(operation: Operation[T], reply: Reply, secret: str) -> T:
-    """The result in a reply, or the error that it stands for; `secret` never shows in either."""
+def read_reply(operation: Operation[T], reply: Reply, connection: Connection) -> T:
+    """The result in a reply, or the error that it stands for; the token never shows in either."""
     if reply.status == 429:
-        retry_after = _seconds(reply.retry_after)
-        hint = "" if retry_after is None else f" It asks to wait {retry_after:.0f} s."
+        retry_after = read_retry_after(reply.retry_after)
+        hint = "" if retry_after is None else f" Come back in {retry_after:.0f} s."
         raise RateLimited(
             f"Could not {operation.name}: the service wants fewer requests (HTTP 429).{hint}",
             retry_after=retry_after,
         )
+    said = excerpt(reply.body, connection.token)
     if reply.status >= 500:
-        raise TransportError(
-            f"Could not {operation.name}: the service answered HTTP {reply.status}: {excerpt(reply.body, secret)}"
+        raise TransportError(f"Could not {operation.name}: the service answered HTTP {reply.status}: {said}")
+    if reply.status == 404:
+        raise BadResponse(f"Could not {operation.name}: {connection.not_found(operation.route)}")
+    if 300 <= reply.status < 400:
+        raise BadResponse(
+            f"Could not {operation.name}: the service points elsewhere (HTTP {reply.status}), to "
+            f"{excerpt(reply.location.encode(), connection.token) or 'nowhere'}; that is not followed, since the token "
+            "would go along. Set base_url if the service has moved."
         )
-    answer = _json_object(operation, reply, secret)
+    answer = _json_object(operation, reply, said)
     code = answer.get("code")
     if type(code) is not int:
         raise BadResponse(f"The answer to {operation.name} has no number in the field 'code'.")
     if code != 0:
         msg = answer.get("msg")
         text = msg if isinstance(msg, str) else ""
-        raise api_error(code, excerpt(text.encode(), secret), operation.name, reply.status)
+        raise api_error(code, excerpt(text.encode(), connection.token), operation.name, reply.status)
     if reply.status != 200:
-        raise BadResponse(
-            f"The answer to {operation.name} came with HTTP {reply.status}: {excerpt(reply.body, secret)}"
-        )
+        raise BadResponse(f"The answer to {operation.name} came with HTTP {reply.status}: {said}")
     return operation.read(answer)
 
 
-def transport_error(operation: Operation[Any], base_url: str, error: httpx.HTTPError) -> TransportError:
+def transport_error(operation: Operation[Any], session: Session, error: httpx.HTTPError) -> TransportError:
     """What httpx met, in one line with the address."""
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     kind = "took too long" if isinstance(error, httpx.TimeoutException) else "could not be reached"
-    detail = str(error) or type(error).__name__
-    return TransportError(f"Could not {operation.name}: {base_url} {kind} ({detail}).", may_have_arrived=not never_sent)
+    detail = excerpt((str(error) or type(error).__name__).encode(), session.connection.token)
+    log.info("#%d %s: %s", session.next_number(), operation.name, detail)
+    return TransportError(
+        f"Could not {operation.name}: {session.connection.base_url} {kind} ({detail}).",
+        may_have_arrived=not never_sent,
+    )
 
 
-def excerpt(body: bytes, secret: str) -> str:
+def excerpt(body: bytes, token: SecretStr) -> str:
     """The first 200 characters of a body on one line, with what looks like a secret masked."""
     text = " ".join(body[: 8 * EXCERPT_LENGTH].decode(errors="replace").split())
-    if secret:
-        text = text.replace(secret, "***")
+    if token.get_secret_value():
+        text = text.replace(token.get_secret_value(), "***")
     return SECRET_FIELDS.sub(r"\1***", text)[:EXCERPT_LENGTH]
 
 
-def _headers(connection: Connection, *, has_body: bool) -> dict[str, str]:
-    headers = {"Authorization": f"Bearer {connection.token.get_secret_value()}", "Accept": "application/json"}
-    if has_body:
-        headers["Content-Type"] = "application/json"
-    return headers
+def _without_frames(error: GlowsError) -> GlowsError:
+    """The error without the frames it came through: the answer stood in them, with the passwords of machines."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
-def _json_object(operation: Operation[Any], reply: Reply, secret: str) -> Mapping[str, Any]:
+def _result(stop: StopIteration, session: Session) -> Any:
+    if session.is_sandbox:
+        mark_sandbox(stop.value)
+    return stop.value
+
+
+def _reply(operation: Operation[Any], response: httpx.Response, session: Session, started: float) -> Reply:
+    elapsed_ms = 1000 * (session.clock() - started)
+    log.debug("#%d %s: HTTP %d in %.0f ms", session.next_number(), operation.name, response.status_code, elapsed_ms)
+    headers = response.headers
+    return Reply(
+        response.status_code,
+        headers.get("content-type", ""),
+        headers.get("retry-after", ""),
+        headers.get("location", ""),
+        response.content,
+    )
+
+
+def _refuse_expired_token(operation: Operation[Any], session: Session) -> None:
+    if session.expiry is not None and session.expiry.timestamp() <= time.time():
+        raise AuthError.expired(f"{session.expiry:%Y-%m-%d %H:%M} UTC", operation.name)
+
+
+def _json_object(operation: Operation[Any], reply: Reply, said: str) -> Mapping[str, Any]:
     try:
         answer = json.loads(reply.body)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         kind = reply.content_type or "no content type"
-        raise BadResponse(
-            f"The answer to {operation.name} is no JSON object (HTTP {reply.status}, {kind}): "
-            f"{excerpt(reply.body, secret)}"
-        )
+        raise BadResponse(f"The answer to {operation.name} is no JSON object (HTTP {reply.status}, {kind}): {said}")
     return answer
-
-
-def _pause_before_retry(policy: RetryPolicy, attempt: int, error: TransportError | RateLimited) -> float | None:
-    """Seconds with full jitter, at least what the service asked for; None when that is too long to sleep."""
-    jittered = random.uniform(0, min(policy.backoff * 2**attempt, LONGEST_PAUSE))  # noqa: S311 - no secret
-    asked = error.retry_after if isinstance(error, RateLimited) else None
-    if asked is None:
-        return jittered
-    return max(jittered, asked) if asked <= LONGEST_PAUSE else None
-
-
-def _seconds(retry_after: str) -> float | None:
-    """A Retry-After in seconds; None for what is missing or no such number."""
-    return float(retry_after) if retry_after.isdecimal() and len(retry_after) < 10 else None

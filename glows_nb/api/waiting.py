@@ -10,12 +10,15 @@ from collections.abc import Callable
 from typing import Final
 
 from glows_nb.api.errors import InvalidRequest, MachineEnded, WaitTimeout
-from glows_nb.api.models import ENDED, LEAVING, Instance, InstanceStatus
-from glows_nb.api.operations import Steps, get_instance, pause, perform
+from glows_nb.api.models import ENDED, LEAVING, SSH_PORT, Instance, InstanceStatus
+from glows_nb.api.operations import get_instance
+from glows_nb.api.steps import Steps, pause, perform, probe
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 5.0
 GROWTH: Final = 1.3
+
+REACHABLE_PAUSE: Final = 2.0
 
 OnChange = Callable[[Instance], None]
 
@@ -60,3 +63,37 @@ def wait_for_status(
             )
         yield from pause(min(wait, remaining))
         wait = min(wait * GROWTH, LONGEST_PAUSE)
+
+
+def wait_until_reachable(
+    request_id: str,
+    port: int = SSH_PORT,
+    timeout: float = 600,
+    on_change: OnChange | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Steps[Instance]:
+    """Wait until a machine is Running and something answers at the address of `port`: sshd is later than Running.
+
+    Raises:
+        InvalidRequest: the machine has no such port.
+        MachineEnded: the machine ended.
+        WaitTimeout: `timeout` seconds passed.
+    """
+    deadline = clock() + timeout
+    instance = yield from wait_for_status(request_id, InstanceStatus.RUNNING, timeout, on_change, clock)
+    while True:
+        if instance.status in LEAVING:
+            raise MachineEnded(f"Machine {request_id} is {instance.status}; nothing will answer there.", instance)
+        url = instance.url(port)
+        if url is None:
+            ports = ", ".join(str(access.listen_port) for access in instance.accesses)
+            raise InvalidRequest("port", f"machine {request_id} has no address for port {port}; it has {ports}.")
+        if (yield from probe(url, is_ssh=port == SSH_PORT)):
+            return instance
+        if clock() >= deadline:
+            raise WaitTimeout(
+                f"Machine {request_id} is {instance.status}, but nothing answers at port {port} after {timeout:g} s.",
+                instance,
+            )
+        yield from pause(min(REACHABLE_PAUSE, max(0.0, deadline - clock())))
+        instance = yield from perform(get_instance(request_id))

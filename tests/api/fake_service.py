@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 from glows_nb.api.errors import RateLimited, TransportError, api_error
-from glows_nb.api.operations import Batch, Operation, Pause, Steps
+from glows_nb.api.steps import Batch, Operation, Pause, Steps
 
 T = TypeVar("T")
 SAMPLES = Path(__file__).parent.parent / "contract_examples"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from glows_nb.api.errors import InvalidRequest, MachineEnded, WaitTimeout
 from glows_nb.api.models import Instance, Page, Pagination
-from glows_nb.api.operations import Batch, Operation, Steps, list_instances
+from glows_nb.api.operations import list_instances
 from glows_nb.api.paging import InconsistentListWarning, all_items
+from glows_nb.api.steps import Batch, Operation, Steps
 from glows_nb.api.waiting import LONGEST_PAUSE, wait_for_status
 from tests.api.fake_service import FakeService, instance_row
 

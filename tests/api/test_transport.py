@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 import glows_nb as glows
 from glows_nb.api import operations
-from glows_nb.api.operations import Operation
+from glows_nb.api.config import Connection
+from glows_nb.api.steps import Operation
 from glows_nb.api.transport import Reply, read_reply
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+CONNECTION = Connection("http://127.0.0.1:9/sdk/v1", SecretStr("secret"))
 GOOD = sample("instance_stats.response")
 
 
@@ -101,11 +104,24 @@ def test_a_server_that_breaks_off_unread_is_a_transport_error() -> None:
         client.instances.stats()
 
 
-@pytest.mark.parametrize(("asked", "slept"), [("0", 0.0), ("1", 1.0), ("-1", None), ("NaN", None), ("1e308", None)])
-def test_retry_after_is_read_where_it_is_a_number_of_seconds(asked: str, slept: float | None) -> None:
-    reply = Reply(429, "text/plain", asked, b"")
+@pytest.mark.parametrize(
+    ("asked", "slept"),
+    [
+        ("0", 0.0),
+        ("1", 1.0),
+        ("-1", 0.0),
+        ("NaN", None),
+        ("1e308", 1e308),
+        ("inf", float("inf")),
+        ("", None),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+    ],
+)
+def test_retry_after_is_read_as_a_number_of_seconds_or_a_date(asked: str, slept: float | None) -> None:
+    reply = Reply(429, "text/plain", asked, "", b"")
     with pytest.raises(glows.RateLimited) as limited:
-        read_reply(operations.count_instances(), reply, "")
+        read_reply(operations.count_instances(), reply, CONNECTION)
     assert limited.value.retry_after == slept
 
 
@@ -152,8 +168,8 @@ NAMES = st.sampled_from(
     status=st.sampled_from([200, 200, 200, 404, 500]),
 )
 def test_any_json_gives_a_result_or_a_glows_error(operation: Operation[Any], answer: Any, status: int) -> None:
-    reply = Reply(status, "application/json", "", json.dumps(answer).encode())
+    reply = Reply(status, "application/json", "", "", json.dumps(answer).encode())
     try:
-        read_reply(operation, reply, "secret")
+        read_reply(operation, reply, CONNECTION)
     except glows.GlowsError as error:
         assert str(error)

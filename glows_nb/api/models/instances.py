@@ -1,29 +1,14 @@
-"""What the service answers, as frozen typed models.
-
-Attributes are snake_case whatever the wire says; aliases carry the wire's own spelling both ways. Tomorrow's
-server is fine: unknown fields are kept, unknown status words pass through as text, null stands for an empty
-list. Requests are in `requests.py`.
-"""
+"""Machines: their status, hardware, ways in and price."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
-from typing import Annotated, Any, Final, Generic, TypeVar
+from enum import StrEnum
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PrivateAttr,
-    SecretStr,
-)
+from pydantic import AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr
 
+from glows_nb.api.models.wire import AccessUrl, ListOf, Moment, Page, SecretUrl, Text, WireModel
 from glows_nb.money import Rate
 
 SSH_PORT: Final = 22
@@ -53,66 +38,11 @@ class InstanceStatus(StrEnum):
     PRICE_CHANGED = "PriceChanged"
 
 
-class MachineCategory(IntEnum):
-    """`machine_category`: 0 is GPU; the contract gives no meaning for 1 to 3, CPU is inferred (FACTS 8)."""
-
-    GPU = 0
-    CPU = 1
-    CATEGORY_2 = 2
-    CATEGORY_3 = 3
-
-
 ENDED: Final = frozenset({InstanceStatus.FINISHED, InstanceStatus.EXITED})
 """No machine comes back from these. Exited (its command ended) is released by the service itself (FACTS 4.2)."""
 
 LEAVING: Final = ENDED | {InstanceStatus.CANCELING}
 """Ended, or on the way there: no use can be made of such a machine any more."""
-
-
-class AccessUrl(str):
-    """The address of an open port. Its query can hold a token, so its repr hides that; `str` is the whole."""
-
-    __slots__ = ()
-
-    @property
-    def without_secret(self) -> str:
-        """The address with no query, fit to be shown."""
-        return self.partition("?")[0]
-
-    def __repr__(self) -> str:
-        return f"AccessUrl('{self.without_secret}{'?…' if '?' in self else ''}')"
-
-
-T = TypeVar("T")
-ListOf = Annotated[tuple[T, ...], BeforeValidator(lambda value: () if value is None else value)]
-Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
-SecretUrl = Annotated[
-    str,
-    BeforeValidator(lambda value: "" if value is None else value),
-    AfterValidator(AccessUrl),
-    PlainSerializer(lambda url: AccessUrl(url).without_secret, when_used="json"),
-]
-
-
-def _moment(value: Any) -> Any:
-    """Both of the wire's ways to write a time: {"seconds": 1726810944} and 1726810944 (FACTS 8)."""
-    if isinstance(value, dict):
-        value = value.get("seconds")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return datetime.fromtimestamp(value, UTC)
-        except (OverflowError, OSError, ValueError) as error:
-            raise ValueError(f"{value} seconds is no date") from error
-    return value
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-
-
-class WireModel(BaseModel):
-    """Settings shared by everything that the service answers."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
 
 class Hardware(WireModel):
@@ -251,101 +181,6 @@ class Instance(WireModel):
         return f"<Instance {self}>"
 
 
-class UnitSpec(WireModel):
-    """The hardware of one unit."""
-
-    gpu_name: Text = ""
-    gpus: int = 0
-    cpu_name: Text = ""
-    cpus: int = 0
-    ram_mb: int = 0
-    disk_gb: int = 0
-
-
-class BaseResource(WireModel):
-    """What can be rented, with the id that pins it where a GPU's name alone is ambiguous (FACTS 0.1, fact 5)."""
-
-    resource_id: str
-    unit_qty: int = 1
-    unit_spec: UnitSpec
-
-
-class Price(WireModel):
-    """A price per hour and unit."""
-
-    millicent_per_hour: int
-
-
-class ExtraResource(WireModel):
-    """Something that can be added to a unit, and what that costs."""
-
-    resource: dict[str, Any] = Field(default_factory=dict)
-    price: Price | None = None
-
-
-class Spec(WireModel):
-    """An offer: hardware in a region, at a price, with what is left of it (contract: SpecInfo)."""
-
-    region_name: str
-    base_resource: BaseResource
-    price: Price
-    machine_category: int = MachineCategory.GPU
-    instance_categories: ListOf[int] = ()
-    extra_resources: ListOf[ExtraResource] = ()
-    avail: bool = False
-    max_available_units: int = 0
-
-    @property
-    def resource_id(self) -> str:
-        """The id that tells this offer from others with the same GPU in the same region."""
-        return self.base_resource.resource_id
-
-    @property
-    def unit(self) -> UnitSpec:
-        """The hardware of one unit."""
-        return self.base_resource.unit_spec
-
-    @property
-    def rate(self) -> Rate:
-        """What one unit costs per hour."""
-        return Rate(self.price.millicent_per_hour)
-
-    @property
-    def hardware_name(self) -> str:
-        """The GPU's name, or the CPU's where there is no GPU."""
-        return self.unit.gpu_name or self.unit.cpu_name
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """What can be started on it, in the words that a create takes: "container", "vm"."""
-        return tuple(SPEC_CATEGORIES.get(number, str(number)) for number in self.instance_categories)
-
-
-SPEC_CATEGORIES: Final = {0: "container", 1: "vm"}
-"""SpecInstanceCategory numbers against InstanceCategory words; inferred from the enums' order (FACTS 8)."""
-
-
-class Image(WireModel):
-    """An image to start from (contract: SDKImageInfo)."""
-
-    image_id: str
-    name: Text = ""
-    status: int | None = None
-    create_time: Moment | None = None
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.image_id})"
-
-
-class Pagination(WireModel):
-    """Where a page stands among all."""
-
-    total: int
-    num_pages: int = Field(0, alias="numPages")
-    page: int = 1
-    per_page: int = Field(20, alias="perPage")
-
-
 def mark_sandbox(result: object) -> None:
     """Let the machines in a sandbox's answer know where they are, so that they can say so when shown."""
     if isinstance(result, Instance):
@@ -353,15 +188,3 @@ def mark_sandbox(result: object) -> None:
     elif isinstance(result, Page):
         for item in result.items:
             mark_sandbox(item)
-
-
-Item = TypeVar("Item")
-
-
-class Page(BaseModel, Generic[Item]):
-    """One page of a list: `items`, and in `pagination` how many there are in all."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pagination: Pagination
-    items: tuple[Item, ...]

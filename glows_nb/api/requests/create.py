@@ -1,44 +1,22 @@
-"""What can be asked of the service, with the contract's limits.
-
-Each request is a frozen model with the contract's own field names; `build` makes one or refuses with the
-field, the value and the limit in one sentence, before anything is sent.
-"""
+"""The request that rents: `CreateInstance`, its ports and its environment variables."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from glows_nb.api.errors import InvalidRequest
-from glows_nb.api.models import BaseResource
+from glows_nb.api.models import BaseResource, Spec, UnitSpec
+from glows_nb.api.requests.limits import HardwareName, Identifier, RegionName, RequestModel, build
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-RegionName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-HardwareName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+T = TypeVar("T")
 
 ENVS_LIMIT = 512
 PROTOCOL_NUMBERS = {"tcp": 1, "http": 2}
 """1 also means SSH; the contract's sample shows 2 for http, FACTS 3.3 the rest."""
-
-
-class RequestModel(BaseModel):
-    """Settings shared by all requests."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Port(RequestModel):
@@ -88,8 +66,29 @@ class CreateInstance(RequestModel):
     envs: Mapping[str, SecretStr] = Field(default_factory=dict)
     ports: Annotated[tuple[Port, ...], BeforeValidator(_ports)] = ()
     unit_qty: Annotated[int, Field(ge=1)] = 1
+    extra_resource: Mapping[str, Annotated[int, Field(ge=0)]] | None = None
     net_ids: Annotated[tuple[Identifier, ...], Field(max_length=1)] = ()
+    network_type: Annotated[int, Field(ge=0, le=7)] | None = None
     public_ip_id: Identifier | None = None
+
+    @classmethod
+    def from_spec(cls, spec: Any, /, **fields: Any) -> CreateInstance:
+        """A request for exactly this offer, pinned by its resource id.
+
+        Args:
+            spec: a `Spec`, or a row of `glows.specs()` such as `specs.iloc[0]`.
+            fields: the other fields; without `instance_category` a container where the offer takes one.
+
+        Raises:
+            InvalidRequest: a field is missing or over its limit, or the row is none of an offer.
+        """
+        if isinstance(spec, Spec):
+            resource, region, categories = spec.base_resource, spec.region_name, spec.categories
+        else:
+            resource, region, categories = _of_row(spec)
+        category = "vm" if categories and "container" not in categories else "container"
+        given = {"base_resource": resource, "region_name": region, "instance_category": category}
+        return build(cls, **(given | fields))
 
     @field_validator("envs")
     @classmethod
@@ -129,6 +128,31 @@ class CreateInstance(RequestModel):
         return body
 
 
+def _of_row(row: Any) -> tuple[BaseResource, str, tuple[str, ...]]:
+    """Resource, region and categories from a row of a specs frame, whose unknown numbers are NA."""
+    try:
+        unit = UnitSpec(
+            gpu_name=_known(str, row["gpu"], ""),
+            gpus=_known(int, row["gpus"], 0),
+            cpu_name=_known(str, row["cpu"], ""),
+            cpus=_known(int, row["cpus"], 0),
+            ram_mb=round(1024 * _known(float, row["ram_gb"], 0.0)),
+            disk_gb=_known(int, row["disk_gb"], 0),
+        )
+        resource = BaseResource(resource_id=str(row["resource_id"]), unit_spec=unit)
+        return resource, str(row["region"]), tuple(_known(str, row["instance_categories"], "").split(", "))
+    except (KeyError, TypeError, IndexError) as error:
+        raise InvalidRequest("spec", f"is neither a Spec nor a row of glows.specs(): {error}.") from None
+
+
+def _known(kind: Callable[[Any], T], value: Any, unknown: T) -> T:
+    """A cell's value; NA and NaN differ from themselves, or can't be compared at all."""
+    try:
+        return kind(value) if value is not None and bool(value == value) else unknown
+    except TypeError:
+        return unknown
+
+
 def encode_ports(ports: tuple[Port, ...]) -> str:
     """Ports as the JSON string that the wire wants: [{"port":7890,"protocol":2}]."""
     rows = [{"port": port.port, "protocol": PROTOCOL_NUMBERS[port.protocol]} for port in ports]
@@ -138,85 +162,3 @@ def encode_ports(ports: tuple[Port, ...]) -> str:
 def encode_envs(envs: Mapping[str, SecretStr]) -> str:
     """Environment variables as the wire's a=b;c=d."""
     return ";".join(f"{name}={value.get_secret_value()}" for name, value in envs.items())
-
-
-class WhichInstance(RequestModel):
-    """The machine meant, by exactly one of its id and its meta key."""
-
-    request_id: Identifier | None = None
-    meta_key: Identifier | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> WhichInstance:
-        if (self.request_id is None) == (self.meta_key is None):
-            raise ValueError("give exactly one of request_id and meta_key")
-        return self
-
-
-class PageOf(RequestModel):
-    """Which page: from 1, of at most 20 items."""
-
-    page: Annotated[int, Field(ge=1)] = 1
-    per_page: Annotated[int, Field(ge=1, le=20)] = 20
-
-
-class ListInstances(PageOf):
-    """A page of machines."""
-
-    ascending: bool = False
-    statuses: tuple[str, ...] = ()
-
-
-class ListImages(PageOf):
-    """A page of images."""
-
-    owned: bool = False
-    keywords: Annotated[str, StringConstraints(max_length=100)] = ""
-
-
-class ListSpecs(PageOf):
-    """A page of offers for an image."""
-
-    machine_category: Annotated[int, Field(ge=0, le=3)]
-    from_image_id: Identifier
-    region_name: RegionName | None = None
-    instance_category: Literal["container", "vm"] | None = None
-
-
-Request = TypeVar("Request", bound=RequestModel)
-
-
-def build(model: type[Request], /, **fields: Any) -> Request:
-    """The request with these fields, or InvalidRequest naming the field, the value and the limit."""
-    try:
-        return model(**fields)
-    except ValidationError as error:
-        raise _refusal(model, error, fields) from None
-
-
-def _refusal(model: type[RequestModel], error: ValidationError, fields: Mapping[str, Any]) -> InvalidRequest:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    path = [str(part) for part in problem["loc"]]
-    field = path[0] if path else model.__name__
-    if problem["type"] == "extra_forbidden":
-        near = get_close_matches(field, model.model_fields, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(model.model_fields)}."
-        return InvalidRequest(field, f"no such field{hint}")
-    if problem["type"] == "missing":
-        return InvalidRequest(field, "is required.")
-    reason = problem["msg"].removeprefix("Value error, ")
-    if field not in fields or field == "envs":
-        return InvalidRequest(field, f"{reason}.")
-    value = fields[field]
-    size = f" of {len(value)} characters" if isinstance(value, str) else ""
-    return InvalidRequest(".".join(path), f"{shortened(value)}{size} is refused: {_sentence(reason)}.")
-
-
-def shortened(value: object, limit: int = 60) -> str:
-    """A value for an error's sentence, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def _sentence(reason: str) -> str:
-    return (reason[:1].lower() + reason[1:]).rstrip(".")

@@ -1,0 +1,398 @@
+"""The resources of an `AsyncClient`: those of `resources.py`, every method awaited.
+
+Made from that file by tools/make_async_resources.py; change that one, and make this again.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from glows_nb.api import keys, launching, offers, operations, paging, parking, waiting, writes
+from glows_nb.api.launching import Plan
+from glows_nb.api.models import (
+    SSH_PORT,
+    Attached,
+    Endpoint,
+    Image,
+    Instance,
+    InstanceStatus,
+    Network,
+    Page,
+    RegionSpecs,
+    Snapshot,
+    SnapshotsCreated,
+    Spec,
+    SubmittedImage,
+)
+from glows_nb.api.parking import Parked
+from glows_nb.api.requests import CreateInstance, build
+from glows_nb.api.steps import perform
+from glows_nb.api.waiting import OnChange
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import AsyncClient
+
+
+class AsyncInstances:
+    """Machines: start, find, watch and release them."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def get(self, request_id: str | None = None, *, meta_key: str | None = None) -> Instance:
+        """One machine, by its id or its meta key (contract: "Query an instance").
+
+        Raises:
+            ParamIllegal: there is none, or it is somebody else's.
+        """
+        return await self._client.run(perform(operations.get_instance(request_id, meta_key)))
+
+    async def create(self, request: CreateInstance | None = None, /, **fields: Any) -> Instance:
+        """Start a machine by one raw create; `launch` is the call that may be run twice.
+
+        Args:
+            request: what to start; or its fields, see `CreateInstance`.
+            fields: the fields of `CreateInstance`, among them the required `custom_meta_key`.
+
+        Raises:
+            InvalidRequest: a field is over its limit; nothing was sent.
+            MetaKeyExists: the key is taken.
+            AmbiguousResult: the answer was lost and the machine can't be looked up.
+        """
+        checked = build(CreateInstance, **fields) if request is None else request
+        return await self._client.run(launching.create(checked, backoff=self._client.backoff))
+
+    async def plan(self, **fields: Any) -> Plan:
+        """What `launch` with the same arguments would do: reads only, rents nothing.
+
+        Args:
+            fields: as for `launch`.
+
+        Raises:
+            NoResourceAvailable: no region offers it, or none has enough left.
+            PriceTooHigh: what can be had costs more than `max_price_per_hour`.
+        """
+        wanted = launching.want(self._client.account_mark, **fields)
+        planned = await self._client.run(launching.plan(wanted))
+        return replace(planned, _launch=partial(self._launch_planned, wanted))
+
+    async def launch(
+        self,
+        *,
+        wait: bool = False,
+        adopt: bool = False,
+        timeout: float = 600,
+        on_change: OnChange | None = None,
+        **fields: Any,
+    ) -> Instance:
+        """The safe create: run twice, it finds the machine that the first run started.
+
+        Args:
+            wait: return only when the machine is Running.
+            adopt: take a machine found under the key even if it is not what was asked for.
+            timeout: seconds to wait at most.
+            on_change: called with the machine at each new status while waiting.
+            fields: those of `CreateInstance` but the key, and `name` or `meta_key` (without both, the key is
+                derived from the arguments), `regions` (tried in this order), `max_price_per_hour` (Credits).
+
+        Raises:
+            InvalidRequest, NoResourceAvailable, PriceTooHigh: nothing was rented.
+            MachineDiffers: the machine under the key is not what was asked for.
+            MetaKeyExists: the key is somebody else's.
+            AmbiguousResult: it can't be known whether a machine was started; the text has its key.
+            MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
+        """
+        wanted = launching.want(self._client.account_mark, **fields)
+        instance = await self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
+        if not wait:
+            return instance
+        return await self.wait(instance.instance_id, timeout=timeout, on_change=on_change)
+
+    async def cancel(self, request_id: str | None = None, *, meta_key: str | None = None) -> None:
+        """Release a machine; its disk is gone. Returns when the service has accepted it, before it has ended."""
+        await self._client.run(perform(operations.cancel_instance(request_id, meta_key)))
+
+    async def stats(self) -> dict[str, int]:
+        """How many machines are in each status; statuses without a machine are left out."""
+        return await self._client.run(perform(operations.count_instances()))
+
+    async def list(
+        self, page: int = 1, per_page: int = 20, statuses: Sequence[str] = (), ascending: bool = False
+    ) -> Page[Instance]:
+        """A page of machines, newest first unless `ascending`; no statuses means all, ended ones included."""
+        return await self._client.run(perform(operations.list_instances(page, per_page, statuses, ascending)))
+
+    async def all(
+        self, statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None
+    ) -> builtins.list[Instance]:
+        """Every machine, or the first `limit`, ended ones included."""
+        return await self._client.run(
+            paging.all_items(
+                lambda page: operations.list_instances(page, statuses=statuses, ascending=ascending),
+                identity=lambda instance: instance.instance_id,
+                limit=limit,
+            )
+        )
+
+    async def wait(
+        self,
+        request_id: str,
+        until: str = InstanceStatus.RUNNING,
+        timeout: float = 600,
+        on_change: OnChange | None = None,
+    ) -> Instance:
+        """Wait until a machine's status is `until`.
+
+        Args:
+            request_id: the machine's id.
+            until: a status of the contract.
+            timeout: seconds to wait at most.
+            on_change: called with the machine at each new status, the first one included.
+
+        Raises:
+            MachineEnded: it ended, so `until` can't come.
+            WaitTimeout: `timeout` passed; it carries the machine as last seen.
+        """
+        return await self._client.run(waiting.wait_for_status(request_id, until, timeout, on_change))
+
+    async def wait_reachable(
+        self,
+        request_id: str,
+        port: int = SSH_PORT,
+        timeout: float = 600,
+        on_change: OnChange | None = None,
+    ) -> Instance:
+        """Wait until a machine is Running and its port answers: sshd comes up later than Running.
+
+        Args:
+            request_id: the machine's id.
+            port: the port inside the machine: 22 is SSH, 8888 Jupyter; what is tried is its address outside.
+            timeout: seconds to wait at most.
+            on_change: called with the machine at each new status, the first one included.
+
+        Raises:
+            InvalidRequest: the machine has no address for this port.
+            MachineEnded, WaitTimeout: as for `wait`.
+        """
+        return await self._client.run(waiting.wait_until_reachable(request_id, port, timeout, on_change))
+
+    async def park(
+        self, machine: str | Instance, *, timeout: float = 1800, on_change: OnChange | None = None
+    ) -> Parked:
+        """Snapshot a machine, wait until it runs again, and release it, so that it costs nothing till `unpark`.
+
+        Interrupted anywhere, calling it again goes on; it releases nothing before its own snapshot is available.
+
+        Args:
+            machine: the machine, its id, key or name.
+            timeout: seconds for the whole.
+            on_change: called with the machine at each new status.
+
+        Raises:
+            SnapshotFailed: no snapshot became available; the machine goes on.
+            AmbiguousResult: the answer to taking the snapshot was lost, and no new one is to be seen.
+            MachineEnded, WaitTimeout: as for `wait`.
+        """
+        found = machine if isinstance(machine, Instance) else await self.find(machine)
+        return await self._client.run(
+            parking.park(found, timeout=timeout, on_change=on_change, backoff=self._client.backoff)
+        )
+
+    async def unpark(self, machine: str | Parked | Instance, **changes: Any) -> Instance:
+        """Start a parked machine again: the same hardware, region, ports and environment, from its newest snapshot.
+
+        It reads the service's own records, so it works on another computer; called again, it rents nothing twice.
+
+        Args:
+            machine: what `park` gave, or the machine's id, key or name.
+            changes: fields of `launch` to have otherwise, such as `regions` or `max_price_per_hour`.
+
+        Raises:
+            ParamIllegal: there is no such machine.
+            SnapshotFailed: no snapshot of it is available.
+            NoResourceAvailable, PriceTooHigh, AmbiguousResult: as for `launch`.
+        """
+        return await self._client.run(
+            parking.unpark(machine, self._client.account_mark, backoff=self._client.backoff, **changes)
+        )
+
+    async def find(self, machine: str) -> Instance:
+        """A machine by its id, its meta key or the name that it was launched with.
+
+        Raises:
+            ParamIllegal: there is none.
+        """
+        return await self._client.run(keys.find_machine(machine, self._client.account_mark))
+
+    async def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
+        return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+
+
+class AsyncImages:
+    """Images to start machines from."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def submit(self, image_link: str) -> SubmittedImage:
+        """Make a private image of a registry link (contract: image submission).
+
+        Args:
+            image_link: such as "registry.example.com/team/runtime:cuda12.2"; at most 512 characters, no white space.
+
+        Raises:
+            InvalidRequest: the link is over its limit; nothing was sent.
+            ImageAlreadyExists: it was submitted before.
+            ImagePendingLimitExceeded: too many are still being fetched.
+            AmbiguousResult: the answer was lost and the image can't be found.
+        """
+        return await self._client.run(writes.submit_image(image_link, backoff=self._client.backoff))
+
+    async def delete(self, image_id: str) -> None:
+        """Delete a private image of one's own.
+
+        Raises:
+            ParamIllegal: there is none, or it is public or somebody else's.
+        """
+        await self._client.run(writes.delete_image(image_id, backoff=self._client.backoff))
+
+    async def list(self, page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Page[Image]:
+        """A page of images, all or one's own, whose names hold the keywords."""
+        return await self._client.run(perform(operations.list_images(page, per_page, owned, keywords)))
+
+    async def all(self, owned: bool = False, keywords: str = "", limit: int | None = None) -> builtins.list[Image]:
+        """Every image, or the first `limit`."""
+        return await self._client.run(offers.all_images(owned, keywords, limit))
+
+    async def default(self) -> Image:
+        """The image that is taken where none is named: the newest plain PyTorch base image."""
+        return await self._client.run(offers.default_image())
+
+
+class AsyncSpecs:
+    """What can be rented, at which price."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def list(
+        self,
+        machine_category: int,
+        from_image_id: str,
+        page: int = 1,
+        per_page: int = 20,
+        region_name: str | None = None,
+        instance_category: str | None = None,
+    ) -> Page[Spec]:
+        """A page of the offers of one machine category (0 is GPU) that an image can run on."""
+        return await self._client.run(
+            perform(
+                operations.list_specs(machine_category, from_image_id, page, per_page, region_name, instance_category)
+            )
+        )
+
+    async def all(
+        self,
+        machine_category: int | None = None,
+        from_image_id: str | None = None,
+        region_name: str | None = None,
+        instance_category: str | None = None,
+    ) -> builtins.list[Spec]:
+        """Every offer; without a category all categories, without an image those for the default image."""
+        return await self._client.run(offers.all_specs(from_image_id, machine_category, region_name, instance_category))
+
+    async def by_region(
+        self,
+        machine_category: int,
+        from_image_id: str,
+        region_name: str | None = None,
+        instance_category: str | None = None,
+    ) -> builtins.list[RegionSpecs]:
+        """Every region with its offers of one machine category for an image, as the service groups them."""
+        return await self._client.run(
+            offers.all_region_specs(machine_category, from_image_id, region_name, instance_category)
+        )
+
+
+class AsyncNetworks:
+    """Private networks between machines."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def create(self, name: str, region_name: str) -> str:
+        """Make a mesh network; gives its id.
+
+        Args:
+            name: at most 32 characters, unique among one's own.
+            region_name: where; machines join it from the same region.
+
+        Raises:
+            NetNameRepeat: there is one of this name.
+            OutOfNetCountLimit: the quota is used up.
+            AmbiguousResult: the answer was lost and the network can't be found.
+        """
+        return await self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
+
+    async def list(self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0) -> Page[Network]:
+        """A page of meshes, or with `network_type` 6 of owned public IPs, in a domain (a region's number)."""
+        return await self._client.run(perform(operations.list_networks(page, per_page, network_type, domain)))
+
+    async def all(self, network_type: int = 0, domain: int = 0, limit: int | None = None) -> builtins.list[Network]:
+        """Every network of a type and domain, or the first `limit`."""
+        return await self._client.run(writes.all_networks(network_type, domain, limit))
+
+    async def attach(self, network_id: str, instance_ids: Sequence[str]) -> Attached:
+        """Put running machines into a network; see how they are connected by `endpoints`.
+
+        Args:
+            network_id: the network.
+            instance_ids: 1 to 10 machines; one named twice counts once.
+
+        Raises:
+            EndpointExists: one of them is in it already.
+            OutOfNetEndpointCountLimit: there is no place for so many.
+            AmbiguousResult: the answer was lost and not all of them are in it.
+        """
+        return await self._client.run(writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff))
+
+    async def endpoints(self, network_id: str, page: int = 1, per_page: int = 20) -> Page[Endpoint]:
+        """A page of the machines in a network, with their addresses."""
+        return await self._client.run(perform(operations.list_endpoints(network_id, page, per_page)))
+
+    async def all_endpoints(self, network_id: str, limit: int | None = None) -> builtins.list[Endpoint]:
+        """Every machine in a network, or the first `limit`."""
+        return await self._client.run(writes.all_endpoints(network_id, limit))
+
+
+class AsyncSnapshots:
+    """Snapshots of machines."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def create(self, instance_id: str, name: str = "") -> SnapshotsCreated:
+        """Take a snapshot of a running machine, which pauses and then goes on by itself.
+
+        Args:
+            instance_id: the machine.
+            name: at most 32 characters; the service does not return it.
+
+        Raises:
+            IllegalStatus: the machine is not Running.
+            UserSnapQtyExceedQuota, DiskQuotaExceeded, TakingSnapNotAllowed: there is no place, or no right.
+            AmbiguousResult: the answer was lost and no new snapshot is to be seen; it is not taken twice.
+        """
+        return await self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
+
+    async def list(self, page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Page[Snapshot]:
+        """A page of snapshots in any of these statuses (see `SnapshotStatus`); none means the service's choice."""
+        return await self._client.run(perform(operations.list_snapshots(page, per_page, status)))
+
+    async def all(self, status: Sequence[int] = (), limit: int | None = None) -> builtins.list[Snapshot]:
+        """Every snapshot in any of these statuses, or the first `limit`."""
+        return await self._client.run(writes.all_snapshots(status, limit))

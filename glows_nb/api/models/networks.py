@@ -1,0 +1,65 @@
+"""Private networks and the machines in them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from pydantic import AliasChoices, Field
+
+from glows_nb.api.models.wire import ListOf, Moment, Text, WireModel
+
+
+class NetworkType(IntEnum):
+    """`network_type`: 0 is a mesh, 6 an owned public IP; the contract gives no meaning for the others."""
+
+    MESH = 0
+    TYPE_1 = 1
+    TYPE_2 = 2
+    TYPE_3 = 3
+    TYPE_4 = 4
+    TYPE_5 = 5
+    NAT4 = 6
+    TYPE_7 = 7
+
+
+class EndpointStatus(IntEnum):
+    """An endpoint's status number; the words are inferred from the machine's own report (FACTS 6)."""
+
+    CONNECTING = 1
+    CONNECTED = 2
+
+
+class Network(WireModel):
+    """A network of the account (contract: VisibleNetwork)."""
+
+    network_id: str = Field(alias="netID")
+    name: Text = ""
+    create_time: Moment | None = Field(
+        None,
+        validation_alias=AliasChoices("createTime", "create_time"),
+        serialization_alias="createTime",
+    )
+    cluster_type: Text = Field("", alias="clusterType")
+    domain: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.network_id})"
+
+
+class Endpoint(WireModel):
+    """A machine's place in a network (contract: SDKNetworkEndpoint)."""
+
+    endpoint_id: str
+    network_id: Text = ""
+    instance_id: Text = ""
+    status: int | None = None
+    cidr: Text = ""
+    mac: Text = ""
+    create_time: Moment | None = None
+
+
+class Attached(WireModel):
+    """What an attachment made: fewer endpoints than machines are possible (the contract's sample shows it)."""
+
+    network_id: Text = ""
+    endpoint_ids: ListOf[str] = ()

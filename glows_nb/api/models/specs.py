@@ -1,0 +1,101 @@
+"""Offers: what can be rented where, at which price."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Final
+
+from pydantic import Field
+
+from glows_nb.api.models.wire import ListOf, Text, WireModel
+from glows_nb.money import Rate
+
+
+class MachineCategory(IntEnum):
+    """`machine_category`: 0 is GPU; the contract gives no meaning for 1 to 3, CPU is inferred (FACTS 8)."""
+
+    GPU = 0
+    CPU = 1
+    CATEGORY_2 = 2
+    CATEGORY_3 = 3
+
+
+class UnitSpec(WireModel):
+    """The hardware of one unit."""
+
+    gpu_name: Text = ""
+    gpus: int = 0
+    cpu_name: Text = ""
+    cpus: int = 0
+    ram_mb: int = 0
+    disk_gb: int = 0
+
+
+class BaseResource(WireModel):
+    """What can be rented, with the id that pins it where a GPU's name alone is ambiguous (FACTS 0.1, fact 5)."""
+
+    resource_id: str
+    unit_qty: int = 1
+    unit_spec: UnitSpec
+
+
+class Price(WireModel):
+    """A price per hour and unit."""
+
+    millicent_per_hour: int
+
+
+class ExtraResource(WireModel):
+    """Something that can be added to a unit, and what that costs."""
+
+    resource: dict[str, Any] = Field(default_factory=dict)
+    price: Price | None = None
+
+
+class Spec(WireModel):
+    """An offer: hardware in a region, at a price, with what is left of it (contract: SpecInfo)."""
+
+    region_name: str
+    base_resource: BaseResource
+    price: Price
+    machine_category: int = MachineCategory.GPU
+    instance_categories: ListOf[int] = ()
+    extra_resources: ListOf[ExtraResource] = ()
+    avail: bool = False
+    max_available_units: int = 0
+
+    @property
+    def resource_id(self) -> str:
+        """The id that tells this offer from others with the same GPU in the same region."""
+        return self.base_resource.resource_id
+
+    @property
+    def unit(self) -> UnitSpec:
+        """The hardware of one unit."""
+        return self.base_resource.unit_spec
+
+    @property
+    def rate(self) -> Rate:
+        """What one unit costs per hour."""
+        return Rate(self.price.millicent_per_hour)
+
+    @property
+    def hardware_name(self) -> str:
+        """The GPU's name, or the CPU's where there is no GPU."""
+        return self.unit.gpu_name or self.unit.cpu_name
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """What can be started on it, in the words that a create takes: "container", "vm"."""
+        return tuple(SPEC_CATEGORIES.get(number, str(number)) for number in self.instance_categories)
+
+
+SPEC_CATEGORIES: Final = {0: "container", 1: "vm"}
+"""SpecInstanceCategory numbers against InstanceCategory words; inferred from the enums' order (FACTS 8)."""
+
+
+class RegionSpecs(WireModel):
+    """The offers of one region, as a list by region groups them; the contract names only the type (FACTS 8)."""
+
+    region_name: str
+    specs: ListOf[Spec] = ()

@@ -1,0 +1,75 @@
+"""What all answers share: how the wire's nulls, times and secrets are read, and pages of things."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+
+class AccessUrl(str):
+    """The address of an open port. Its query can hold a token, so its repr hides that; `str` is the whole."""
+
+    __slots__ = ()
+
+    @property
+    def without_secret(self) -> str:
+        """The address with no query, fit to be shown."""
+        return self.partition("?")[0]
+
+    def __repr__(self) -> str:
+        return f"AccessUrl('{self.without_secret}{'?…' if '?' in self else ''}')"
+
+
+T = TypeVar("T")
+ListOf = Annotated[tuple[T, ...], BeforeValidator(lambda value: () if value is None else value)]
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+SecretUrl = Annotated[
+    str,
+    BeforeValidator(lambda value: "" if value is None else value),
+    AfterValidator(AccessUrl),
+    PlainSerializer(lambda url: AccessUrl(url).without_secret, when_used="json"),
+]
+
+
+def _moment(value: Any) -> Any:
+    """Both of the wire's ways to write a time: {"seconds": 1726810944} and 1726810944 (FACTS 8)."""
+    if isinstance(value, dict):
+        value = value.get("seconds")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return datetime.fromtimestamp(value, UTC)
+        except (OverflowError, OSError, ValueError) as error:
+            raise ValueError(f"{value} seconds is no date") from error
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class WireModel(BaseModel):
+    """Settings shared by everything that the service answers."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+
+class Pagination(WireModel):
+    """Where a page stands among all."""
+
+    total: int
+    num_pages: int = Field(0, alias="numPages")
+    page: int = 1
+    per_page: int = Field(20, alias="perPage")
+
+
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list: `items`, and in `pagination` how many there are in all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pagination: Pagination
+    items: tuple[Item, ...]

@@ -1,0 +1,54 @@
+"""Does something answer at a machine's address? Over TCP or HTTP, without the token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from glows_nb.api.steps import Probe
+
+TIMEOUT: Final = 5.0
+SSH_GREETING: Final = b"SSH-"
+
+
+def probe(wanted: Probe) -> bool:
+    """Whether it answers, within five seconds."""
+    parts = urlsplit(wanted.url)
+    if parts.scheme in ("http", "https"):
+        try:
+            with httpx.Client(timeout=TIMEOUT) as http:
+                return http.get(wanted.url).status_code < 500
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+    try:
+        with socket.create_connection((parts.hostname, parts.port or 0), TIMEOUT) as connection:
+            return not wanted.is_ssh or connection.recv(len(SSH_GREETING)) == SSH_GREETING
+    except (OSError, ValueError):
+        return False
+
+
+async def probe_async(wanted: Probe) -> bool:
+    """The same, awaited."""
+    parts = urlsplit(wanted.url)
+    if parts.scheme in ("http", "https"):
+        try:
+            async with httpx.AsyncClient(timeout=TIMEOUT) as http:
+                return (await http.get(wanted.url)).status_code < 500
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 0)
+            try:
+                return not wanted.is_ssh or await reader.readexactly(len(SSH_GREETING)) == SSH_GREETING
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+    except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError):
+        return False

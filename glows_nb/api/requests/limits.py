@@ -1,0 +1,64 @@
+"""Limits shared by all requests, and how a request is made or refused.
+
+Each request is a frozen model with the contract's own field names; `build` makes one or refuses with the field,
+the value and the limit in one sentence, before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from glows_nb.api.errors import InvalidRequest
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+RegionName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+HardwareName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class RequestModel(BaseModel):
+    """Settings shared by all requests."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+Request = TypeVar("Request", bound=RequestModel)
+
+
+def build(model: type[Request], /, **fields: Any) -> Request:
+    """The request with these fields, or InvalidRequest naming the field, the value and the limit."""
+    try:
+        return model(**fields)
+    except ValidationError as error:
+        raise _refusal(model, error, fields) from None
+
+
+def _refusal(model: type[RequestModel], error: ValidationError, fields: Mapping[str, Any]) -> InvalidRequest:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    path = [str(part) for part in problem["loc"]]
+    field = path[0] if path else model.__name__
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(field, model.model_fields, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(model.model_fields)}."
+        return InvalidRequest(field, f"no such field{hint}")
+    if problem["type"] == "missing":
+        return InvalidRequest(field, "is required.")
+    reason = problem["msg"].removeprefix("Value error, ")
+    if field not in fields or field == "envs":
+        return InvalidRequest(field, f"{reason}.")
+    value = fields[field]
+    size = f" of {len(value)} characters" if isinstance(value, str) else ""
+    return InvalidRequest(".".join(path), f"{shortened(value)}{size} is refused: {_sentence(reason)}.")
+
+
+def shortened(value: object, limit: int = 60) -> str:
+    """A value for an error's sentence, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _sentence(reason: str) -> str:
+    return (reason[:1].lower() + reason[1:]).rstrip(".")

@@ -1,0 +1,84 @@
+"""What work is made of: operations, batches of them, pauses and probes, and generators that yield these.
+
+Work of several steps is a generator (`Steps`) that yields what it needs and gets the answers sent in; the two
+drivers in `client.py`, one sync and one async, carry it out. So decisions are pure, and written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from glows_nb.api.routes import Route
+
+T = TypeVar("T")
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Operation(Generic[T]):
+    """One call: `read` turns the answer's JSON object (its code was 0) into the result."""
+
+    route: Route
+    read: Callable[[Answer], T]
+    params: tuple[tuple[str, str | int], ...] = ()
+    # Not in the repr: environment variables stand in it.
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    is_repeatable: bool = True
+
+    @property
+    def name(self) -> str:
+        """The operation in words, as errors use it."""
+        return self.route.name
+
+
+@dataclass(frozen=True)
+class Batch(Generic[T]):
+    """Operations that may run at the same time; the answers come in the same order."""
+
+    operations: tuple[Operation[T], ...]
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Do nothing for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Does something answer at this address of a machine? The result is True or False; no token is sent."""
+
+    url: str
+    is_ssh: bool = False
+
+
+Step = Operation[Any] | Batch[Any] | Pause | Probe
+Steps = Generator[Step, Any, T]
+
+
+def perform(operation: Operation[T]) -> Steps[T]:
+    """A step: the operation's result."""
+    result: T = yield operation
+    return result
+
+
+def perform_all(operations: Sequence[Operation[T]]) -> Steps[list[T]]:
+    """A step: the results of operations that may run at the same time, in order."""
+    if not operations:
+        return []
+    results: list[T] = yield Batch(tuple(operations))
+    return results
+
+
+def probe(url: str, *, is_ssh: bool = False) -> Steps[bool]:
+    """A step: does something answer at this address of a machine, and greet as SSH where that is asked?"""
+    answers: bool = yield Probe(url, is_ssh)
+    return answers
+
+
+def pause(seconds: float) -> Steps[None]:
+    """A step: nothing for so many seconds."""
+    yield Pause(seconds)
