@@ -6,7 +6,6 @@ import json
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -48,9 +47,9 @@ Handler = Callable[[Request], Answer]
 
 
 class HostileServer:
-    """Serves each connection one request; with `resets_unread` it breaks off before reading."""
+    """Serves each connection one request; where `resets_unread` says so of its first bytes, it does not even read."""
 
-    def __init__(self, handler: Handler, *, resets_unread: bool = False) -> None:
+    def __init__(self, handler: Handler, *, resets_unread: Callable[[bytes], bool] = lambda peeked: False) -> None:
         self.requests: list[Request] = []
         self._handler = handler
         self._resets_unread = resets_unread
@@ -85,12 +84,13 @@ class HostileServer:
                 connection.close()
                 return
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads = [running for running in self._threads if running.is_alive()]
             self._threads.append(thread)
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
-            if self._resets_unread:
+            if self._resets_unread(peek_request(connection)):
                 reset(connection)
                 return
             request = read_request(connection)
@@ -121,15 +121,26 @@ class HostileServer:
             connection.sendall(body)
             return
         for position in range(len(body)):
-            if self._stopping.is_set():
-                return
             connection.sendall(body[position : position + 1])
-            time.sleep(answer.drip)  # slowness is what is being played here
+            if self._stopping.wait(answer.drip):
+                return
 
 
 def reset(connection: socket.socket) -> None:
     """Close with a TCP reset instead of a goodbye."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def peek_request(connection: socket.socket) -> bytes:
+    """The bytes of a request, left unread in the socket; head and body may come apart, so until all are there."""
+    while True:
+        data = connection.recv(65536, socket.MSG_PEEK)
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next(
+            (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+        )
+        if not data or (b"\r\n\r\n" in data and len(body) >= length):
+            return data
 
 
 def read_request(connection: socket.socket) -> Request | None:

@@ -7,10 +7,12 @@ An exchange (one operation with its repetitions) is a generator that decides; `H
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 import logging
 import re
+import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -88,7 +90,15 @@ class Session:
             # How many requests run at once is the callers' matter; a pool with a limit would let them time out.
             "limits": httpx.Limits(max_connections=None),
             "auth": _BearerToken(self.connection.token),
+            # Reading the certificates takes longer than a request; where no TLS is spoken, none are needed.
+            "verify": _certificates() if self.connection.base_url.startswith("https:") else False,
         }
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """The certificates that are trusted, read once for all clients of the process."""
+    return httpx.create_ssl_context()
 
 
 class _BearerToken(httpx.Auth):

@@ -6,6 +6,7 @@ Instances are started in `launching.py`; cancelling may always be repeated and n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from glows_nb.api import operations
@@ -70,8 +71,15 @@ def write(
             yield from pause(backoff * 2 ** (attempt - 1))
         try:
             return (yield from perform(operation))
-        except (RateLimited, *OUTCOME_UNKNOWN) as error:
+        except RateLimited as error:
+            # A 429 says that nothing was done. Looking costs little, and a gateway may know less than it says.
             failure: GlowsError = error
+            with suppress(GlowsError):
+                found = yield from look_up()
+                if found is not None:
+                    return found
+        except OUTCOME_UNKNOWN as error:
+            failure = error
         except APIError as error:
             # A refusal settles nothing about an earlier write that got no answer: that one may still come.
             if lost is None:
@@ -115,14 +123,16 @@ def submit_image(image_link: str, *, backoff: float = 0.5) -> Steps[SubmittedIma
 
 
 def delete_image(image_id: str, *, backoff: float = 0.5) -> Steps[None]:
-    """Delete an image. After a lost answer, an image that is gone has been deleted."""
+    """Delete an image. After a lost answer, an image that was there before and is gone has been deleted."""
+    operation = operations.delete_image(image_id)
+    was_there = yield from _owns(image_id)
 
     def look_up() -> Steps[bool | None]:
-        images = yield from all_images(owned=True)
-        return None if any(image.image_id == image_id for image in images) else True
+        is_there = yield from _owns(image_id)
+        return True if was_there and not is_there else None
 
     yield from write(
-        operations.delete_image(image_id),
+        operation,
         look_up,
         "client.images.all(owned=True) lists your images; deleting it again does no harm.",
         done_already=(ParamIllegal,),
@@ -223,6 +233,11 @@ def snapshots_of(instance_id: str) -> Steps[list[Snapshot]]:
     """Every snapshot of one machine."""
     snapshots = yield from all_snapshots()
     return [snapshot for snapshot in snapshots if snapshot.instance_id == instance_id]
+
+
+def _owns(image_id: str) -> Steps[bool]:
+    images = yield from all_images(owned=True)
+    return any(bare_id(image.image_id) == bare_id(image_id) for image in images)
 
 
 def _found(

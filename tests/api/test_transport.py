@@ -97,7 +97,7 @@ def test_a_server_that_is_gone_is_one_line_with_its_address() -> None:
 
 def test_a_server_that_breaks_off_unread_is_a_transport_error() -> None:
     with (
-        HostileServer(lambda request: json_answer(GOOD), resets_unread=True) as server,
+        HostileServer(lambda request: json_answer(GOOD), resets_unread=lambda peeked: True) as server,
         glows.Client("token", server.base_url, backoff=0) as client,
         pytest.raises(glows.TransportError),
     ):
