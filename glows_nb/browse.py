@@ -11,6 +11,7 @@ import pandas as pd
 from glows_nb import frames
 from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.offers import nearest_gpu
 from glows_nb.connection import current_client
 from glows_nb.tables import Table, captioned
 
@@ -111,9 +112,15 @@ def images(*, keywords: str = "", owned: bool = False, client: Client | None = N
 
 def _where(table: pd.DataFrame, expression: str) -> pd.DataFrame:
     try:
-        return table.query(expression)
+        fits = table.eval(expression)
     except Exception as error:  # noqa: BLE001 - pandas raises whatever the expression meets
         raise InvalidRequest("where", f"{expression!r} can't be used: {error}.") from None
+    # `DataFrame.query` would take the numbers of "gpus" for labels of rows, and give some rows many times.
+    if not isinstance(fits, pd.Series) or not pd.api.types.is_bool_dtype(fits):
+        raise InvalidRequest(
+            "where", f"{expression!r} is neither true nor false of an offer; compare, as in gpus >= 8."
+        )
+    return table[fits.fillna(False)]
 
 
 def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:
@@ -130,8 +137,8 @@ def _nearest(table: pd.DataFrame, gpu: str | None, region: str | None) -> str:
     """What there is instead, for a caption over nothing."""
     names = [str(name) for name in table["gpu"].dropna().unique()]
     if gpu is not None and not any(gpu.lower() in name.lower() for name in names):
-        near = get_close_matches(gpu, names, n=1, cutoff=0)
-        return f". No GPU is called like {gpu!r}; the nearest is {near[0]}" if near else ""
+        near = nearest_gpu(gpu, names)
+        return f". No GPU is called like {gpu!r}; the nearest is {near}" if near else ""
     regions = sorted(str(name) for name in table["region"].dropna().unique())
     if region is not None and region.lower() not in (name.lower() for name in regions):
         return f". There is no region {region!r}; there are {', '.join(regions)}"

@@ -13,6 +13,7 @@ import pandas as pd
 from glows_nb import commands, embedded
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import Instance
+from glows_nb.connection import disconnect
 from glows_nb.tables import as_text
 
 PROGRAM = "glows-nb"
@@ -94,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    finally:
+        disconnect()
     text = as_words(value)
     if text:
         click.echo(text)

@@ -103,9 +103,9 @@ def match_gpu(specs: Iterable[Spec], text: str) -> str:
         return fitting[0]
     if fitting:
         raise InvalidRequest("gpu", f"{text!r} may mean {' or '.join(fitting)}; say which.")
-    near = nearest_gpu(text, names)
-    nearest = f"; the nearest is {near!r}." if near else "."
-    raise InvalidRequest("gpu", f"no GPU is called like {text!r}{nearest}")
+    if not names:
+        raise InvalidRequest("gpu", "no GPU at all is offered for this image and category.")
+    raise InvalidRequest("gpu", f"no GPU is called like {text!r}; the nearest is {nearest_gpu(text, names)!r}.")
 
 
 def nearest_gpu(text: str, names: Iterable[str]) -> str | None:

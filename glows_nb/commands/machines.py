@@ -52,7 +52,7 @@ def launch(
     gpu_name = match_gpu(specs, gpu)
     planned = client.instances.plan(
         # The key comes from the line as it was typed: what is chosen for it may be another region tomorrow.
-        name=name or derived_name([gpu, regions, image_id, units, category, ports]),
+        name=derived_name([gpu, regions, image_id, units, category, ports]) if name is None else name,
         gpu_name=gpu_name,
         regions=regions or regions_by_price(specs, gpu_name, units),
         from_image_id=chosen_image,
@@ -138,7 +138,12 @@ def _ask(question: str) -> None:
     """Ask in the notebook or terminal; where nobody can answer, refuse and say how to allow."""
     try:
         agreed = click.confirm(question)
-    except (EOFError, NotImplementedError, RuntimeError):
+    except (NotImplementedError, OSError, RuntimeError):
+        agreed = None
+    except click.Abort as stop:
+        # click makes this of the end of the input as well as of an interrupt.
+        if not isinstance(stop.__context__, EOFError):
+            raise
         agreed = None
     if agreed is None:
         raise CommandError("Nobody can be asked here, so nothing was done; add --yes to go ahead without asking.")

@@ -20,7 +20,8 @@ from glows_nb.money import Rate
 from glows_nb.tables import SANDBOX_BADGE
 from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_label, price_words
 
-WIDE: Final = ipywidgets.Layout(width="44em", max_width="100%")
+# A dict, not a Layout: that would be a widget, and `Widget.close_all()` in a notebook would end it for all forms.
+WIDE: Final = {"width": "44em", "max_width": "100%"}
 LABELS: Final = {"description_width": "6em"}
 PROGRESS: Final = {"SchedInit": 1, "SchedQueued": 1, "Pending": 2, "Running": 3}
 
@@ -107,10 +108,10 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             try:
                 return self._launch(timeout)
             except GlowsError as error:
-                self._say(f"<b>{type(error).__name__}</b>: {html.escape(str(error))}")
+                self._show_error(error)
                 raise
             finally:
-                self.button.disabled = False
+                self.button.disabled = self.offer is None
 
     def _launch(self, timeout: float) -> Instance:
         fields = self._fields()
@@ -201,7 +202,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _show_price(self) -> None:
         offer = self.offer
-        self.button.disabled = offer is None
+        self.button.disabled = offer is None or self._lock.locked()
         if offer is None:
             self.price.value = "Nothing is left with this image, category and region."
             return
@@ -223,8 +224,11 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a callback has nobody else to tell
-            self.progress.bar_style = "danger"
-            self._say(f"<b>{type(error).__name__}</b>: {html.escape(str(error))}")
+            self._show_error(error)
+
+    def _show_error(self, error: Exception) -> None:
+        self.progress.bar_style = "danger"
+        self._say(f"<b>{type(error).__name__}</b>: {html.escape(str(error))}")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget, and for places without a widget front end what the form says as plain HTML."""
