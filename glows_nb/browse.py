@@ -11,8 +11,9 @@ import pandas as pd
 from glows_nb import frames
 from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.offers import nearest_gpu
 from glows_nb.connection import current_client
-from glows_nb.tables import Table, captioned
+from glows_nb.tables import Table, captioned, counted
 
 SORT_WORDS: Final = {"price": "price_per_hour", "gpu_price": "price_per_gpu_hour", "vram": "vram_gb", "ram": "ram_gb"}
 
@@ -71,7 +72,7 @@ def specs(
     if sort is not None:
         table = _sorted(table, sort)
     table = table.reset_index(drop=True)
-    caption = f"{len(table)} offers for image {image_words}; prices in Credits per hour"
+    caption = f"{counted(len(table), 'offer')} for image {image_words}; prices in Credits per hour"
     if table.empty and not everything.empty:
         caption += _nearest(everything, gpu, region)
     table.attrs["image_id"] = image_id
@@ -92,7 +93,7 @@ def instances(*, statuses: Sequence[str] = (), limit: int | None = None, client:
     known = [rate for rate in billed if rate is not None]
     now = f"{sum(rate.millicents_per_hour for rate in known) / 100_000:.3f} Credits per hour"
     unknown = f" and {len(billed) - len(known)} of unknown price" if len(billed) > len(known) else ""
-    caption = f"{len(models)} machines, {len(billed)} running at {now}{unknown}"
+    caption = f"{counted(len(models), 'machine')}, {len(billed)} running at {now}{unknown}"
     return captioned(frames.instances(models), caption, is_sandbox=service.is_sandbox)
 
 
@@ -106,14 +107,20 @@ def images(*, keywords: str = "", owned: bool = False, client: Client | None = N
     """
     service = client or current_client()
     table = frames.images(service.images.all(owned=owned, keywords=keywords))
-    return captioned(table, f"{len(table)} images", is_sandbox=service.is_sandbox)
+    return captioned(table, counted(len(table), "image"), is_sandbox=service.is_sandbox)
 
 
 def _where(table: pd.DataFrame, expression: str) -> pd.DataFrame:
     try:
-        return table.query(expression)
+        fits = table.eval(expression)
     except Exception as error:  # noqa: BLE001 - pandas raises whatever the expression meets
         raise InvalidRequest("where", f"{expression!r} can't be used: {error}.") from None
+    # `DataFrame.query` would take the numbers of "gpus" for labels of rows, and give some rows many times.
+    if not isinstance(fits, pd.Series) or not pd.api.types.is_bool_dtype(fits):
+        raise InvalidRequest(
+            "where", f"{expression!r} is neither true nor false of an offer; compare, as in gpus >= 8."
+        )
+    return table[fits.fillna(False)]
 
 
 def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:
@@ -130,8 +137,8 @@ def _nearest(table: pd.DataFrame, gpu: str | None, region: str | None) -> str:
     """What there is instead, for a caption over nothing."""
     names = [str(name) for name in table["gpu"].dropna().unique()]
     if gpu is not None and not any(gpu.lower() in name.lower() for name in names):
-        near = get_close_matches(gpu, names, n=1, cutoff=0)
-        return f". No GPU is called like {gpu!r}; the nearest is {near[0]}" if near else ""
+        near = nearest_gpu(gpu, names)
+        return f". No GPU is called like {gpu!r}; the nearest is {near}" if near else ""
     regions = sorted(str(name) for name in table["region"].dropna().unique())
     if region is not None and region.lower() not in (name.lower() for name in regions):
         return f". There is no region {region!r}; there are {', '.join(regions)}"

@@ -13,6 +13,7 @@ import pandas as pd
 from glows_nb import commands, embedded
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import Instance
+from glows_nb.connection import disconnect
 from glows_nb.tables import as_text
 
 PROGRAM = "glows-nb"
@@ -60,11 +61,11 @@ def sandbox(host: str, port: int, speed: float | None, path: Path | None) -> Non
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="JupyterLab's port; a free one without it.")
 @click.option("--speed", type=float, help="How much faster than real the sandbox's clock runs; 1 is real time.")
-def lab(folder: Path, browser: bool, port: int, speed: float | None) -> int:
+def lab(folder: Path, browser: bool, port: int, speed: float | None) -> None:
     """Open the quickstart in JupyterLab, on a sandbox."""
     from glows_nb.jupyter import run_lab
 
-    return run_lab(folder, has_browser=browser, port=port, speed=speed)
+    raise SystemExit(run_lab(folder, has_browser=browser, port=port, speed=speed))
 
 
 @terminal.command()
@@ -94,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    finally:
+        disconnect()
     text = as_words(value)
     if text:
         click.echo(text)

@@ -7,7 +7,7 @@ A frame has the same columns and dtypes when it is empty.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
@@ -129,6 +129,8 @@ def _spec_row(spec: Spec) -> dict[str, Any]:
 
 def _instance_row(instance: Instance, now: datetime) -> dict[str, Any]:
     hardware, created, rate = instance.hardware, instance.create_time, instance.rate
+    # Two computers' clocks differ by seconds, and no machine is from the future.
+    age = None if created is None else max(now - created, timedelta(0))
     image, snapshot = instance.base_image, instance.base_snap
     jupyter = instance.url(JUPYTER_PORT)
     web = [jupyter] if jupyter else []
@@ -152,8 +154,8 @@ def _instance_row(instance: Instance, now: datetime) -> dict[str, Any]:
         "disk_gb": hardware.disk_gb or None,
         "price_per_hour": None if rate is None else _credits(rate),
         "created": created,
-        "age": None if created is None else now - created,
-        "cost_estimate": float(rate.cost(now - created)) if instance.is_billed and rate and created else None,
+        "age": age,
+        "cost_estimate": float(rate.cost(age)) if instance.is_billed and rate and age is not None else None,
         "image": (image.image_name or None) if image else None,
         "image_id": (image.image_id or None) if image else None,
         "snapshot_id": (snapshot.snapshot_id or None) if snapshot else None,

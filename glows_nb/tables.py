@@ -58,10 +58,7 @@ class Table(pd.DataFrame):
             body = _written(self).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
         # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
         body = body.replace("<td>", '<td style="white-space:nowrap">')
-        return (
-            f'<div style="margin:.3em 0">{badge}{caption}</div>'
-            f'<div style="overflow-x:auto">{body}</div>'
-        )
+        return f'<div style="margin:.3em 0">{badge}{caption}</div><div style="overflow-x:auto">{body}</div>'
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -72,6 +69,11 @@ def captioned(frame: pd.DataFrame, caption: str, *, is_sandbox: bool) -> Table:
     table = Table(frame)
     table.attrs = {**frame.attrs, CAPTION: caption, IS_SANDBOX: is_sandbox}
     return table
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 machine, 2 machines."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def as_text(frame: pd.DataFrame, width: int | None = None) -> str:

@@ -196,6 +196,13 @@ class ParamIllegal(APIError):
     name = "ParamIllegal"
     meaning = "an argument is invalid, or names something that does not exist or is not yours"
 
+    @classmethod
+    def no_machine(cls, machine: str) -> ParamIllegal:
+        """The same, where a machine was looked for in every way."""
+        error = cls(ErrCode.ParamIllegal, "", "find a machine")
+        error.args = (f"You have no machine with the name, key or id {machine!r}.",)
+        return error
+
 
 class MetaKeyExists(APIError):
     """Code 10: keys are unique across all users of the service."""

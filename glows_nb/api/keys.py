@@ -85,12 +85,13 @@ def find_machine(machine: str, account_mark: str) -> Steps[Instance]:
     Raises:
         ParamIllegal: there is none.
     """
-    if machine.startswith(INSTANCE_PREFIX):
+    if not machine.startswith(INSTANCE_PREFIX):
+        for key in (key_for_name(machine, account_mark), machine):
+            newest, _ = yield from find_newest(key)
+            if newest is not None:
+                return newest
+    try:
         return (yield from perform(get_instance(machine)))
-    by_name, _ = yield from find_newest(key_for_name(machine, account_mark))
-    if by_name is not None:
-        return by_name
-    by_key, _ = yield from find_newest(machine)
-    if by_key is not None:
-        return by_key
-    return (yield from perform(get_instance(machine)))
+    except ParamIllegal:
+        missing = ParamIllegal.no_machine(machine)
+    raise missing

@@ -326,7 +326,7 @@ def _check_regions(wanted: Sequence[str], known: set[str]) -> None:
 def _why_not(here: Sequence[Spec], units: int) -> str:
     if not here:
         return "does not offer it"
-    return f"has {max(spec.max_available_units for spec in here)} left, asked were {units}"
+    return f"has {max(spec.max_available_units or 0 for spec in here)} left, asked were {units}"
 
 
 def _identity(fields: Mapping[str, Any], regions: tuple[str, ...]) -> list[Any]:

@@ -16,7 +16,7 @@ from glows_nb.api.steps import Operation, Steps
 
 def has_left(spec: Spec, units: int = 1) -> bool:
     """Are so many units of the offer to be had?"""
-    return spec.avail and spec.max_available_units >= units
+    return bool(spec.avail) and (spec.max_available_units or 0) >= units
 
 
 def all_images(owned: bool = False, keywords: str = "", limit: int | None = None) -> Steps[list[Image]]:
@@ -112,22 +112,27 @@ def is_meant(spec: Spec, request: CreateInstance) -> bool:
 
 
 def match_gpu(specs: Iterable[Spec], text: str) -> str:
-    """The one GPU that a text such as "4090" means: an exact name, else the only name that holds its words.
+    """The one GPU that a text such as "4090" means: an exact name, else the only one with these words in its name.
+
+    Whole words win, so that "L40 PCIe" is not the L40S.
 
     Raises:
         InvalidRequest: no name or more than one fits.
     """
     names = sorted({spec.unit.gpu_name for spec in specs if spec.unit.gpu_name})
-    exact = [name for name in names if name.lower() == text.lower()]
     words = text.lower().split()
-    fitting = exact or [name for name in names if all(word in name.lower() for word in words)]
+    fitting = (
+        [name for name in names if name.lower() == text.lower()]
+        or [name for name in names if set(words) <= set(re.split(r"[\s-]+", name.lower()))]
+        or [name for name in names if all(word in name.lower() for word in words)]
+    )
     if len(fitting) == 1:
         return fitting[0]
+    if not names:
+        raise InvalidRequest("gpu", "no GPU at all is offered for this image and category.")
     if fitting:
         raise InvalidRequest("gpu", f"{text!r} may mean {' or '.join(fitting)}; say which.")
-    near = nearest_gpu(text, names)
-    nearest = f"; the nearest is {near!r}." if near else "."
-    raise InvalidRequest("gpu", f"no GPU is called like {text!r}{nearest}")
+    raise InvalidRequest("gpu", f"no GPU is called like {text!r}; the nearest is {nearest_gpu(text, names)!r}.")
 
 
 def nearest_gpu(text: str, names: Iterable[str]) -> str | None:

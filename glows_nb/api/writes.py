@@ -24,6 +24,7 @@ from glows_nb.api.errors import (
     TransportError,
     UnknownCodeError,
 )
+from glows_nb.api.keys import bare_id
 from glows_nb.api.models import Attached, Endpoint, Image, Network, Snapshot, SnapshotsCreated, SubmittedImage
 from glows_nb.api.offers import all_images
 from glows_nb.api.paging import all_items

@@ -41,6 +41,7 @@ def run(words: str | Sequence[str], commands: click.Group = group, name: str = "
     Raises:
         CommandError: there is no such command or option, or a value can't be understood.
         GlowsError: what the command itself raises.
+        KeyboardInterrupt: the command was interrupted; it has said what is left behind.
     """
     try:
         arguments = shlex.split(words) if isinstance(words, str) else list(words)
@@ -50,7 +51,10 @@ def run(words: str | Sequence[str], commands: click.Group = group, name: str = "
         value = commands.main(arguments, prog_name=name, standalone_mode=False)
     except click.ClickException as error:
         raise CommandError(_sentence(error, name)) from None
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as stop:
+        # click turns an interrupt into this: while a machine is awaited, plenty has been done.
+        if isinstance(stop.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         raise CommandError("Stopped; nothing was done.") from None
     # With standalone_mode=False click gives the exit status of --help as the value.
     return None if type(value) is int else value

@@ -8,12 +8,14 @@ from collections.abc import Callable
 import click
 
 from glows_nb.api.client import Client
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.keys import derived_name
 from glows_nb.api.models import LEAVING, Instance, InstanceStatus
 from glows_nb.api.offers import match_gpu, regions_by_price
 from glows_nb.commands.browsing import status_words
 from glows_nb.commands.group import CommandError, group
 from glows_nb.connection import current_client
+from glows_nb.tables import counted
 
 
 @group.command()
@@ -46,13 +48,15 @@ def launch(
     Example: launch --gpu 4090 --name train --max-price 0.60 --wait --yes
     """
     client = current_client()
+    if category == "vm" and image_id is None:
+        raise InvalidRequest("image", "is required for a VM; the images list shows them, such as: images docker")
     image = client.images.default() if image_id is None else None
     chosen_image = image.image_id if image else image_id
     specs = client.specs.all(from_image_id=chosen_image, instance_category=category)
     gpu_name = match_gpu(specs, gpu)
     planned = client.instances.plan(
         # The key comes from the line as it was typed: what is chosen for it may be another region tomorrow.
-        name=name or derived_name([gpu, regions, image_id, units, category, ports]),
+        name=derived_name([gpu, regions, image_id, units, category, ports]) if name is None else name,
         gpu_name=gpu_name,
         regions=regions or regions_by_price(specs, gpu_name, units),
         from_image_id=chosen_image,
@@ -97,7 +101,7 @@ def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool)
     Example: cancel train --wait --yes
     """
     if is_all == bool(machines):
-        raise CommandError("Say which machines to release, or --all. See: help cancel")
+        raise click.UsageError("Say which machines to release, or --all.")
     client = current_client()
     found = [client.instances.find(machine) for machine in machines] if machines else client.instances.all()
     alive = [instance for instance in found if instance.status not in LEAVING]
@@ -109,7 +113,7 @@ def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool)
     elif not yes:
         for instance in alive:
             click.echo(f"{_sandbox(client)}Will end: {instance}")
-        _ask(f"Release {len(alive)} machine(s)? Their disks will be gone.")
+        _ask(f"Release {counted(len(alive), 'machine')}? What is on disk will be gone.")
     for instance in alive:
         client.instances.cancel(instance.instance_id)
         click.echo(f"{_sandbox(client)}Releasing {instance.instance_id} ({instance.meta_key}).")
@@ -138,7 +142,12 @@ def _ask(question: str) -> None:
     """Ask in the notebook or terminal; where nobody can answer, refuse and say how to allow."""
     try:
         agreed = click.confirm(question)
-    except (EOFError, NotImplementedError, RuntimeError):
+    except (NotImplementedError, OSError, RuntimeError):
+        agreed = None
+    except click.Abort as stop:
+        # click makes this of the end of the input as well as of an interrupt.
+        if not isinstance(stop.__context__, EOFError):
+            raise
         agreed = None
     if agreed is None:
         raise CommandError("Nobody can be asked here, so nothing was done; add --yes to go ahead without asking.")

@@ -46,6 +46,8 @@ def show_error(
     tb_offset: int | None = None,
 ) -> list[str]:
     """One sentence instead of forty lines, and still a real error: Run All stops. `%tb` shows the whole."""
+    # IPython remembers an error for %tb and %debug only where it shows it itself.
+    shell._get_exc_info((kind, error, traceback))
     lines = [error_text(error)]
     shell._showtraceback(kind, error, lines)
     return lines

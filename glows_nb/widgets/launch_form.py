@@ -14,13 +14,15 @@ from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError, InvalidRequest
 from glows_nb.api.keys import derived_name
 from glows_nb.api.models import Instance, Spec
+from glows_nb.api.offers import choose_default_image
 from glows_nb.api.requests import Port
 from glows_nb.connection import current_client
 from glows_nb.money import Rate
 from glows_nb.tables import SANDBOX_BADGE
 from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_label, price_words
 
-WIDE: Final = ipywidgets.Layout(width="44em", max_width="100%")
+# A dict, not a Layout: that would be a widget, and `Widget.close_all()` in a notebook would end it for all forms.
+WIDE: Final = {"width": "44em", "max_width": "100%"}
 LABELS: Final = {"description_width": "6em"}
 PROGRESS: Final = {"SchedInit": 1, "SchedQueued": 1, "Pending": 2, "Running": 3}
 
@@ -54,7 +56,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         images = client.images.all()
         self._specs: list[Spec] = []
         self.image = _menu("Image", [(str(image), image.image_id) for image in images])
-        self.image.value = client.images.default().image_id
+        self.image.value = choose_default_image(images).image_id
         self.category = _menu("Category", [])
         self.region = _menu("Region", [])
         self.gpu = _menu("GPU", [])
@@ -107,10 +109,10 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             try:
                 return self._launch(timeout)
             except GlowsError as error:
-                self._say(f"<b>{type(error).__name__}</b>: {html.escape(str(error))}")
+                self._show_error(error)
                 raise
             finally:
-                self.button.disabled = False
+                self.button.disabled = self.offer is None
 
     def _launch(self, timeout: float) -> Instance:
         fields = self._fields()
@@ -180,8 +182,12 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             self.launch()
 
     def _load_specs(self) -> None:
-        self._specs = self._client.specs.all(from_image_id=self.image.value)
-        self._refresh()
+        """The offers for the chosen image; where they can't be read, those of another image are not kept."""
+        self._specs = []
+        try:
+            self._specs = self._client.specs.all(from_image_id=self.image.value)
+        finally:
+            self._refresh()
 
     def _refresh(self) -> None:
         """Give every menu the choices that fit the others, keeping what was chosen where it still fits."""
@@ -201,15 +207,14 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _show_price(self) -> None:
         offer = self.offer
-        self.button.disabled = offer is None
+        self.button.disabled = offer is None or self._lock.locked()
         if offer is None:
             self.price.value = "Nothing is left with this image, category and region."
             return
-        self.units.max = offer.max_available_units
+        left = offer.max_available_units or 1
+        self.units.max = left
         rate = offer.rate * int(self.units.value)
-        self.price.value = (
-            f"<b>{price_words(rate)}</b> in {html.escape(offer.region_name)}, {offer.max_available_units} left"
-        )
+        self.price.value = f"<b>{price_words(rate)}</b> in {html.escape(offer.region_name)}, {left} left"
 
     def _show_progress(self, instance: Instance) -> None:
         self.progress.value = PROGRESS.get(instance.status, self.progress.value)
@@ -223,8 +228,11 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a callback has nobody else to tell
-            self.progress.bar_style = "danger"
-            self._say(f"<b>{type(error).__name__}</b>: {html.escape(str(error))}")
+            self._show_error(error)
+
+    def _show_error(self, error: Exception) -> None:
+        self.progress.bar_style = "danger"
+        self._say(f"<b>{type(error).__name__}</b>: {html.escape(str(error))}")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget, and for places without a widget front end what the form says as plain HTML."""

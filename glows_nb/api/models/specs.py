@@ -61,8 +61,8 @@ class Spec(WireModel):
     machine_category: int = MachineCategory.GPU
     instance_categories: ListOf[int] = ()
     extra_resources: ListOf[ExtraResource] = ()
-    avail: bool = False
-    max_available_units: int = 0
+    avail: bool | None = None
+    max_available_units: int | None = None
 
     @property
     def resource_id(self) -> str:

@@ -1,0 +1,287 @@
+"""`glows.specs()`, `.instances()` and `.images()` against a sandbox: filters, sorting, captions, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import glows_nb as glows
+from glows_nb.tables import Table
+
+RTX_4090 = "NVIDIA GeForce RTX 4090"
+
+
+@pytest.fixture(autouse=True)
+def reader(shared_sandbox: glows.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default client of these tests is one for the common sandbox."""
+    monkeypatch.setenv("GLOWS_BASE_URL", shared_sandbox.base_url)
+    monkeypatch.setenv("GLOWS_SDK_TOKEN", shared_sandbox.token)
+
+
+@pytest.fixture
+def everything(reader: None) -> Table:
+    return glows.specs()
+
+
+def caption(table: pd.DataFrame) -> str:
+    text: str = table.attrs["glows_caption"]
+    return text
+
+
+def dtypes(table: pd.DataFrame) -> dict[str, str]:
+    return {name: str(dtype) for name, dtype in table.dtypes.items()}
+
+
+def test_specs_without_limits_are_all_that_is_to_be_rented(everything: Table) -> None:
+    assert len(everything) >= 17
+    assert everything["price_per_hour"].notna().all()
+    assert set(everything["machine_category"]) == {"GPU", "CPU"}
+
+
+def test_caption_counts_the_offers_and_names_the_image_that_was_chosen(everything: Table) -> None:
+    assert caption(everything).startswith(f"{len(everything)} offers for image ")
+    assert everything.attrs["image_id"] in caption(everything)
+    assert repr(everything).startswith("SANDBOX · ")
+
+
+def test_named_image_is_the_one_that_is_asked_about() -> None:
+    table = glows.specs(image_id="img-87p9kq26")
+    assert table.attrs["image_id"] == "img-87p9kq26"
+    assert "img-87p9kq26" in caption(table)
+    assert set(table["instance_categories"]) == {"container, vm", "container"}
+
+
+@pytest.mark.parametrize("text", ["4090", "rtx 4090", "GEFORCE RTX 4090"])
+def test_gpu_is_a_part_of_the_name_in_any_case(text: str) -> None:
+    table = glows.specs(gpu=text)
+    assert set(table["gpu"]) == {RTX_4090}
+    assert len(table) == 4
+
+
+def test_gpu_is_text_and_no_pattern(everything: Table) -> None:
+    assert len(glows.specs(gpu=".*")) == 0 < len(everything)
+
+
+def test_region_is_matched_whole_and_in_any_case() -> None:
+    assert set(glows.specs(region="tw-03")["region"]) == {"TW-03"}
+    assert len(glows.specs(region="TW")) == 0
+
+
+def test_memory_limit_leaves_out_what_is_smaller_or_unknown() -> None:
+    table = glows.specs(min_vram_gb=80)
+    assert len(table) > 0
+    assert table["vram_gb"].min() == 80
+    assert table["gpu"].notna().all()
+
+
+def test_price_limit_is_included() -> None:
+    table = glows.specs(max_price=0.49)
+    assert table["price_per_hour"].max() == 0.49
+    assert len(glows.specs(max_price=0)) == 0
+
+
+def test_available_leaves_out_what_is_sold_out(everything: Table) -> None:
+    assert (everything["max_units"] == 0).any()
+    table = glows.specs(available=True)
+    assert table["available"].all()
+    assert len(table) == everything["available"].sum()
+
+
+def test_limits_hold_all_at_once() -> None:
+    table = glows.specs(gpu="4090", region="TW-03", max_price=0.5, available=True)
+    assert table[["region", "gpu", "price_per_hour"]].values.tolist() == [["TW-03", RTX_4090, 0.49]]
+
+
+@pytest.mark.parametrize(
+    ("word", "column"),
+    [
+        ("price", "price_per_hour"),
+        ("gpu_price", "price_per_gpu_hour"),
+        ("vram", "vram_gb"),
+        ("ram", "ram_gb"),
+        ("gpus", "gpus"),
+        ("region", "region"),
+    ],
+)
+def test_sorting_goes_up_and_with_a_minus_down(word: str, column: str, everything: Table) -> None:
+    up, down = (list(glows.specs(sort=sort)[column].dropna()) for sort in (word, f"-{word}"))
+    assert up == sorted(up)
+    assert down == sorted(down, reverse=True)
+    assert len(up) == len(down) == everything[column].notna().sum()
+
+
+def test_unknown_values_are_sorted_last_both_ways() -> None:
+    for sort in ("vram", "-vram"):
+        values = glows.specs(sort=sort)["vram_gb"]
+        assert values.isna().any()
+        assert values[values.isna()].index.min() > values[values.notna()].index.max()
+
+
+def test_rows_are_numbered_anew_after_filtering_and_sorting() -> None:
+    table = glows.specs(gpu="H100", sort="-price")
+    assert list(table.index) == list(range(len(table)))
+
+
+@pytest.mark.parametrize(("sort", "hint"), [("prise", "price"), ("-regoin", "region"), ("vram_mb", "vram_gb")])
+def test_unknown_column_gives_the_nearest_one(sort: str, hint: str) -> None:
+    with pytest.raises(glows.InvalidRequest, match=f"did you mean {hint}"):
+        glows.specs(sort=sort)
+
+
+def test_column_like_no_other_gives_all_there_are() -> None:
+    with pytest.raises(glows.InvalidRequest, match="price_per_hour") as refused:
+        glows.specs(sort="zzzzzz")
+    assert refused.value.field == "sort"
+
+
+@pytest.mark.parametrize(
+    ("expression", "count"),
+    [
+        ("gpus >= 8", 2),
+        ("region in ['JP-01'] and price_per_hour < 4", 1),
+        ("gpu.str.contains('H100')", 4),
+        ("not available", 3),
+        ("vram_gb == 141", 1),
+    ],
+)
+def test_where_takes_an_expression_over_the_columns(expression: str, count: int) -> None:
+    assert len(glows.specs(where=expression)) == count
+
+
+@pytest.mark.parametrize("expression", ["nonsense > 1", "price_per_hour <", "", "@secret == 1"])
+def test_expression_that_can_not_be_read_is_refused_in_one_line(expression: str) -> None:
+    with pytest.raises(glows.InvalidRequest) as refused:
+        glows.specs(where=expression)
+    assert refused.value.field == "where"
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("expression", ["gpus", "1", "True", "price_per_hour * 2", "twice = gpus * 2"])
+def test_expression_that_is_no_condition_is_refused_and_picks_no_rows_by_number(expression: str) -> None:
+    with pytest.raises(glows.InvalidRequest, match="neither true nor false"):
+        glows.specs(where=expression)
+
+
+@pytest.mark.parametrize(
+    "limit", [{"min_vram_gb": -1}, {"max_price": -0.01}, {"max_price": float("nan")}, {"min_vram_gb": float("nan")}]
+)
+def test_limit_that_no_offer_can_have_is_refused(limit: dict[str, Any]) -> None:
+    (field,) = limit
+    with pytest.raises(glows.InvalidRequest, match="at least 0") as refused:
+        glows.specs(**limit)
+    assert refused.value.field == field
+
+
+def test_limits_are_refused_before_any_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOWS_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(glows.InvalidRequest):
+        glows.specs(max_price=-1)
+
+
+def test_empty_result_has_the_columns_and_dtypes_of_a_full_one(everything: Table) -> None:
+    nothing = glows.specs(gpu="no such thing")
+    assert len(nothing) == 0
+    assert dtypes(nothing) == dtypes(everything)
+    assert isinstance(nothing, Table)
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [("4080", RTX_4090), ("RTX 5080", "NVIDIA GeForce RTX 5090"), ("4090 Ti", RTX_4090)],
+)
+def test_empty_result_names_the_gpu_that_is_nearest(text: str, nearest: str) -> None:
+    words = caption(glows.specs(gpu=text))
+    assert words.startswith("0 offers")
+    assert repr(text) in words
+    assert words.endswith(f"the nearest is {nearest}")
+
+
+def test_empty_result_names_the_regions_there_are() -> None:
+    assert caption(glows.specs(region="TW-99")).endswith(
+        "There is no region 'TW-99'; there are JP-01, TW-01, TW-02, TW-03, TW-04, TW-05, TW-07"
+    )
+
+
+def test_empty_result_of_limits_that_exist_says_that_they_do_not_fit_together() -> None:
+    assert caption(glows.specs(gpu="4090", region="JP-01")).endswith("Nothing fits all these limits at once")
+
+
+def test_tables_made_from_an_answer_are_plain_frames(everything: Table) -> None:
+    cheap = everything[everything["price_per_hour"] < 1]
+    assert type(cheap) is pd.DataFrame
+    assert type(everything) is Table
+
+
+def test_images_are_found_by_a_part_of_their_name() -> None:
+    every, some = glows.images(), glows.images(keywords="torch2.8")
+    assert some["name"].tolist() == ["CUDA12.8 Torch2.8.0 Base"]
+    assert len(every) > 20, "more than one page"
+    assert every["image_id"].is_unique
+    assert caption(some) == "1 images"
+
+
+def test_images_of_ones_own_are_none_and_still_a_table() -> None:
+    owned = glows.images(owned=True)
+    assert len(owned) == 0
+    assert dtypes(owned) == dtypes(glows.images())
+
+
+def test_keywords_over_the_contracts_limit_are_refused() -> None:
+    with pytest.raises(glows.InvalidRequest, match="keywords"):
+        glows.images(keywords="x" * 101)
+
+
+def test_account_without_machines_has_an_empty_table_with_all_columns(sandbox: glows.Sandbox) -> None:
+    with sandbox.client(backoff=0) as client:
+        nothing = glows.instances(client=client)
+    assert len(nothing) == 0
+    assert "cost_estimate" in nothing.columns
+    assert caption(nothing) == "0 machines, 0 running at 0.000 Credits per hour"
+
+
+def test_bad_token_is_an_error_and_never_an_empty_table(shared_sandbox: glows.Sandbox) -> None:
+    with glows.Client("nonsense", shared_sandbox.base_url, backoff=0) as client:
+        for ask in (glows.specs, glows.instances, glows.images):
+            with pytest.raises(glows.AuthError):
+                ask(client=client)
+
+
+def test_no_token_is_an_error_that_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GLOWS_SDK_TOKEN")
+    with pytest.raises(glows.ConfigError) as refused:
+        glows.specs()
+    for way in ("connect(token=", "GLOWS_SDK_TOKEN", "profiles.toml", "glows.sandbox()"):
+        assert way in str(refused.value)
+
+
+@pytest.fixture
+def two_machines(client: glows.Client) -> list[glows.Instance]:
+    image = client.images.default().image_id
+    places = {"TW-03": 2, "TW-04": 1}
+    return [
+        client.instances.launch(
+            from_image_id=image, gpu_name=RTX_4090, region_name=region, unit_qty=units, name=region.lower(), wait=True
+        )
+        for region, units in places.items()
+    ]
+
+
+def test_caption_of_machines_says_what_runs_and_costs_now(
+    client: glows.Client, two_machines: list[glows.Instance]
+) -> None:
+    table = glows.instances(client=client)
+    assert caption(table) == "2 machines, 2 running at 1.470 Credits per hour"
+    assert table["instance_id"].tolist() == [machine.instance_id for machine in reversed(two_machines)]
+    assert table["price_per_hour"].tolist() == [0.49, 0.98]
+
+    client.instances.cancel(two_machines[0].instance_id)
+    client.instances.wait(two_machines[0].instance_id, "Finished", timeout=10)
+    assert caption(glows.instances(client=client)) == "2 machines, 1 running at 0.490 Credits per hour"
+    running = glows.instances(statuses=["Running"], client=client)
+    assert running["instance_id"].tolist() == [two_machines[1].instance_id]
+
+
+def test_limit_gives_the_newest_machines(client: glows.Client, two_machines: list[glows.Instance]) -> None:
+    assert glows.instances(limit=1, client=client)["instance_id"].tolist() == [two_machines[1].instance_id]

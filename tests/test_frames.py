@@ -1,0 +1,313 @@
+"""Models to DataFrames: the columns that are promised, what is unknown is NA, and no secret gets in."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from glows_nb import frames
+from glows_nb.api.models import Image, Instance, Spec
+
+SAMPLES = Path(__file__).parent / "contract_examples"
+RTX_4090 = "NVIDIA GeForce RTX 4090"
+
+# DESIGN, "Columns", word for word.
+SPEC_COLUMNS = [
+    "region",
+    "machine_category",
+    "gpu",
+    "gpus",
+    "vram_gb",
+    "cpu",
+    "cpus",
+    "ram_gb",
+    "disk_gb",
+    "price_per_hour",
+    "price_per_gpu_hour",
+    "available",
+    "max_units",
+    "instance_categories",
+    "resource_id",
+]
+INSTANCE_COLUMNS = [
+    "instance_id",
+    "meta_key",
+    "remark",
+    "status",
+    "region",
+    "category",
+    "gpu",
+    "gpus",
+    "vram_gb",
+    "cpus",
+    "ram_gb",
+    "disk_gb",
+    "price_per_hour",
+    "created",
+    "age",
+    "cost_estimate",
+    "image",
+    "image_id",
+    "snapshot_id",
+    "ssh",
+    "http",
+    "networks",
+]
+IMAGE_COLUMNS = ["image_id", "name", "status", "created"]
+
+CREATED = 1_726_810_944
+NOW = datetime.fromtimestamp(CREATED, UTC) + timedelta(hours=2)
+
+
+def sample(name: str) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads((SAMPLES / f"{name}.response.json").read_text())
+    return body
+
+
+def spec(unit: dict[str, Any] | None = None, **changes: Any) -> Spec:
+    body = sample("spec_list")["specs"][0] | changes
+    if unit is not None:
+        body["base_resource"]["unit_spec"] = unit
+    return Spec.model_validate(body)
+
+
+def machine(**changes: Any) -> Instance:
+    return Instance.model_validate(sample("instance_get")["instance"] | changes)
+
+
+def image(**changes: Any) -> Image:
+    return Image.model_validate(sample("image_list")["images"][0] | changes)
+
+
+def dtypes(frame: pd.DataFrame) -> dict[str, str]:
+    return {name: str(dtype) for name, dtype in frame.dtypes.items()}
+
+
+def row(frame: pd.DataFrame) -> pd.Series[Any]:
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def missing(frame: pd.DataFrame) -> set[str]:
+    """The columns whose only value is NA."""
+    return {str(name) for name, value in row(frame).items() if pd.isna(value)}
+
+
+def test_columns_are_those_of_the_design_in_its_order() -> None:
+    assert list(frames.specs([spec()]).columns) == SPEC_COLUMNS
+    assert list(frames.instances([machine()]).columns) == INSTANCE_COLUMNS
+    assert list(frames.images([image()]).columns) == IMAGE_COLUMNS
+
+
+def test_specs_have_the_same_dtypes_with_no_row_one_or_many() -> None:
+    bare = spec({}, price={"millicent_per_hour": 0}, instance_categories=None)
+    some = [dtypes(frames.specs(rows)) for rows in ([], [spec()], [bare], [spec(), bare, spec(machine_category=1)])]
+    assert some == [some[0]] * 4
+    assert list(some[0]) == SPEC_COLUMNS
+    assert some[0]["price_per_hour"] == some[0]["price_per_gpu_hour"] == "float64"
+
+
+def test_instances_have_the_same_dtypes_with_no_row_one_or_many() -> None:
+    bare = Instance.model_validate({"instanceID": "ins-bare", "status": "SchedInit"})
+    some = [dtypes(frames.instances(rows)) for rows in ([], [machine()], [bare], [machine(), bare, machine()])]
+    assert some == [some[0]] * 4
+    assert list(some[0]) == INSTANCE_COLUMNS
+    assert some[0]["price_per_hour"] == some[0]["cost_estimate"] == "float64"
+    assert some[0]["created"] == "datetime64[ns, UTC]"
+    assert some[0]["age"] == "timedelta64[ns]"
+
+
+def test_images_have_the_same_dtypes_with_no_row_one_or_many() -> None:
+    bare = Image.model_validate({"image_id": "img-bare"})
+    some = [dtypes(frames.images(rows)) for rows in ([], [image()], [bare], [image(), bare, image()])]
+    assert some == [some[0]] * 4
+    assert list(some[0]) == IMAGE_COLUMNS
+
+
+def test_names_that_repeat_are_categoricals() -> None:
+    specs, instances = dtypes(frames.specs([])), dtypes(frames.instances([]))
+    assert {specs[name] for name in ("region", "machine_category", "gpu", "cpu")} == {"category"}
+    assert {instances[name] for name in ("status", "region", "category", "gpu", "image")} == {"category"}
+
+
+def test_frames_take_any_iterable_of_models() -> None:
+    assert len(frames.specs(iter([spec(), spec()]))) == 2
+    assert len(frames.instances(iter([machine()]))) == 1
+    assert len(frames.images(iter(()))) == 0
+
+
+def test_sample_offer_of_the_contract_gives_these_numbers() -> None:
+    # The contract writes numPages of 1 and prices in millicents: 120000 is 1.2 Credits per hour.
+    assert row(frames.specs([spec()])).to_dict() == {
+        "region": "Region-01",
+        "machine_category": "GPU",
+        "gpu": RTX_4090,
+        "gpus": 1,
+        "vram_gb": 24,
+        "cpu": "Intel(R) Xeon(R) Platinum 8352V CPU @ 2.10GHz",
+        "cpus": 10,
+        "ram_gb": 42,
+        "disk_gb": 100,
+        "price_per_hour": 1.2,
+        "price_per_gpu_hour": 1.2,
+        "available": True,
+        "max_units": 8,
+        "instance_categories": "container, vm",
+        "resource_id": "cnR4NDA5MC0xZ3B1",
+    }
+
+
+def test_sample_machine_of_the_contract_gives_these_numbers() -> None:
+    frame = frames.instances([machine()], now=NOW)
+    values = row(frame).to_dict()
+    assert missing(frame) == {"snapshot_id", "http"}
+    assert {name: value for name, value in values.items() if not pd.isna(value)} == {
+        "instance_id": "ins-boyqp4g8",
+        "meta_key": "order.123456",
+        "remark": "this is from sdk",
+        "status": "Running",
+        "region": "Region-01",
+        "category": "container",
+        "gpu": RTX_4090,
+        "gpus": 1,
+        "vram_gb": 24,
+        "cpus": 10,
+        "ram_gb": 42,
+        "disk_gb": 100,
+        "price_per_hour": 0.65,
+        "created": pd.Timestamp(CREATED, unit="s", tz="UTC"),
+        "age": pd.Timedelta(hours=2),
+        "cost_estimate": 1.3,
+        "image": "Ubuntu20.04 CUDA12.2 Python3.9",
+        "image_id": "img-87p9kq26",
+        "ssh": "ssh -p 15692 root@access.example.com",
+        "networks": "net-od7pv75w",
+    }
+
+
+def test_sample_image_of_the_contract_gives_these_values() -> None:
+    assert row(frames.images([image()])).to_dict() == {
+        "image_id": "img-87p9kq26",
+        "name": "sdk-10001-1726810944000000000-runtime",
+        "status": 0,
+        "created": pd.Timestamp(CREATED, unit="s", tz="UTC"),
+    }
+
+
+def test_machine_in_a_create_answer_has_na_where_the_service_says_zero() -> None:
+    queued = Instance.model_validate(sample("instance_create")["instance"])
+    assert queued.price_cent == 0
+    assert queued.hardware.ram_mb == 0
+    frame = frames.instances([queued], now=NOW)
+    assert {"cpus", "ram_gb", "disk_gb", "price_per_hour", "cost_estimate", "ssh", "http"} <= missing(frame)
+    assert row(frame)["status"] == "SchedQueued"
+
+
+def test_machine_without_any_hardware_shows_no_zero_at_all() -> None:
+    nothing = {"gpuName": "", "cpuName": "", "gpuNum": 0, "gpuRamMB": 0, "cpuCoresNum": 0, "ramMB": 0, "diskGB": 0}
+    frame = frames.instances([machine(status="SchedQueued", hardware=nothing, priceCent=0)], now=NOW)
+    zeros = [name for name, value in row(frame).items() if not pd.isna(value) and value == 0]
+    assert zeros == []
+    assert {"gpu", "gpus", "vram_gb", "cpus", "ram_gb", "disk_gb", "price_per_hour"} <= missing(frame)
+
+
+def test_null_and_missing_fields_of_a_machine_are_na() -> None:
+    null = dict.fromkeys(
+        ("hardware", "baseImage", "baseSnap", "sshCred", "accesses", "createTime", "netEndpointInfos", "priceCent")
+    )
+    with_nulls = frames.instances([machine(**null)], now=NOW)
+    without = frames.instances([Instance.model_validate({"instanceID": "ins-x", "status": "Pending"})], now=NOW)
+    assert {"created", "age", "cost_estimate", "image", "ssh", "http", "networks"} <= missing(with_nulls)
+    assert missing(without) == set(INSTANCE_COLUMNS) - {"instance_id", "status"}
+
+
+@pytest.mark.parametrize("status", ["Pending", "SchedQueued", "Canceling", "Finished", "Paused"])
+def test_only_a_running_machine_has_a_cost_estimate(status: str) -> None:
+    frame = frames.instances([machine(status=status), machine(status="Running")], now=NOW)
+    assert pd.isna(frame["cost_estimate"].iloc[0])
+    assert frame["cost_estimate"].iloc[1] == pytest.approx(1.3)
+
+
+def test_machine_that_the_service_dates_a_moment_ahead_is_new_and_has_cost_nothing() -> None:
+    # Two computers' clocks differ by seconds; an age of "-1 days +23:59:57" helps nobody.
+    frame = frames.instances([machine()], now=datetime.fromtimestamp(CREATED, UTC) - timedelta(seconds=3))
+    assert row(frame)["age"] == pd.Timedelta(0)
+    assert row(frame)["cost_estimate"] == 0
+
+
+def test_gpu_that_no_data_sheet_knows_has_unknown_memory_in_offers() -> None:
+    frame = frames.specs([spec({"gpu_name": "NVIDIA Z9000", "gpus": 4, "cpu_name": "", "cpus": 0})])
+    assert row(frame)["gpu"] == "NVIDIA Z9000"
+    assert {"vram_gb", "cpu", "cpus", "ram_gb", "disk_gb"} <= missing(frame)
+    assert row(frame)["price_per_gpu_hour"] == pytest.approx(0.3)
+
+
+def test_gpu_that_no_data_sheet_knows_has_the_memory_that_its_machine_reports() -> None:
+    hardware = sample("instance_get")["instance"]["hardware"] | {"gpuName": "NVIDIA Z9000", "gpuRamMB": 24564}
+    assert row(frames.instances([machine(hardware=hardware)]))["vram_gb"] == 24
+
+
+def test_offer_of_plain_cpus_has_no_gpu_and_no_price_per_gpu() -> None:
+    unit = {"gpu_name": "", "gpus": 0, "cpu_name": "Intel(R) Xeon(R) Platinum 8468", "cpus": 8, "ram_mb": 16384}
+    frame = frames.specs([spec(unit, machine_category=1, price={"millicent_per_hour": 8000})])
+    assert {"gpu", "vram_gb", "price_per_gpu_hour"} <= missing(frame)
+    assert row(frame)["machine_category"] == "CPU"
+    assert (row(frame)["gpus"], row(frame)["cpus"], row(frame)["ram_gb"]) == (0, 8, 16)
+    assert row(frame)["price_per_hour"] == 0.08
+
+
+def test_unit_of_eight_gpus_has_its_price_for_each_gpu_too() -> None:
+    unit = {"gpu_name": "NVIDIA H100 SXM5", "gpus": 8, "cpus": 192, "ram_mb": 1792 * 1024}
+    values = row(frames.specs([spec(unit, price={"millicent_per_hour": 2_368_000})]))
+    assert (values["price_per_hour"], values["price_per_gpu_hour"]) == (23.68, pytest.approx(2.96))
+    assert (values["gpus"], values["vram_gb"], values["ram_gb"]) == (8, 80, 1792)
+
+
+def test_offer_without_a_price_has_no_price_rather_than_none_to_pay() -> None:
+    frame = frames.specs([spec(price={"millicent_per_hour": 0})])
+    assert {"price_per_hour", "price_per_gpu_hour"} <= missing(frame)
+
+
+def test_words_and_categories_of_tomorrow_are_kept() -> None:
+    instances = frames.instances([machine(status="Teleporting", category="microvm", brandNew={"a": 1})])
+    assert row(instances)[["status", "category"]].tolist() == ["Teleporting", "microvm"]
+    specs = frames.specs([spec(machine_category=7, instance_categories=[1, 9]), spec(machine_category=2)])
+    assert specs["machine_category"].tolist() == ["7", "2"]
+    assert specs["instance_categories"].tolist() == ["vm, 9", "container, vm"]
+
+
+def test_web_addresses_stand_without_their_tokens_and_jupyter_first() -> None:
+    accesses = [
+        {"protocol": "http", "listenPort": 7890, "url": "https://h.example:24001?token=planted"},
+        {"protocol": "ssh", "listenPort": 22, "url": "ssh://h.example:24000"},
+        {"protocol": "http", "listenPort": 8888, "url": "https://h.example:24002/lab?token=planted"},
+        {"protocol": "http", "listenPort": 9000, "url": ""},
+    ]
+    values = row(frames.instances([machine(accesses=accesses)]))
+    assert values["http"] == "https://h.example:24002/lab https://h.example:24001"
+    assert values["ssh"] == "ssh -p 24000 root@h.example"
+
+
+def test_no_secret_is_anywhere_in_the_frame() -> None:
+    secrets = ["planted-password", "planted-env", "planted-query", "planted-extra"]
+    planted = machine(
+        sshCred={"user": "root", "password": "planted-password"},
+        envs="KEY=planted-env;B=2",
+        accesses=[
+            {"protocol": protocol, "listenPort": port, "url": f"{scheme}://h.example:24001/?token=planted-query"}
+            for protocol, port, scheme in (("http", 8888, "https"), ("http", 80, "https"), ("ssh", 22, "ssh"))
+        ],
+        somethingNew="planted-extra",
+    )
+    assert planted.ssh_password is not None
+    assert planted.ssh_password.get_secret_value() == "planted-password"
+    frame = frames.instances([planted])
+    everything = frame.to_csv() + frame.to_html() + repr(frame) + repr(frame.attrs)
+    everything += "".join(str(list(frame[name])) for name in frame)
+    assert "ins-boyqp4g8" in everything
+    assert [secret for secret in secrets if secret in everything] == []

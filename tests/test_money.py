@@ -1,0 +1,107 @@
+"""Prices: exact inside, Credits outside."""
+
+from __future__ import annotations
+
+import doctest
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glows_nb import money
+from glows_nb.money import Rate
+
+millicents = st.integers(min_value=0, max_value=10**9)
+
+
+@pytest.mark.parametrize(
+    ("millicents_per_hour", "per_hour", "per_day", "per_month"),
+    [
+        (49_000, "0.49", "11.76", "352.8"),
+        (55_000, "0.55", "13.2", "396"),
+        (2_368_000, "23.68", "568.32", "17049.6"),
+        (1, "0.00001", "0.00024", "0.0072"),
+        (0, "0", "0", "0"),
+    ],
+)
+def test_prices_of_the_service_are_these_many_credits(
+    millicents_per_hour: int, per_hour: str, per_day: str, per_month: str
+) -> None:
+    rate = Rate(millicents_per_hour)
+    assert rate.per_hour == Decimal(per_hour)
+    assert rate.per_day == Decimal(per_day)
+    assert rate.per_month == Decimal(per_month)
+
+
+def test_unit_of_eight_gpus_costs_eight_times_the_single_one() -> None:
+    assert Rate(296_000) * 8 == Rate(2_368_000)
+
+
+def test_cents_and_millicents_are_the_same_price() -> None:
+    assert Rate.from_cents(49) == Rate(49_000)
+    assert Rate.from_cents(65).per_hour == Decimal("0.65")
+
+
+@pytest.mark.parametrize(
+    ("credits_per_hour", "millicents_per_hour"),
+    [(0.49, 49_000), ("0.49", 49_000), (Decimal("23.68"), 2_368_000), (0.1 + 0.2, 30_000), (3, 300_000)],
+)
+def test_credits_become_whole_millicents(credits_per_hour: float | str | Decimal, millicents_per_hour: int) -> None:
+    assert Rate.from_credits(credits_per_hour) == Rate(millicents_per_hour)
+
+
+@given(millicents)
+def test_rate_comes_back_from_its_credits_as_a_float(millicents_per_hour: int) -> None:
+    rate = Rate(millicents_per_hour)
+    assert Rate.from_credits(float(rate.per_hour)) == rate
+
+
+@given(st.lists(millicents, max_size=200))
+def test_sum_of_rates_has_no_drift(prices: list[int]) -> None:
+    total = sum((Rate(price) for price in prices), Rate(0))
+    assert total == Rate(sum(prices))
+    assert total.per_hour * 100_000 == sum(prices)
+    assert sum((Rate(price).per_hour for price in prices), Decimal(0)) == total.per_hour
+
+
+@given(millicents, st.integers(min_value=0, max_value=1000))
+def test_units_multiply_as_often_as_they_are_added(millicents_per_hour: int, units: int) -> None:
+    rate = Rate(millicents_per_hour)
+    assert rate * units == sum((rate for _ in range(units)), Rate(0))
+
+
+@given(millicents, st.integers(min_value=0, max_value=10_000))
+def test_whole_hours_cost_that_many_hourly_prices(millicents_per_hour: int, hours: int) -> None:
+    rate = Rate(millicents_per_hour)
+    assert rate.cost(timedelta(hours=hours)) == rate.per_hour * hours
+
+
+def test_cost_is_by_the_second() -> None:
+    rate = Rate(36_000)
+    assert rate.cost(timedelta(seconds=1)) == Decimal("0.0001")
+    assert rate.cost(timedelta(seconds=1.999)) == Decimal("0.0001")
+    assert rate.cost(timedelta(seconds=2)) == Decimal("0.0002")
+    assert rate.cost(timedelta(0)) == 0
+
+
+def test_a_day_costs_what_the_price_per_day_says() -> None:
+    assert Rate(49_000).cost(timedelta(days=1)) == Rate(49_000).per_day == Decimal("11.76")
+
+
+@given(millicents, millicents)
+def test_rates_compare_like_their_amounts(one: int, other: int) -> None:
+    assert (Rate(one) < Rate(other)) == (one < other)
+    assert (Rate(one) == Rate(other)) == (one == other)
+
+
+def test_rate_is_written_with_three_decimals_and_its_unit() -> None:
+    assert str(Rate(2_368_000)) == "23.680 Credits/h"
+    assert repr(Rate(49_000)) == "Rate('0.490 Credits/h')"
+
+
+def test_examples_in_the_docstrings_are_true() -> None:
+    results = doctest.testmod(money)
+    assert results.attempted > 0
+    assert results.failed == 0

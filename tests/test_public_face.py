@@ -1,0 +1,149 @@
+"""`import glows_nb as glows`: the promised names, what loading it costs, and that all of it is explained."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import glows_nb as glows
+
+# DESIGN, "Names that are promised", as far as this version has them.
+PROMISED = """
+connect Client specs instances images frames.specs frames.instances frames.images launch_form sandbox
+GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError
+BadResponse AmbiguousResult MachineDiffers StalePlan WaitTimeout ConfigError
+load_ipython_extension unload_ipython_extension
+"""
+CLIENT = """
+instances.get instances.create instances.plan instances.launch instances.cancel instances.stats instances.list
+instances.all instances.wait images.list images.all specs.list specs.all
+"""
+INSTANCE = ("instance_id", "status", "meta_key", "create_time", "ssh_command", "url", "is_terminal", "is_billed")
+HEAVY = {"pandas", "ipywidgets", "httpx", "IPython", "pydantic", "starlette", "uvicorn", "click"}
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def public_parts(owner: Any) -> Iterator[tuple[str, Any]]:
+    """The functions, methods and properties that a class of ours shows."""
+    for name, value in vars(owner).items():
+        value = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+        if not name.startswith("_") and isinstance(value, types.FunctionType | property):
+            yield f"{owner.__name__}.{name}", value
+
+
+def explained() -> dict[str, Any]:
+    """Everything that can be reached from the face and ought to say what it is."""
+    found: dict[str, Any] = {"glows_nb": glows}
+    for name in glows.__all__:
+        value = getattr(glows, name)
+        if isinstance(value, type | types.FunctionType | types.ModuleType):
+            found[name] = value
+        if isinstance(value, type):
+            found |= dict(public_parts(value))
+    with glows.Client("token", "http://127.0.0.1:9") as client:
+        for noun in ("instances", "images", "specs"):
+            found |= dict(public_parts(type(getattr(client, noun))))
+    found |= {f"frames.{name}": getattr(glows.frames, name) for name in ("specs", "instances", "images")}
+    return found
+
+
+@pytest.mark.parametrize("name", PROMISED.split())
+def test_promised_name_is_there(name: str) -> None:
+    value: Any = glows
+    for part in name.split("."):
+        value = getattr(value, part)
+    assert callable(value)
+
+
+def test_client_and_machine_have_the_promised_names() -> None:
+    with glows.Client("token", "http://127.0.0.1:9") as client:
+        for path in CLIENT.split():
+            noun, verb = path.split(".")
+            assert callable(getattr(getattr(client, noun), verb)), path
+    machine = glows.Instance.model_validate({"instanceID": "ins-x", "status": "Pending"})
+    assert [name for name in INSTANCE if not hasattr(machine, name)] == []
+
+
+def test_every_name_that_the_face_lists_resolves() -> None:
+    assert len(glows.__all__) == len(set(glows.__all__))
+    for name in glows.__all__:
+        assert getattr(glows, name) is not None
+    assert set(dir(glows)) == set(glows.__all__)
+
+
+def test_star_import_gives_the_names_that_are_listed() -> None:
+    namespace: dict[str, Any] = {}
+    exec("from glows_nb import *", namespace)  # noqa: S102 - the only way to import a star in a function
+    assert set(namespace) - {"__builtins__"} == set(glows.__all__)
+
+
+@pytest.mark.parametrize("name", ["Klient", "api_error", "_missing"])
+def test_unknown_name_is_an_attribute_error(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"'glows_nb' has no attribute '{name}'"):
+        getattr(glows, name)
+
+
+def test_name_is_the_same_object_each_time() -> None:
+    for name in ("Client", "specs", "GlowsError", "Rate"):
+        assert getattr(glows, name) is getattr(glows, name)
+    assert glows.sandbox is glows.sandbox
+
+
+def test_import_loads_neither_pandas_nor_widgets_nor_the_network() -> None:
+    assert python(f"import sys, glows_nb; print(sorted({HEAVY!r} & set(sys.modules)))") == "[]"
+
+
+def test_client_loads_neither_pandas_nor_widgets() -> None:
+    heavy = {"pandas", "ipywidgets", "IPython"}
+    assert python(f"import sys, glows_nb; glows_nb.Client; print(sorted({heavy!r} & set(sys.modules)))") == "[]"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "from glows_nb.sandbox.server import SandboxServer",
+        "import glows_nb.sandbox",
+        "import glows_nb.sandbox.server; import glows_nb.embedded",
+        "import glows_nb; glows_nb.sandbox; import glows_nb.sandbox.server",
+        "from glows_nb import sandbox; import glows_nb.sandbox.server",
+    ],
+)
+def test_sandbox_is_the_function_whatever_was_imported_first(first: str) -> None:
+    code = f"{first}\nimport glows_nb as glows\nwith glows.sandbox() as s: print(s.base_url)"
+    assert python(code).startswith("http://127.0.0.1:")
+
+
+def test_everything_that_can_be_reached_is_explained() -> None:
+    parts = explained()
+    assert {"connect", "Instance.ssh_command", "Instances.launch", "Sandbox.close", "frames.specs"} <= set(parts)
+    silent = [name for name, value in parts.items() if not (inspect.getdoc(value) or "").strip()]
+    assert silent == []
+
+
+def test_errors_are_one_tree() -> None:
+    errors = [value for name in glows.__all__ if isinstance(value := getattr(glows, name), type)]
+    errors = [error for error in errors if issubclass(error, Exception)]
+    assert len(errors) > 25
+    assert all(issubclass(error, glows.GlowsError) for error in errors)
+    assert issubclass(glows.PermissionDenied, glows.AuthError)
+    assert issubclass(glows.AuthError, glows.APIError)
+
+
+def test_version_is_that_of_the_package() -> None:
+    from importlib.metadata import version
+
+    assert glows.__version__ == version("glows-nb")
