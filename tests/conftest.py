@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,14 @@ FOLDERS_OF_THE_USER = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "L
 
 
 @pytest.fixture(autouse=True)
-def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing of the person who runs the tests gets in, and no default client stays."""
     for name in ("GLOWS_SDK_TOKEN", "GLOWS_BASE_URL", "GLOWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    home = tmp_path_factory.mktemp("user")
     for name in FOLDERS_OF_THE_USER:
-        folder = tmp_path / "user" / name.lower()
-        folder.mkdir(parents=True)
+        folder = home / name.lower()
+        folder.mkdir()
         monkeypatch.setenv(name, str(folder))
     yield
     disconnect()

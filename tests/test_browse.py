@@ -219,7 +219,7 @@ def test_images_are_found_by_a_part_of_their_name() -> None:
     assert some["name"].tolist() == ["CUDA12.8 Torch2.8.0 Base"]
     assert len(every) > 20, "more than one page"
     assert every["image_id"].is_unique
-    assert caption(some) == "1 images"
+    assert caption(some) == "1 image"
 
 
 def test_images_of_ones_own_are_none_and_still_a_table() -> None:

@@ -177,7 +177,9 @@ def test_launch_where_nobody_can_be_asked_rents_nothing(sandbox: glows.Sandbox) 
     assert program("stats", **environment_of(sandbox)).stdout == "(none)\n"
 
 
-def test_interrupted_wait_leaves_the_machine_and_has_the_status_of_an_interrupt(client: glows.Client) -> None:
+def test_interrupted_wait_leaves_the_machine_and_has_the_status_of_an_interrupt(
+    client: glows.Client, sandbox: glows.Sandbox
+) -> None:
     machine = client.instances.launch(
         from_image_id=client.images.default().image_id,
         gpu_name="NVIDIA GeForce RTX 4090",
@@ -187,7 +189,7 @@ def test_interrupted_wait_leaves_the_machine_and_has_the_status_of_an_interrupt(
     )
     process = subprocess.Popen(  # noqa: S603 - our own command
         [*PROGRAM, "wait", "train", "--until", "Paused"],
-        env={**os.environ, "GLOWS_BASE_URL": client.base_url, "GLOWS_SDK_TOKEN": client._token.get_secret_value()},
+        env={**os.environ, "GLOWS_BASE_URL": client.base_url, "GLOWS_SDK_TOKEN": sandbox.token},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -194,9 +194,15 @@ def test_gpu_that_is_not_there_is_refused_with_the_nearest(client: glows.Client)
     assert client.instances.all() == []
 
 
+def test_vm_without_an_image_is_refused_since_the_default_is_for_containers(client: glows.Client) -> None:
+    with pytest.raises(glows.InvalidRequest, match="image: is required for a VM"):
+        run("launch --gpu 4090 --category vm --yes")
+    assert client.instances.all() == []
+
+
 def test_image_that_no_gpu_takes_as_asked_is_refused_as_such(client: glows.Client) -> None:
     with pytest.raises(glows.InvalidRequest, match="no GPU at all is offered for this image and category"):
-        run("launch --gpu 4090 --category vm --yes")
+        run(f"launch --gpu 4090 --category vm --image {client.images.default().image_id} --yes")
     assert client.instances.all() == []
 
 
@@ -221,7 +227,8 @@ def test_price_cap_counts_all_units(client: glows.Client) -> None:
             "JP-01 does not offer it; regions that have it: TW-03, TW-04, TW-01",
         ),
         ("launch --gpu 'nvidia l40 pcie' --yes", "TW-01 has 0 left, asked were 1; regions that have it: none"),
-        ("launch --gpu L40 --region TW-01 --yes", "NVIDIA L40 PCIe or NVIDIA L40S PCIe; say which"),
+        ("launch --gpu L4 --region TW-01 --yes", "NVIDIA L40 PCIe or NVIDIA L40S PCIe; say which"),
+        ("launch --gpu L40 --region TW-01 --yes", "TW-01 has 0 left"),
         ("launch --gpu 4090 --region TW-04 --units 99 --yes", "TW-04 has 9 left, asked were 99"),
         ("launch --gpu 4090 --port 70000 --yes", "port"),
         ("launch --gpu 4090 --port 80/udp --yes", "^ports: '80/udp' is not a port such as 8000"),
@@ -415,7 +422,7 @@ def test_cancel_asks_with_each_machine_named(
     with pytest.raises(CommandError, match="Nothing was done"):
         run("cancel train")
     assert f"Will end: {machine.instance_id}" in said()
-    assert "Release 1 machine(s)?" in questions[0]
+    assert "Release 1 machine?" in questions[0]
     assert client.instances.stats() == {"Running": 1}
 
 
