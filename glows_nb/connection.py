@@ -5,7 +5,10 @@ from __future__ import annotations
 from threading import RLock
 from typing import Final
 
+from pydantic import SecretStr
+
 from glows_nb.api.client import Client
+from glows_nb.api.config import masked
 from glows_nb.embedded import Sandbox, sandbox, sandbox_of_environment
 
 
@@ -26,7 +29,7 @@ class _Default:
 _default: Final = _Default()
 
 
-def connect(token: str | None = None, base_url: str | None = None, profile: str | None = None) -> Client:
+def connect(token: str | SecretStr | None = None, base_url: str | None = None, profile: str | None = None) -> Client:
     """Connect, and use this client from now on wherever none is named.
 
     Args:
@@ -37,6 +40,7 @@ def connect(token: str | None = None, base_url: str | None = None, profile: str 
     Raises:
         ConfigError: no token was found, or the address is refused. No request is made here.
     """
+    token = masked(token)
     with _default.lock:
         return _default.use(Client(token, base_url, profile=profile))
 

@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, TypeVar
 
 import httpx
+from pydantic import SecretStr
 
 from glows_nb.api import async_resources, resources
-from glows_nb.api.config import resolve
+from glows_nb.api.config import masked, resolve
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
 from glows_nb.api.steps import Batch, Operation, Pause, Probe, Step, Steps
@@ -29,7 +30,7 @@ class _Connected:
 
     def __init__(
         self,
-        token: str | None,
+        token: SecretStr | None,
         base_url: str | None,
         profile: str | None,
         routes: Mapping[str, str] | None,
@@ -91,7 +92,7 @@ class Client(_Connected):
 
     def __init__(
         self,
-        token: str | None = None,
+        token: str | SecretStr | None = None,
         base_url: str | None = None,
         *,
         profile: str | None = None,
@@ -103,6 +104,7 @@ class Client(_Connected):
         routes: Mapping[str, str] | None = None,
         allow_http: bool = False,
     ) -> None:
+        token = masked(token)
         super().__init__(token, base_url, profile, routes, allow_http, RetryPolicy(max_retries, backoff))
         self._max_concurrency = max_concurrency
         self._transport = HttpTransport(self._session, timeout, transport)
@@ -163,7 +165,7 @@ class AsyncClient(_Connected):
 
     def __init__(
         self,
-        token: str | None = None,
+        token: str | SecretStr | None = None,
         base_url: str | None = None,
         *,
         profile: str | None = None,
@@ -175,6 +177,7 @@ class AsyncClient(_Connected):
         routes: Mapping[str, str] | None = None,
         allow_http: bool = False,
     ) -> None:
+        token = masked(token)
         super().__init__(token, base_url, profile, routes, allow_http, RetryPolicy(max_retries, backoff))
         self._max_concurrency = max_concurrency
         self._transport = AsyncHttpTransport(self._session, timeout, transport)

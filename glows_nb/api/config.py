@@ -56,8 +56,13 @@ class Connection:
         )
 
 
+def masked(token: str | SecretStr | None) -> SecretStr | None:
+    """The token as a value that no traceback shows; callers forget the plain one."""
+    return SecretStr(token) if isinstance(token, str) else token
+
+
 def resolve(
-    token: str | None = None,
+    token: SecretStr | None = None,
     base_url: str | None = None,
     profile: str | None = None,
     routes: Mapping[str, str] | None = None,
@@ -74,8 +79,7 @@ def resolve(
         ConfigError: no token is found, the profile can't be used, or the address or a route is refused.
     """
     settings = _settings(profile, has_token=token is not None or bool(os.environ.get(TOKEN_VARIABLE)))
-    given = _first(token, settings.get("token"), os.environ.get(TOKEN_VARIABLE))
-    del token  # it must stand in no variable when something below is refused
+    given = _first(token, settings.get("token"), masked(os.environ.get(TOKEN_VARIABLE)))
     if given is None:
         raise ConfigError(
             "No GLOWS token. Give one with glows.connect(token=…), in the environment variable "
@@ -90,12 +94,9 @@ def resolve(
     )
 
 
-def _first(*candidates: Any) -> SecretStr | None:
+def _first(*candidates: SecretStr | None) -> SecretStr | None:
     """The first that is not None; an empty one counts, so that a mistake is said and not passed over."""
-    for candidate in candidates:
-        if candidate is not None:
-            return candidate if isinstance(candidate, SecretStr) else SecretStr(str(candidate))
-    return None
+    return next((candidate for candidate in candidates if candidate is not None), None)
 
 
 def profiles_path() -> Path:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from glows_nb.api import launching
 from glows_nb.api.errors import InvalidRequest, MachineEnded, SnapshotFailed, WaitTimeout
-from glows_nb.api.keys import find_newest, key_for_name, look_up
+from glows_nb.api.keys import find_newest, key_for_name
 from glows_nb.api.models import (
     LEAVING,
     SSH_PORT,
@@ -35,7 +35,7 @@ SNAPSHOTTING: Final = frozenset({InstanceStatus.PAUSING, InstanceStatus.PAUSED, 
 NOT_YET_RUNNING: Final = frozenset(
     {InstanceStatus.SCHED_INIT, InstanceStatus.SCHED_QUEUED, InstanceStatus.PENDING, InstanceStatus.PRICE_CHANGED}
 )
-GENERATION: Final = re.compile(r"\.\d+$")
+GENERATION: Final = re.compile(r"\.([2-9]|[1-9]\d+)$")
 PAUSE: Final = 2.0
 
 
@@ -99,15 +99,10 @@ def find_parked(machine: str | Parked | Instance, account_mark: str) -> Steps[tu
     """
     if isinstance(machine, Parked | Instance):
         machine = machine.meta_key
-    for key in (key_for_name(machine, account_mark), machine):
+    for key in dict.fromkeys((key_for_name(machine, account_mark), GENERATION.sub("", machine), machine)):
         newest, _ = yield from find_newest(key)
         if newest is not None:
             return newest, key
-        first = GENERATION.sub("", key)
-        if first != key and (yield from look_up(key)) is not None:
-            newest, _ = yield from find_newest(first)
-            if newest is not None:
-                return newest, first
     by_id = yield from perform(get_instance(machine))
     if not by_id.meta_key:
         return by_id, ""

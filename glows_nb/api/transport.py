@@ -44,7 +44,8 @@ class Reply:
     status: int
     content_type: str
     retry_after: str
-    location: str
+    # Neither is in the repr: a redirect and an answer can hold secrets.
+    location: str = field(repr=False)
     body: bytes = field(repr=False)
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import logging
+import pickle
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from IPython.core.ultratb import VerboseTB
+from rich.console import Console
+from rich.traceback import Traceback
 
 import glows_nb as glows
 from glows_nb.api.models import AccessUrl, Instance
 from glows_nb.api.requests import CreateInstance, build
 from tests.api.fake_service import sample
-from tests.hostile_server import Answer, HostileServer, Request
+from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
 
 PASSWORD, ENVS, ACCESS_TOKEN, TOKEN = "planted-password", "KEY=planted-env", "planted-access", "planted.sdk.token"
 PLANTED = (PASSWORD, "planted-env", ACCESS_TOKEN, TOKEN)
@@ -79,3 +87,88 @@ def test_a_server_that_echoes_the_request_is_masked_in_errors_and_logs(caplog: p
     assert TOKEN not in shown
     assert f"password: {PASSWORD}" not in shown
     assert "HTTP 500" in shown
+
+
+def with_rich(error: BaseException) -> str:
+    """The traceback as rich prints it with the values of all variables."""
+    console = Console(file=io.StringIO(), width=400)
+    shown = Traceback.from_exception(
+        type(error), error, error.__traceback__, show_locals=True, locals_max_string=None, locals_max_length=None
+    )
+    console.print(shown)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def with_ipython(error: BaseException) -> str:
+    """The traceback in IPython's verbose mode, which prints variables too."""
+    return VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
+
+
+def reset(request: Request) -> Answer:
+    raise Reset
+
+
+def machine_without_status(request: Request) -> Answer:
+    row = sample("instance_get.response")["instance"] | {"envs": ENVS, "status": None}
+    row["sshCred"] = {"user": "root", "password": PASSWORD}
+    row["accesses"] = [{"protocol": "http", "listenPort": 8888, "url": f"https://h:1?token={ACCESS_TOKEN}"}]
+    return json_answer({"code": 0, "msg": "", "instance": row})
+
+
+HANDLERS: dict[str, Callable[[Request], Answer]] = {
+    "reset": reset,
+    "refused token": lambda request: json_answer({"code": 176, "msg": "check jwt token failed"}),
+    "no JSON": lambda request: Answer(b"<html>"),
+    "invalid answer with secrets": machine_without_status,
+    "echo": lambda request: Answer(str(request.headers).encode(), status=500),
+    "redirect": lambda request: Answer(b"", status=302, headers={"Location": f"http://h/?token={TOKEN}"}),
+}
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("name", HANDLERS)
+def test_no_secret_is_in_a_traceback_even_with_the_values_of_variables(name: str, is_async: bool) -> None:
+    # The token reaches the client from a box, so that it stands in no variable of this test.
+    box = [TOKEN, TOKEN]
+
+    async def ask_async(base_url: str) -> Any:
+        async with glows.AsyncClient(box.pop(), base_url, backoff=0, max_retries=1) as client:
+            return await client.instances.get("ins-1")
+
+    def ask(base_url: str) -> Any:
+        with glows.Client(box.pop(), base_url, backoff=0, max_retries=1) as client:
+            return client.instances.get("ins-1")
+
+    with HostileServer(HANDLERS[name]) as server, pytest.raises(glows.GlowsError) as failed:
+        asyncio.run(ask_async(server.base_url)) if is_async else ask(server.base_url)
+    box.clear()
+    for show in (with_rich, with_ipython, lambda error: "".join(traceback.format_exception(error))):
+        shown = show(failed.value)
+        assert type(failed.value).__name__ in shown
+        assert [secret for secret in PLANTED if secret in shown] == []
+
+
+@pytest.mark.parametrize("connect", [glows.Client, glows.AsyncClient, glows.connect])
+def test_a_refused_token_is_in_no_traceback(connect: Callable[..., Any]) -> None:
+    box = [f"{TOKEN} {TOKEN}"]
+    with pytest.raises(glows.ConfigError) as refused:
+        connect(box.pop(), "http://127.0.0.1:9")
+    assert TOKEN not in with_rich(refused.value) + with_ipython(refused.value)
+
+
+def test_a_client_is_not_pickled() -> None:
+    with glows.Client(TOKEN, "http://127.0.0.1:9") as client, pytest.raises(TypeError, match="can't be pickled"):
+        pickle.dumps(client)
+
+
+def test_an_expired_token_is_said_before_a_request_is_made() -> None:
+    from tests.api.test_config import jwt
+
+    with (
+        HostileServer(lambda request: json_answer(sample("instance_stats.response"))) as server,
+        glows.Client(jwt(exp=1_000_000_000), server.base_url) as client,
+    ):
+        with pytest.raises(glows.AuthError, match="expired at 2001-09-09"):
+            client.instances.stats()
+        assert server.requests == []
