@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 from glows_nb.api.errors import BadResponse, InvalidRequest
+from glows_nb.api.listing import all_images
 from glows_nb.api.models import Image, MachineCategory, Page, RegionSpecs, Spec
-from glows_nb.api.operations import list_images, list_region_specs, list_specs
+from glows_nb.api.operations import list_region_specs, list_specs
 from glows_nb.api.paging import all_items
 from glows_nb.api.requests import CreateInstance
 from glows_nb.api.steps import Operation, Steps
@@ -17,15 +18,6 @@ from glows_nb.api.steps import Operation, Steps
 def has_left(spec: Spec, units: int = 1) -> bool:
     """Are so many units of the offer to be had?"""
     return bool(spec.avail) and (spec.max_available_units or 0) >= units
-
-
-def all_images(owned: bool = False, keywords: str = "", limit: int | None = None) -> Steps[list[Image]]:
-    """Every image, or the first `limit`."""
-    return all_items(
-        lambda page: list_images(page, owned=owned, keywords=keywords),
-        identity=lambda image: image.image_id,
-        limit=limit,
-    )
 
 
 def default_image() -> Steps[Image]:

@@ -18,7 +18,10 @@ SSH_GREETING: Final = b"SSH-"
 
 def probe(wanted: Probe) -> bool:
     """Whether it answers, within five seconds."""
-    parts = urlsplit(wanted.url)
+    try:
+        parts = urlsplit(wanted.url)
+    except ValueError:
+        return False
     if parts.scheme in ("http", "https"):
         try:
             with httpx.Client(timeout=TIMEOUT) as http:
@@ -34,7 +37,10 @@ def probe(wanted: Probe) -> bool:
 
 async def probe_async(wanted: Probe) -> bool:
     """The same, awaited."""
-    parts = urlsplit(wanted.url)
+    try:
+        parts = urlsplit(wanted.url)
+    except ValueError:
+        return False
     if parts.scheme in ("http", "https"):
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT) as http:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from glows_nb.api import keys, launching, offers, operations, paging, parking, waiting, writes
+from glows_nb.api import keys, launching, listing, offers, operations, parking, waiting, writes
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import (
     SSH_PORT,
@@ -130,13 +130,7 @@ class Instances:
         self, statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None
     ) -> builtins.list[Instance]:
         """Every machine, or the first `limit`, ended ones included."""
-        return self._client.run(
-            paging.all_items(
-                lambda page: operations.list_instances(page, statuses=statuses, ascending=ascending),
-                identity=lambda instance: instance.instance_id,
-                limit=limit,
-            )
-        )
+        return self._client.run(listing.all_instances(statuses, ascending, limit))
 
     def wait(
         self,
@@ -262,7 +256,7 @@ class Images:
 
     def all(self, owned: bool = False, keywords: str = "", limit: int | None = None) -> builtins.list[Image]:
         """Every image, or the first `limit`."""
-        return self._client.run(offers.all_images(owned, keywords, limit))
+        return self._client.run(listing.all_images(owned, keywords, limit))
 
     def default(self) -> Image:
         """The image that is taken where none is named: the newest plain PyTorch base image."""
@@ -340,7 +334,7 @@ class Networks:
 
     def all(self, network_type: int = 0, domain: int = 0, limit: int | None = None) -> builtins.list[Network]:
         """Every network of a type and domain, or the first `limit`."""
-        return self._client.run(writes.all_networks(network_type, domain, limit))
+        return self._client.run(listing.all_networks(network_type, domain, limit))
 
     def attach(self, network_id: str, instance_ids: Sequence[str]) -> Attached:
         """Put running machines into a network; see how they are connected by `endpoints`.
@@ -362,7 +356,7 @@ class Networks:
 
     def all_endpoints(self, network_id: str, limit: int | None = None) -> builtins.list[Endpoint]:
         """Every machine in a network, or the first `limit`."""
-        return self._client.run(writes.all_endpoints(network_id, limit))
+        return self._client.run(listing.all_endpoints(network_id, limit))
 
 
 class Snapshots:
@@ -391,4 +385,4 @@ class Snapshots:
 
     def all(self, status: Sequence[int] = (), limit: int | None = None) -> builtins.list[Snapshot]:
         """Every snapshot in any of these statuses, or the first `limit`."""
-        return self._client.run(writes.all_snapshots(status, limit))
+        return self._client.run(listing.all_snapshots(status, limit))

@@ -25,9 +25,8 @@ from glows_nb.api.errors import (
     UnknownCodeError,
 )
 from glows_nb.api.keys import bare_id
-from glows_nb.api.models import Attached, Endpoint, Image, Network, Snapshot, SnapshotsCreated, SubmittedImage
-from glows_nb.api.offers import all_images
-from glows_nb.api.paging import all_items
+from glows_nb.api.listing import all_endpoints, all_images, all_networks, all_snapshots
+from glows_nb.api.models import Attached, Image, Snapshot, SnapshotsCreated, SubmittedImage
 from glows_nb.api.steps import Operation, Steps, pause, perform
 
 T = TypeVar("T")
@@ -101,6 +100,7 @@ def write(
 
 def submit_image(image_link: str, *, backoff: float = 0.5) -> Steps[SubmittedImage]:
     """Make an image of a link. After a lost answer, the newest image that was not there before is the one."""
+    operation = operations.submit_image(image_link)
     before = {image.image_id for image in (yield from all_images(owned=True))}
     repository = image_link.rpartition("/")[2].partition(":")[0].partition("@")[0]
 
@@ -113,7 +113,7 @@ def submit_image(image_link: str, *, backoff: float = 0.5) -> Steps[SubmittedIma
 
     return (
         yield from write(
-            operations.submit_image(image_link),
+            operation,
             look_up,
             "client.images.all(owned=True) lists your images; the service refuses the same link twice, so that "
             "submitting it again does no harm.",
@@ -200,33 +200,6 @@ def create_snapshot(instance_id: str, name: str = "", *, backoff: float = 0.5) -
             may_send_again=False,
             backoff=backoff,
         )
-    )
-
-
-def all_networks(network_type: int = 0, domain: int = 0, limit: int | None = None) -> Steps[list[Network]]:
-    """Every network, or the first `limit`."""
-    return all_items(
-        lambda page: operations.list_networks(page, network_type=network_type, domain=domain),
-        identity=lambda network: network.network_id,
-        limit=limit,
-    )
-
-
-def all_endpoints(network_id: str, limit: int | None = None) -> Steps[list[Endpoint]]:
-    """Every machine in a network, or the first `limit`."""
-    return all_items(
-        lambda page: operations.list_endpoints(network_id, page),
-        identity=lambda endpoint: endpoint.endpoint_id,
-        limit=limit,
-    )
-
-
-def all_snapshots(status: Sequence[int] = (), limit: int | None = None) -> Steps[list[Snapshot]]:
-    """Every snapshot in any of these statuses, or the first `limit`."""
-    return all_items(
-        lambda page: operations.list_snapshots(page, status=status),
-        identity=lambda snapshot: snapshot.snapshot_id,
-        limit=limit,
     )
 
 

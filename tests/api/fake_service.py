@@ -133,6 +133,13 @@ class FakeService:
             raise TransportError("reset")
         return {"code": 0, "msg": "", "instance": row}
 
+    def _list_instances(self, params: dict[str, str], body: Any) -> dict[str, Any]:
+        rows = list(self.machines.values())[:: 1 if params.get("ascending") else -1]
+        number, size = int(params["page"]), int(params["per_page"])
+        pagination = {"total": len(rows), "numPages": -(-len(rows) // size), "page": number, "perPage": size}
+        shown = rows[size * (number - 1) : size * number]
+        return {"code": 0, "msg": "", "pagination": pagination, "instances": shown}
+
     def _list_specs(self, params: dict[str, str], body: Any) -> dict[str, Any]:
         rows = self.specs if params["machine_category"] == "0" else []
         pagination = {"total": len(rows), "numPages": 1, "page": 1, "perPage": 20}

@@ -10,6 +10,7 @@ from glows_nb.api import operations
 from glows_nb.api.models import Instance
 from glows_nb.api.requests import CreateInstance, Port, build
 from glows_nb.api.routes import ROUTES
+from glows_nb.api.steps import Operation
 from tests.api.fake_service import sample
 
 CREATED = datetime(2024, 9, 20, 5, 42, 24, tzinfo=UTC)
@@ -73,6 +74,53 @@ def test_stats_and_cancel_samples_are_read() -> None:
     assert operation.read(sample("instance_cancel.response")) is None  # type: ignore[func-returns-value]
 
 
+def test_samples_of_images_networks_and_snapshots_are_read() -> None:
+    submitted = operations.submit_image("a/b:1").read(sample("image_submit.response"))
+    assert (submitted.image_id, submitted.name) == ("img-87p9kq26", "sdk-10001-1726810944000000000-runtime")
+    assert operations.create_network("n", "r").read(sample("network_create.response")) == "net-od7pv75w"
+    (network,) = operations.list_networks().read(sample("network_list.response")).items
+    assert (network.network_id, network.name, network.cluster_type) == ("net-od7pv75w", "DefaultNet_DM0", "Overlay")
+    assert network.create_time == datetime(2024, 10, 7, 7, 43, 47, tzinfo=UTC)
+    attached = operations.attach_instances("n", ["i"]).read(sample("network_attach.response"))
+    assert attached.endpoint_ids == ("ept-9avm2m3p",)
+    (endpoint,) = operations.list_endpoints("n").read(sample("network_endpoints.response")).items
+    assert (endpoint.instance_id, endpoint.status, endpoint.cidr) == ("ins-boyqp4g8", 2, "203.0.113.2/24")
+    taken = operations.create_snapshot("i").read(sample("snapshot_create.response"))
+    assert (taken.snapshot_ids, taken.status) == (("snap-5mrq9a2w",), "Pausing")
+    (snapshot,) = operations.list_snapshots().read(sample("snapshot_list.response")).items
+    assert (snapshot.is_available, snapshot.size_bytes, snapshot.vol_size_bytes) == (True, 1073741824, 10737418240)
+    for model in (network, endpoint, snapshot, submitted, attached, taken):
+        assert set(model.model_extra or {}) <= {"create_time"}, "no field of the samples is unknown to the models"
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [
+        ("image_submit", operations.submit_image("registry.example.com/team/runtime:cuda12.2")),
+        ("image_delete", operations.delete_image("img-87p9kq26")),
+        ("network_create", operations.create_network("train-mesh", "Region-01")),
+        ("network_attach", operations.attach_instances("net-od7pv75w", ["ins-boyqp4g8", "ins-qgv8a2zk"])),
+        ("snapshot_create", operations.create_snapshot("ins-boyqp4g8", "checkpoint-001")),
+    ],
+)
+def test_requests_are_the_sample_requests(name: str, operation: Operation[object]) -> None:
+    assert operation.body == sample(f"{name}.request")
+
+
+def test_ids_of_every_kind_that_was_seen_are_taken() -> None:
+    for instance_id in ("ins-boyqp4g8", "boyqp4g8"):
+        assert dict(operations.get_instance(instance_id).params) == {"request_id": instance_id}
+    for snapshot_id in ("snap-5mrq9a2w", "snp-5mrq9a2w", "5mrq9a2w"):
+        request = build(
+            CreateInstance,
+            from_snap_id=snapshot_id,
+            cpu_name="Intel(R) Xeon(R) Platinum 8468",
+            custom_meta_key="k",
+            region_name="TW-04",
+        )
+        assert request.wire()["from_snap_id"] == snapshot_id
+
+
 def test_both_ways_to_write_a_time_mean_the_same() -> None:
     row = sample("instance_get.response")["instance"]
     row["create_time"] = row.pop("createTime")["seconds"]
@@ -83,6 +131,13 @@ def test_both_ways_to_write_a_time_mean_the_same() -> None:
 def test_null_stands_for_nothing(field: str) -> None:
     row = sample("instance_get.response")["instance"] | {field: None}
     assert Instance.model_validate(row).instance_id == "ins-boyqp4g8"
+
+
+@pytest.mark.parametrize("url", ["", "ssh://", "ssh://h:port", "https://[", "nonsense", None])
+def test_an_address_that_is_none_gives_no_command_and_no_error(url: str | None) -> None:
+    row = sample("instance_get.response")["instance"]
+    row["accesses"][0]["url"] = url
+    assert Instance.model_validate(row).ssh_command is None
 
 
 def test_tomorrows_fields_and_words_are_kept() -> None:

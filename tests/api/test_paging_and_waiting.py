@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import warnings
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glows_nb.api.errors import InvalidRequest, MachineEnded, WaitTimeout
+from glows_nb.api.listing import all_instances
 from glows_nb.api.models import Instance, Page, Pagination
 from glows_nb.api.operations import list_instances
 from glows_nb.api.paging import InconsistentListWarning, all_items
@@ -76,6 +79,41 @@ def test_a_list_that_changed_is_read_again_until_it_is_consistent() -> None:
 
     assert read(pages) == ids
     assert state["readings"] == 2
+
+
+@given(st.data())
+def test_a_list_that_changes_while_it_is_read_is_given_as_it_was_or_said_to_be_unsure(data: st.DataObject) -> None:
+    """Machines come at the top and go anywhere; what is given is the list as it was at some moment of the reading."""
+    there = [f"ins-{number}" for number in range(data.draw(st.integers(0, 70)))]
+    moments: list[list[str]] = []
+    made = itertools.count(1000)
+
+    def pages(number: int) -> tuple[list[str], int]:
+        for _ in range(data.draw(st.integers(0, 2))):
+            if there and data.draw(st.booleans()):
+                there.pop(data.draw(st.integers(0, len(there) - 1)))
+            else:
+                there.insert(0, f"ins-{next(made)}")
+            moments.append(list(there))
+        moments.append(list(there))
+        return there[20 * (number - 1) : 20 * number], len(there)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        given_ids = read(pages)
+    if not caught:
+        assert set(given_ids) in [set(moment) for moment in moments]
+        assert len(given_ids) == len(set(given_ids))
+
+
+def test_all_oldest_first_is_all_newest_first_turned_round() -> None:
+    service = FakeService(machines={f"k{number}": instance_row(f"k{number}", number) for number in range(45)})
+    oldest_first = service.play(all_instances(ascending=True))
+    assert [machine.meta_key for machine in oldest_first] == list(service.machines)
+    assert not any("ascending" in params for _, params in service.asked)
+    service.asked.clear()
+    assert [machine.meta_key for machine in service.play(all_instances(ascending=True, limit=3))] == ["k0", "k1", "k2"]
+    assert all(params["ascending"] == "true" for _, params in service.asked)
 
 
 def test_a_list_that_never_settles_is_warned_about() -> None:

@@ -149,7 +149,11 @@ JSON = st.recursive(
     max_leaves=12,
 )
 NAMES = st.sampled_from(
-    ["code", "msg", "instance", "instances", "specs", "images", "stats", "pagination", "total", "instanceID", "status"]
+    [
+        *("code", "msg", "instance", "instances", "specs", "regions", "images", "stats", "networks", "endpoints"),
+        *("snapshots", "snapshot_ids", "network_id", "endpoint_ids", "image_id", "pagination", "total", "status"),
+        *("instanceID", "netID", "createTime", "seconds", "hardware", "accesses", "url", "sshCred", "password"),
+    ]
 )
 
 
@@ -162,6 +166,15 @@ NAMES = st.sampled_from(
             operations.list_instances(),
             operations.list_images(),
             operations.list_specs(0, "img-1"),
+            operations.list_region_specs(0, "img-1"),
+            operations.submit_image("a/b:1"),
+            operations.delete_image("img-1"),
+            operations.create_network("n", "TW-03"),
+            operations.list_networks(),
+            operations.attach_instances("net-1", ["ins-1"]),
+            operations.list_endpoints("net-1"),
+            operations.create_snapshot("ins-1"),
+            operations.list_snapshots(),
         ]
     ),
     answer=JSON | st.dictionaries(NAMES, JSON | st.dictionaries(NAMES, JSON)).map(lambda body: {"code": 0} | body),

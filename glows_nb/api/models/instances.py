@@ -151,10 +151,15 @@ class Instance(WireModel):
         url = self.url(SSH_PORT)
         if url is None:
             return None
-        target = urlsplit(url)
+        try:
+            target = urlsplit(url)
+            host, port = target.hostname, target.port
+        except ValueError:
+            return None
+        if not host:
+            return None
         user = self.ssh_credentials.user if self.ssh_credentials else ""
-        port = f"-p {target.port} " if target.port else ""
-        return f"ssh {port}{user + '@' if user else ''}{target.hostname}"
+        return " ".join(["ssh", *(["-p", str(port)] if port else []), f"{user}@{host}" if user else host])
 
     @property
     def ssh_password(self) -> SecretStr | None:
