@@ -81,8 +81,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             process.wait(timeout=30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    # No longer than this package: while it lives, Playwright's event loop runs on the main thread.
     chromium = shutil.which("chromium")
     if chromium is None:
         reason = "the Debian package chromium is not installed"
