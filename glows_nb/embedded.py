@@ -90,7 +90,7 @@ def sandbox(
         ConfigError: the extra that the sandbox needs is not installed, the port is taken, or the file can't be used.
     """
     started = Sandbox(host, port, speed, None if path is None else Path(path))
-    from glows_nb.sandbox.store import StoreError
+    from glows_nb.sandbox.database import StoreError
 
     try:
         return started.start()

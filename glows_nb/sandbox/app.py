@@ -7,7 +7,6 @@ code and a msg, as the service has it; only what isn't a path of the API at all 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,14 +19,7 @@ from glows_nb.sandbox.call import Call
 from glows_nb.sandbox.catalogue import CATALOGUE, Catalogue
 from glows_nb.sandbox.clock import Clock
 from glows_nb.sandbox.codes import Code, Refusal, illegal
-from glows_nb.sandbox.instances import (
-    cancel_instance,
-    create_instance,
-    instance_stats,
-    list_instances,
-    query_instance,
-)
-from glows_nb.sandbox.listings import list_images, list_specs
+from glows_nb.sandbox.operations import OPERATIONS, Operation
 from glows_nb.sandbox.parameters import Body, Query
 from glows_nb.sandbox.store import Store
 
@@ -38,28 +30,6 @@ MAX_BODY_BYTES = 64 * 1024
 _log = logging.getLogger("glows_nb.sandbox")
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One operation of the API: where it is, and what carries it out and returns the fields of its answer."""
-
-    method: str
-    paths: tuple[str, ...]
-    """The likeliest path first, then the alternatives of FACTS 1; all are served alike."""
-    run: Callable[[Call], dict[str, object]]
-    has_body: bool = False
-
-
-OPERATIONS = (
-    Operation("GET", ("/instance",), query_instance),
-    Operation("POST", ("/instance",), create_instance, has_body=True),
-    Operation("DELETE", ("/instance",), cancel_instance),
-    Operation("GET", ("/instance/stats", "/instance/stat", "/instance/count", "/instance/statistics"), instance_stats),
-    Operation("GET", ("/instance/list",), list_instances),
-    Operation("GET", ("/image/list", "/images"), list_images),
-    Operation("GET", ("/spec/list",), list_specs),
-)
-
-
 def create_app(
     store: Store,
     clock: Clock,
@@ -67,7 +37,7 @@ def create_app(
     operations: Sequence[Operation] = OPERATIONS,
 ) -> Starlette:
     """Make the application over a store and a clock, which stay the caller's to close."""
-    secret = store.secret()
+    secret = store.users.secret()
 
     def endpoint_of(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
@@ -79,9 +49,9 @@ def create_app(
         return JSONResponse({"status": "ok", "speed": clock.speed, "now": clock.now()})
 
     routes = [
-        Route(BASE_PATH + path, endpoint_of(operation), methods=[operation.method])
+        Route(BASE_PATH + path, endpoint_of(operation), methods=[method])
         for operation in operations
-        for path in operation.paths
+        for method, path in (route.split() for route in operation.routes)
     ]
     routes.append(Route("/_sandbox/health", health, methods=["GET"]))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _not_found})
@@ -95,14 +65,28 @@ async def _answer(
 ) -> dict[str, object]:
     try:
         query = Query(request.query_params.multi_items())
-        raw_body = await _read_body(request) if operation.has_body else b"{}"
+        raw_body = await _read_body(request) if operation.has_body else b""
         authorization = tokens.authorization_of(
             request.headers.get("Authorization", ""), request.query_params.get("Authorization", "")
         )
         user = tokens.verify(authorization, secret)
+        limits = store.users.limits(user.uid)
+        if operation.is_write and not limits.may_write:
+            raise Refusal(Code.PERMISSION_DENIED, "this user may only look")
         now = clock.now()
         store.advance(now)
-        call = Call(user=user, query=query, body=Body.parse(raw_body), now=now, store=store, catalogue=catalogue)
+        is_left_out = not raw_body and not (operation.has_body and operation.needs_body)
+        call = Call(
+            user=user,
+            query=query,
+            body=Body({}) if is_left_out else Body.parse(raw_body),
+            now=now,
+            store=store,
+            catalogue=catalogue,
+            limits=limits,
+            switches=store.users.switches(),
+            offer_states=store.offer_states(),
+        )
         return answers.envelope(Code.SUCCESS, **operation.run(call))
     except Refusal as refusal:
         _log.debug("%s %s: %s", request.method, request.url.path, refusal)

@@ -126,8 +126,8 @@ class SandboxServer:
         """Make a token for any user, good for `lifetime` real seconds."""
         if not user:
             raise ValueError("a user has a name")
-        store = self._started.store
-        return tokens.issue(store.user(user), store.secret(), lifetime)
+        users = self._started.store.users
+        return tokens.issue(users.user(user), users.secret(), lifetime)
 
     @property
     def _started(self) -> "_Running":

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from glows_nb.sandbox.database import StoreError
 from glows_nb.sandbox.server import DEFAULT_SPEED, SandboxServer
-from glows_nb.sandbox.store import Store, StoreError
+from glows_nb.sandbox.store import Store
 
 
 def port_of(server):
