@@ -73,7 +73,7 @@ class NetworkStore:
         return None if row is None else Network(**dict(row))
 
     def has_name(self, owner: int, name: str) -> bool:
-        """Has the user a network of that name?"""
+        """Has the user a network of that name, in whatever region?"""
         return self._database.row("SELECT 1 FROM networks WHERE owner = ? AND name = ?", (owner, name)) is not None
 
     def count(self, owner: int, type_: int) -> int:

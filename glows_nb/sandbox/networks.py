@@ -13,6 +13,7 @@ from glows_nb.sandbox.hashes import bare
 from glows_nb.sandbox.lifecycle import Machine
 from glows_nb.sandbox.network_store import MESH, NAT4, Network
 from glows_nb.sandbox.parameters import ID_LENGTH
+from glows_nb.sandbox.store import Store
 
 _INT32_MAX = 2**31 - 1
 
@@ -30,7 +31,7 @@ def create_network(call: Call) -> dict[str, object]:
             raise Refusal(Code.NET_NAME_REPEAT, "the user has a network of that name")
         if call.store.networks.count(call.user.uid, MESH) >= call.limits.networks:
             raise Refusal(Code.OUT_OF_NET_COUNT_LIMIT, f"{call.limits.networks} networks are there")
-        network = new_network(call, name, region, domain, MESH)
+        network = _new_network(call.store, call.user.uid, name, region, domain, MESH)
     return {"network_id": f"net-{network.hash}"}
 
 
@@ -100,19 +101,11 @@ def domain_of(call: Call, region: str) -> int:
     return domain
 
 
-def new_network(call: Call, name: str, region: str, domain: int, type_: int) -> Network:
-    """Make a network of any type."""
-    network = Network(
-        hash=call.store.hashes.new(),
-        owner=call.user.uid,
-        name=name,
-        region=region,
-        domain=domain,
-        type=type_,
-        created=time.time(),
-    )
-    call.store.networks.add(network)
-    return network
+def grant_public_ip(store: Store, owner: int, region: str, domain: int) -> Network:
+    """Make a public IP, which users can't do themselves: on the service they buy one elsewhere."""
+    with store.transaction():
+        name = f"public-ip-{store.networks.count(owner, NAT4) + 1}"
+        return _new_network(store, owner, name, region, domain, NAT4)
 
 
 def network_of_order(call: Call, region: str, net_ids: list[str], public_ip_id: str, type_: int) -> Network | None:
@@ -141,6 +134,20 @@ def network_of_order(call: Call, region: str, net_ids: list[str], public_ip_id: 
 def attach_new(call: Call, network: Network, machine: Machine) -> None:
     """Give a new machine its place in a network; it connects when the machine runs."""
     _attach(call, network, machine, None)
+
+
+def _new_network(store: Store, owner: int, name: str, region: str, domain: int, type_: int) -> Network:
+    network = Network(
+        hash=store.hashes.new(),
+        owner=owner,
+        name=name,
+        region=region,
+        domain=domain,
+        type=type_,
+        created=time.time(),
+    )
+    store.networks.add(network)
+    return network
 
 
 def _attach(call: Call, network: Network, machine: Machine, runs_since: float | None) -> str:

@@ -22,6 +22,7 @@ from glows_nb.sandbox import tokens
 from glows_nb.sandbox.app import BASE_PATH, create_app
 from glows_nb.sandbox.catalogue import CATALOGUE, Catalogue
 from glows_nb.sandbox.clock import Clock
+from glows_nb.sandbox.settings import DEFAULT_LIMITS, DEFAULT_SWITCHES, Limits, Switches
 from glows_nb.sandbox.store import Store
 
 DEFAULT_SPEED = 10.0
@@ -40,6 +41,8 @@ class SandboxServer:
     path: the SQLite file that keeps its state, which belongs to one server at a time; None keeps it in memory.
     user: whose `token` is; more users come into being with `issue_token`.
     seed: makes ids, passwords and ports the same in every run.
+    limits, switches: what a user may have, and how the service behaves where that isn't known.
+    is_fresh: empty the file first.
 
     Also a context manager. Once stopped it can be started again: with a file it goes on where it was.
     """
@@ -54,6 +57,9 @@ class SandboxServer:
         *,
         seed: int | None = None,
         catalogue: Catalogue = CATALOGUE,
+        limits: Limits = DEFAULT_LIMITS,
+        switches: Switches = DEFAULT_SWITCHES,
+        is_fresh: bool = False,
     ) -> None:
         self._host = host
         self._port = port
@@ -62,6 +68,9 @@ class SandboxServer:
         self._user = user
         self._chance = random.Random(seed)  # noqa: S311 - no secret is made from it but those of fake machines
         self._catalogue = catalogue
+        self._limits = limits
+        self._switches = switches
+        self._is_fresh = is_fresh
         self._running: _Running | None = None
         self._token = ""
 
@@ -71,7 +80,17 @@ class SandboxServer:
             raise RuntimeError("the sandbox is running already")
         if not _is_loopback(self._host):
             _log.warning("The sandbox listens on %s: other machines can reach it.", self._host)
-        self._running = _Running(self._host, self._port, self._speed, self._path, self._catalogue, self._chance)
+        store = Store(
+            self._path,
+            self._catalogue,
+            self._chance,
+            limits=self._limits,
+            switches=self._switches,
+            is_fresh=self._is_fresh,
+        )
+        # Once is enough: started again it goes on where it was.
+        self._is_fresh = False
+        self._running = _Running(self._host, self._port, self._speed, store, self._catalogue)
         # The same port again, should it be started again: clients know the address by now.
         self._port = self._running.port
         self._token = self.issue_token(self._user)
@@ -118,6 +137,11 @@ class SandboxServer:
         return self._token
 
     @property
+    def store(self) -> Store:
+        """The state, for tests that put something there which no request can."""
+        return self._started.store
+
+    @property
     def clock(self) -> Clock:
         """The virtual clock: read it, set its speed, pause it, advance it."""
         return self._started.clock
@@ -149,10 +173,8 @@ class SandboxServer:
 class _Running:
     """Everything that exists only while a server runs, so that none of it is ever half there."""
 
-    def __init__(
-        self, host: str, port: int, speed: float, path: Path | None, catalogue: Catalogue, chance: random.Random
-    ) -> None:
-        self.store = Store(path, catalogue, chance)
+    def __init__(self, host: str, port: int, speed: float, store: Store, catalogue: Catalogue) -> None:
+        self.store = store
         try:
             # Virtual time may have run ahead of real time when the file was last used; it never goes back.
             self.clock = Clock(speed, start=max(time.time(), self.store.latest_change()))
