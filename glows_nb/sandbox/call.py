@@ -1,6 +1,6 @@
 """What an operation is given: who calls, with what, at what time, and the state to work on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from glows_nb.sandbox.catalogue import Catalogue
@@ -22,5 +22,5 @@ class Call:
     catalogue: Catalogue
     limits: Limits
     switches: Switches
-    offer_states: Mapping[str, OfferState]
-    """Stock and price of every offer as this call is to see them."""
+    offer_states: Callable[[], Mapping[str, OfferState]]
+    """Look at the stock and the price of every offer, which faults may change; each look counts."""

@@ -35,8 +35,9 @@ def create_instance(call: Call) -> dict[str, object]:
         if order.snapshot is not None:
             refuse_unfinished(order.snapshot)
         network = network_of_order(call, order.region, order.net_ids, order.public_ip_id, order.network_type)
-        offer = choose_offer(order, call.catalogue.offers, call.offer_states)
-        machine = _new_machine(call, order, offer, domain)
+        states = call.offer_states()
+        offer = choose_offer(order, call.catalogue.offers, states)
+        machine = _new_machine(call, order, offer, domain, states[offer.resource_id].millicent_per_hour)
         call.store.add(machine)
         if network is not None:
             attach_new(call, network, machine)
@@ -109,7 +110,7 @@ def _refuse_taken_key(call: Call, meta_key: str) -> None:
     raise Refusal(Code.META_KEY_EXIST, "some user has or had a machine of that key")
 
 
-def _new_machine(call: Call, order: Order, offer: Offer, domain: int) -> Machine:
+def _new_machine(call: Call, order: Order, offer: Offer, domain: int, millicent_per_hour: int) -> Machine:
     snapshot = order.snapshot
     machine = Machine(
         hash=call.store.hashes.new(),
@@ -117,7 +118,7 @@ def _new_machine(call: Call, order: Order, offer: Offer, domain: int) -> Machine
         meta_key=order.meta_key,
         resource_id=offer.resource_id,
         units=order.units,
-        millicent_per_hour=call.offer_states[offer.resource_id].millicent_per_hour,
+        millicent_per_hour=millicent_per_hour,
         hardware=_hardware(offer, order.units),
         region=offer.region,
         domain=domain,

@@ -19,11 +19,16 @@ from types import FrameType, TracebackType
 import uvicorn
 
 from glows_nb.sandbox import tokens
-from glows_nb.sandbox.app import BASE_PATH, create_app
+from glows_nb.sandbox.admin import Admin
+from glows_nb.sandbox.admin_client import AdminClient
+from glows_nb.sandbox.app import BASE_PATH, Api, create_app
 from glows_nb.sandbox.catalogue import CATALOGUE, Catalogue
 from glows_nb.sandbox.clock import Clock
+from glows_nb.sandbox.connections import Connections
+from glows_nb.sandbox.mishaps import Transcript
 from glows_nb.sandbox.settings import DEFAULT_LIMITS, DEFAULT_SWITCHES, Limits, Switches
 from glows_nb.sandbox.store import Store
+from glows_nb.sandbox.world import World
 
 DEFAULT_SPEED = 10.0
 """Virtual seconds per real one: a machine that takes 47 seconds to start is there in about 5."""
@@ -127,14 +132,23 @@ class SandboxServer:
     @property
     def base_url(self) -> str:
         """The address for clients, up to and with the API's version."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._started.port}{BASE_PATH}"
+        return self._url + BASE_PATH
 
     @property
     def token(self) -> str:
         """The SDK token of the server's own user."""
         self._started  # noqa: B018 - complains when there is no server
         return self._token
+
+    @property
+    def admin_token(self) -> str:
+        """What opens the admin side; no user's token does."""
+        return self._started.store.users.admin_token()
+
+    @property
+    def admin(self) -> AdminClient:
+        """The admin side, over HTTP: faults, scenarios, clock, bills, users."""
+        return AdminClient(self._url, self.admin_token)
 
     @property
     def store(self) -> Store:
@@ -152,6 +166,11 @@ class SandboxServer:
             raise ValueError("a user has a name")
         users = self._started.store.users
         return tokens.issue(users.user(user), users.secret(), lifetime)
+
+    @property
+    def _url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._started.port}"
 
     @property
     def _started(self) -> "_Running":
@@ -183,7 +202,9 @@ class _Running:
             self.store.close()
             raise
         self.port: int = self._socket.getsockname()[1]
-        self._server = _Server(_config(create_app(self.store, self.clock, catalogue)))
+        world, connections, transcript = World(store, self.clock, catalogue), Connections(), Transcript()
+        routes = Api(world, connections, transcript).routes() + Admin(world, transcript).routes()
+        self._server = _Server(_config(create_app(routes), connections))
         self._thread = threading.Thread(target=self._serve, name="glows-sandbox", daemon=True)
         self._thread.start()
         if not self._server.is_up.wait(_START_TIMEOUT_SECONDS) or not self._server.started:
@@ -234,10 +255,12 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _config(app: object) -> uvicorn.Config:
+def _config(app: object, connections: Connections) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="asyncio",
+        http=connections.protocol(),
+        proxy_headers=False,  # the address of a client is that of its connection
         ws="none",
         lifespan="off",
         log_config=None,  # the process's logging belongs to the process

@@ -25,10 +25,9 @@ def list_specs(call: Call) -> dict[str, object]:
     page = call.query.page()
     by_region = call.query.flag("by_region")
     categories = image.instance_categories if wanted is None else image.instance_categories & {wanted}
+    states = call.offer_states()
     specs = [
-        answers.spec(
-            offer, call.offer_states[offer.resource_id], sorted(offer.instance_categories & image.instance_categories)
-        )
+        answers.spec(offer, states[offer.resource_id], sorted(offer.instance_categories & image.instance_categories))
         for offer in call.catalogue.offers
         if offer.machine_category == machine_category
         and region in ("", offer.region)
