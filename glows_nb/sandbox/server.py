@@ -83,7 +83,7 @@ class SandboxServer:
         """Start in the background; when this returns, the port answers."""
         if self._running is not None:
             raise RuntimeError("the sandbox is running already")
-        if not _is_loopback(self._host):
+        if self.is_exposed:
             _log.warning("The sandbox listens on %s: other machines can reach it.", self._host)
         store = Store(
             self._path,
@@ -149,6 +149,11 @@ class SandboxServer:
     def admin(self) -> AdminClient:
         """The admin side, over HTTP: faults, scenarios, clock, bills, users."""
         return AdminClient(self._url, self.admin_token)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Can other machines reach it?"""
+        return not _is_loopback(self._host)
 
     @property
     def store(self) -> Store:
