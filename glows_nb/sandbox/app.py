@@ -101,7 +101,11 @@ class Api:
     def _carry_out(self, received: _Received, operation: Operation) -> dict[str, object]:
         try:
             call = self._call(received, operation)
-            return answers.envelope(Code.SUCCESS, **operation.run(call))
+            answer = answers.envelope(Code.SUCCESS, **operation.run(call))
+            if operation.is_write:
+                # What follows from it at once, such as that a released machine no longer accepts, comes first.
+                self._world.catch_up()
+            return answer
         except Refusal as refusal:
             _log.debug("%s: %s", operation.name, refusal)
             return answers.envelope(refusal.code)

@@ -19,12 +19,14 @@ from types import FrameType, TracebackType
 import uvicorn
 
 from glows_nb.sandbox import tokens
+from glows_nb.sandbox.addresses import named_like_the_service
 from glows_nb.sandbox.admin import Admin
 from glows_nb.sandbox.admin_client import AdminClient
 from glows_nb.sandbox.app import BASE_PATH, Api, create_app
 from glows_nb.sandbox.catalogue import CATALOGUE, Catalogue
 from glows_nb.sandbox.clock import Clock
 from glows_nb.sandbox.connections import Connections
+from glows_nb.sandbox.doors import Doors
 from glows_nb.sandbox.mishaps import Transcript
 from glows_nb.sandbox.settings import DEFAULT_LIMITS, DEFAULT_SWITCHES, Limits, Switches
 from glows_nb.sandbox.store import Store
@@ -34,6 +36,7 @@ DEFAULT_SPEED = 10.0
 """Virtual seconds per real one: a machine that takes 47 seconds to start is there in about 5."""
 
 _START_TIMEOUT_SECONDS = 10.0
+_KEEP_UP_SECONDS = 0.05
 
 _log = logging.getLogger("glows_nb.sandbox")
 
@@ -48,6 +51,8 @@ class SandboxServer:
     seed: makes ids, passwords and ports the same in every run.
     limits, switches: what a user may have, and how the service behaves where that isn't known.
     is_fresh: empty the file first.
+    is_reachable: do the machines' ports really accept, on loopback? Otherwise their addresses look like the service's,
+        and lead nowhere; so it is by default when the server itself listens elsewhere than on loopback.
 
     Also a context manager. Once stopped it can be started again: with a file it goes on where it was.
     """
@@ -65,6 +70,7 @@ class SandboxServer:
         limits: Limits = DEFAULT_LIMITS,
         switches: Switches = DEFAULT_SWITCHES,
         is_fresh: bool = False,
+        is_reachable: bool | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -76,6 +82,7 @@ class SandboxServer:
         self._limits = limits
         self._switches = switches
         self._is_fresh = is_fresh
+        self._is_reachable = _is_loopback(host) if is_reachable is None else is_reachable
         self._running: _Running | None = None
         self._token = ""
 
@@ -85,17 +92,19 @@ class SandboxServer:
             raise RuntimeError("the sandbox is running already")
         if self.is_exposed:
             _log.warning("The sandbox listens on %s: other machines can reach it.", self._host)
+        doors = Doors() if self._is_reachable else None
         store = Store(
             self._path,
             self._catalogue,
             self._chance,
             limits=self._limits,
             switches=self._switches,
+            addresses=doors or named_like_the_service,
             is_fresh=self._is_fresh,
         )
         # Once is enough: started again it goes on where it was.
         self._is_fresh = False
-        self._running = _Running(self._host, self._port, self._speed, store, self._catalogue)
+        self._running = _Running(self._host, self._port, self._speed, store, self._catalogue, doors)
         # The same port again, should it be started again: clients know the address by now.
         self._port = self._running.port
         self._token = self.issue_token(self._user)
@@ -197,7 +206,9 @@ class SandboxServer:
 class _Running:
     """Everything that exists only while a server runs, so that none of it is ever half there."""
 
-    def __init__(self, host: str, port: int, speed: float, store: Store, catalogue: Catalogue) -> None:
+    def __init__(
+        self, host: str, port: int, speed: float, store: Store, catalogue: Catalogue, doors: Doors | None
+    ) -> None:
         self.store = store
         try:
             # Virtual time may have run ahead of real time when the file was last used; it never goes back.
@@ -207,8 +218,9 @@ class _Running:
             self.store.close()
             raise
         self.port: int = self._socket.getsockname()[1]
-        world, connections, transcript = World(store, self.clock, catalogue), Connections(), Transcript()
-        routes = Api(world, connections, transcript).routes() + Admin(world, transcript).routes()
+        self._world = World(store, self.clock, catalogue, doors)
+        connections, transcript = Connections(), Transcript()
+        routes = Api(self._world, connections, transcript).routes() + Admin(self._world, transcript).routes()
         self._server = _Server(_config(create_app(routes), connections))
         self._thread = threading.Thread(target=self._serve, name="glows-sandbox", daemon=True)
         self._thread.start()
@@ -226,9 +238,26 @@ class _Running:
     def _serve(self) -> None:
         try:
             # Its own loop: the thread that starts a sandbox may be a notebook kernel's, which has one running.
-            asyncio.run(self._server.serve(sockets=[self._socket]))
+            asyncio.run(self._serve_and_keep_up())
         finally:
             self._server.is_up.set()
+
+    async def _serve_and_keep_up(self) -> None:
+        keeping_up = asyncio.create_task(self._keep_up())
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            keeping_up.cancel()
+            self._world.close()
+
+    async def _keep_up(self) -> None:
+        """Let happen what is due also while nobody asks: machines' ports are open to those who don't."""
+        while True:
+            try:
+                self._world.catch_up()
+            except Exception:  # noqa: BLE001 - it goes on, and the log has the traceback
+                _log.exception("the sandbox can't keep up with its machines")
+            await asyncio.sleep(_KEEP_UP_SECONDS)
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from glows_nb.sandbox import lifecycle
 from glows_nb.sandbox.catalogue import Catalogue
 from glows_nb.sandbox.clock import Clock
+from glows_nb.sandbox.doors import Doors
 from glows_nb.sandbox.faults import Fault, Faults
 from glows_nb.sandbox.store import OfferState, Store
 
@@ -12,11 +13,12 @@ from glows_nb.sandbox.store import OfferState, Store
 class World:
     """The service as it would be without anybody calling it."""
 
-    def __init__(self, store: Store, clock: Clock, catalogue: Catalogue) -> None:
+    def __init__(self, store: Store, clock: Clock, catalogue: Catalogue, doors: Doors | None = None) -> None:
         self.store = store
         self.clock = clock
         self.catalogue = catalogue
         self.faults = Faults()
+        self._doors = doors
         self._seen_changes = -1
         store.is_held = self.faults.holds
         self._recover()
@@ -28,6 +30,9 @@ class World:
         if self.store.changes != self._seen_changes:
             self._lose_hosts(now)
             self._seen_changes = self.store.changes
+            self._follow_doors(now)
+        elif self._doors is not None and self._doors.is_due(now):
+            self._follow_doors(now)
         return now
 
     def offer_states(self) -> Mapping[str, OfferState]:
@@ -38,7 +43,8 @@ class World:
         """Order a fault, and let it hit what is there already."""
         self.catch_up()
         id_ = self.faults.order(fault)
-        self._lose_hosts(self.clock.now())
+        self._seen_changes = -1
+        self.catch_up()
         return id_
 
     def clear(self, id_: str | None = None) -> int:
@@ -47,7 +53,18 @@ class World:
         cleared = self.faults.clear(id_)
         if cleared:
             self._recover()
+            self._seen_changes = -1
+            self.catch_up()
         return cleared
+
+    def close(self) -> None:
+        """Close the ports of all machines."""
+        if self._doors is not None:
+            self._doors.close()
+
+    def _follow_doors(self, now: float) -> None:
+        if self._doors is not None:
+            self._doors.follow(self.store.machines_in_status(lifecycle.RUNNING), now, self.faults.ssh_delay)
 
     def _lose_hosts(self, now: float) -> None:
         if not self.faults.has_lost_hosts():

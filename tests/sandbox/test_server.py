@@ -159,10 +159,10 @@ def test_acknowledged_machine_survives_a_killed_process(tmp_path, as_user):
         "instance_category": "container",
         "region_name": "TW-04",
     }
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         f"{base_url}/instance", json.dumps(body).encode(), {"Authorization": f"Bearer {token}"}
     )
-    with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=5) as response:
         created = json.load(response)
     process.kill()
     process.communicate()

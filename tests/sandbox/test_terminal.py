@@ -83,9 +83,12 @@ def test_fresh_empties_the_file_and_no_other_programs(tmp_path):
     path = tmp_path / "sandbox.db"
     with glows.sandbox(path=path) as sandbox:
         old = sandbox.token
-    with glows.sandbox(path=path, fresh=True) as sandbox, glows.Client(old, sandbox.base_url) as client:
-        with pytest.raises(glows.AuthError):
-            client.instances.stats()
+    with (
+        glows.sandbox(path=path, fresh=True) as sandbox,
+        glows.Client(old, sandbox.base_url) as client,
+        pytest.raises(glows.AuthError),
+    ):
+        client.instances.stats()
     (tmp_path / "notes.txt").write_text("not a database, and long enough to be seen as none" * 10)
     with pytest.raises(glows.ConfigError):
         glows.sandbox(path=tmp_path / "notes.txt", fresh=True)
