@@ -86,10 +86,9 @@ def test_released_machine_no_longer_accepts_when_the_cancel_is_answered(api, mac
     assert visiting.recv(100)
     api.cancel("one")
     assert not any(accepts(url) for url in urls(machine).values())
-    with visiting:
-        # Thrown out, by a goodbye or a reset.
-        with contextlib.suppress(ConnectionResetError):
-            assert visiting.recv(100) == b""
+    # Thrown out, by a goodbye or a reset.
+    with visiting, contextlib.suppress(ConnectionResetError):
+        assert visiting.recv(100) == b""
 
 
 def test_machine_is_not_reachable_while_a_snapshot_is_taken_and_then_as_before(server, api, machine):
