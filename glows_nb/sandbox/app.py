@@ -21,6 +21,7 @@ from glows_nb.sandbox.call import Call
 from glows_nb.sandbox.codes import Code, Refusal, illegal
 from glows_nb.sandbox.connections import Connections
 from glows_nb.sandbox.mishaps import Transcript, spoil
+from glows_nb.sandbox.openapi import document
 from glows_nb.sandbox.operations import OPERATIONS, Operation
 from glows_nb.sandbox.parameters import Body, Query
 from glows_nb.sandbox.tokens import User
@@ -53,12 +54,13 @@ class Api:
         self._late: set[asyncio.Task[None]] = set()
 
     def routes(self, operations: Sequence[Operation] = OPERATIONS) -> list[BaseRoute]:
-        """Return the routes of all operations, alternative paths among them."""
-        return [
+        """Return the routes of all operations, alternative paths among them, and of the document about them."""
+        routes: list[BaseRoute] = [
             Route(BASE_PATH + path, self._endpoint(operation), methods=[method])
             for operation in operations
             for method, path in (route.split() for route in operation.routes)
         ]
+        return [*routes, Route(f"{BASE_PATH}/openapi.json", _describe, methods=["GET"])]
 
     def _endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
@@ -142,6 +144,10 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
     # A path with a slash too many is unknown, not somewhere else.
     app.router.redirect_slashes = False
     return app
+
+
+async def _describe(request: Request) -> Response:
+    return JSONResponse(document(str(request.base_url).rstrip("/") + BASE_PATH))
 
 
 async def _receive(request: Request, operation: Operation, secret: str) -> _Received:
