@@ -11,6 +11,7 @@ import click
 import pandas as pd
 
 from glows_nb import commands, embedded
+from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import Instance
 from glows_nb.connection import disconnect
@@ -36,18 +37,48 @@ for _name, _command in commands.group.commands.items():
         terminal.add_command(_command, _name)
 
 
-@terminal.command()
+@terminal.group(invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; a free one without it.")
 @click.option("--speed", type=float, help="How much faster than real its clock runs; 1 is real time.")
 @click.option("--state", "path", type=click.Path(dir_okay=False, path_type=Path), help="A file to keep its state in.")
-def sandbox(host: str, port: int, speed: float | None, path: Path | None) -> None:
+@click.option("--fresh", is_flag=True, help="Empty that file first.")
+@click.option("--scenario", help="A scenario to play from the start, such as peak-hours or flaky-network.")
+@click.option("--seed", type=int, help="Makes chance the same in every run.")
+@click.pass_context
+def sandbox(
+    context: click.Context,
+    host: str,
+    port: int,
+    speed: float | None,
+    path: Path | None,
+    fresh: bool,
+    scenario: str | None,
+    seed: int | None,
+) -> None:
     """Run a sandbox in the foreground: a GLOWS server that needs no account and costs nothing."""
-    with embedded.sandbox(host=host, port=port, speed=speed, path=path) as server:
+    if context.invoked_subcommand is not None:
+        return
+    options: dict[str, Any] = {"speed": speed, "path": path, "fresh": fresh, "scenario": scenario, "seed": seed}
+    with embedded.sandbox(host=host, port=port, **options) as server:
+        if server.is_exposed:
+            warning = (
+                f"WARNING: OTHER MACHINES CAN REACH THIS SANDBOX: it listens on {host}, not on this machine alone."
+            )
+            click.secho(warning, err=True, fg="red", bold=True)
         click.echo("SANDBOX: nothing here costs money. Stop it with Ctrl-C. In the shell that is to use it:")
-        click.echo(f"export GLOWS_BASE_URL={server.base_url}")
-        click.echo(f"export GLOWS_SDK_TOKEN={server.token}")
+        click.echo(f"export {BASE_URL_VARIABLE}={server.base_url}")
+        click.echo(f"export {TOKEN_VARIABLE}={server.token}")
+        click.echo(f"export {embedded.ADMIN_TOKEN_VARIABLE}={server.admin_token}")
         server.run()
+
+
+@sandbox.command("token")
+@click.option("--user", required=True, help="Whose token; who isn't there comes into being.")
+@click.option("--lifetime", type=float, help="How many seconds it is good for; about a month without it.")
+def sandbox_token(user: str, lifetime: float | None) -> str:
+    """Print a token for a user of the running sandbox that the environment names."""
+    return embedded.sandbox_token(user, lifetime)
 
 
 @terminal.command()

@@ -9,19 +9,28 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from glows_nb.api.client import Client
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE, resolve
 from glows_nb.api.errors import ConfigError
 from glows_nb.api.tokens import is_sandbox
 
+if TYPE_CHECKING:
+    from glows_nb.sandbox.admin_client import AdminClient
+
+ADMIN_TOKEN_VARIABLE = "GLOWS_SANDBOX_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
+
 
 class Sandbox:
     """A running sandbox: its address, its token, and a client for it. Also a context manager."""
 
-    def __init__(self, host: str, port: int, speed: float | None, path: Path | None) -> None:
-        self._server = _server_class()(**_given(host=host, port=port, speed=speed, path=path))
+    def __init__(
+        self, host: str, port: int, speed: float | None, path: Path | None, fresh: bool, seed: int | None
+    ) -> None:
+        given = _given(host=host, port=port, speed=speed, path=path, seed=seed)
+        self._server = _server_class()(**given, is_fresh=fresh)
 
     @property
     def base_url(self) -> str:
@@ -34,6 +43,24 @@ class Sandbox:
         """The token to give to a client; good for this sandbox alone."""
         token: str = self._server.token
         return token
+
+    @property
+    def admin(self) -> AdminClient:
+        """Its other side: faults, scenarios, the clock, the bills, users and what they may have."""
+        admin: AdminClient = self._server.admin
+        return admin
+
+    @property
+    def admin_token(self) -> str:
+        """What opens that other side to another process; no user's token does."""
+        token: str = self._server.admin_token
+        return token
+
+    @property
+    def is_exposed(self) -> bool:
+        """Can other machines reach it?"""
+        is_exposed: bool = self._server.is_exposed
+        return is_exposed
 
     def start(self) -> Sandbox:
         """Serve in a background thread; returns when it answers."""
@@ -73,6 +100,9 @@ def sandbox(
     port: int = 0,
     speed: float | None = None,
     path: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
+    scenario: str | None = None,
+    seed: int | None = None,
 ) -> Sandbox:
     """Start a sandbox in this process: a GLOWS server that needs no account and costs nothing.
 
@@ -82,22 +112,57 @@ def sandbox(
         speed: how much faster than real its clock runs; 1 is real time, the default makes a launch take about
             five seconds.
         path: a SQLite file to keep its state in; without it the state ends with the sandbox.
+        fresh: empty that file first.
+        scenario: a named scenario to play from the start; `.admin.scenarios()` has them all.
+        seed: makes chance the same in every run.
 
     Returns:
-        The running sandbox, with `.base_url`, `.token`, `.client()` and `.close()`.
+        The running sandbox, with `.base_url`, `.token`, `.client()`, `.admin` and `.close()`.
 
     Raises:
-        ConfigError: the extra that the sandbox needs is not installed, the port is taken, or the file can't be used.
+        ConfigError: the extra that the sandbox needs is not installed, the port is taken, the file can't be used, or
+            there is no such scenario.
     """
-    started = Sandbox(host, port, speed, None if path is None else Path(path))
-    from glows_nb.sandbox.store import StoreError
+    started = Sandbox(host, port, speed, None if path is None else Path(path), fresh, seed)
+    from glows_nb.sandbox.admin_client import AdminError
+    from glows_nb.sandbox.database import StoreError
 
     try:
-        return started.start()
+        started.start()
+        if scenario is not None:
+            started.admin.play(scenario, seed or 0)
+        return started
+    except AdminError as error:
+        started.close()
+        raise ConfigError(f"The sandbox can't play {scenario!r}: {error}.") from error
     except StoreError as error:
         raise ConfigError(f"The sandbox can't keep its state there: {error}.") from error
     except OSError as error:
         raise ConfigError(f"The sandbox can't listen on {host}:{port}: {error.strerror or error}.") from error
+
+
+def sandbox_token(user: str, lifetime: float | None = None) -> str:
+    """Get a token for a user of the sandbox that GLOWS_BASE_URL names, opened by GLOWS_SANDBOX_ADMIN_TOKEN.
+
+    Args:
+        user: the user's name; who isn't there comes into being.
+        lifetime: how long the token is good for, in seconds; about a month without it.
+
+    Raises:
+        ConfigError: one of the two variables is not set, nothing answers there, or the sandbox refuses.
+    """
+    base_url, admin_token = os.environ.get(BASE_URL_VARIABLE), os.environ.get(ADMIN_TOKEN_VARIABLE)
+    if not base_url or not admin_token:
+        raise ConfigError(
+            f"{BASE_URL_VARIABLE} and {ADMIN_TOKEN_VARIABLE} say which sandbox; glows-nb sandbox prints both."
+        )
+    from glows_nb.sandbox.admin_client import AdminClient, AdminError
+
+    address = urlsplit(base_url)
+    try:
+        return AdminClient(f"{address.scheme}://{address.netloc}", admin_token).token(user, lifetime)
+    except (AdminError, OSError) as error:
+        raise ConfigError(f"The sandbox at {base_url} gives no token: {error}.") from error
 
 
 def sandbox_of_environment() -> bool:

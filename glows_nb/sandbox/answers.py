@@ -5,11 +5,13 @@ Pure; what is in them is decided elsewhere. The spelling is the service's, which
 
 from collections.abc import Sequence
 
+from glows_nb.sandbox import network_store
 from glows_nb.sandbox.catalogue import Offer
 from glows_nb.sandbox.codes import Code
-from glows_nb.sandbox.image_catalogue import Image
 from glows_nb.sandbox.lifecycle import Hardware, Machine
+from glows_nb.sandbox.network_store import Endpoint, Network
 from glows_nb.sandbox.parameters import Page
+from glows_nb.sandbox.snapshot_store import Snapshot
 from glows_nb.sandbox.store import OfferState
 
 
@@ -23,8 +25,8 @@ def pagination(total: int, page: Page) -> dict[str, object]:
     return {"total": total, "numPages": -(-total // page.size), "page": page.number, "perPage": page.size}
 
 
-def instance(machine: Machine, *, just_created: bool = False) -> dict[str, object]:
-    """Make a VisibleInstance."""
+def instance(machine: Machine, endpoints: Sequence[Endpoint] | None, now: float) -> dict[str, object]:
+    """Make a VisibleInstance; `endpoints` is None in the answer to create alone, as in the samples."""
     return {
         "instanceID": f"ins-{machine.hash}",
         "category": machine.category,
@@ -32,7 +34,8 @@ def instance(machine: Machine, *, just_created: bool = False) -> dict[str, objec
         "priceCent": machine.price_cent,
         "hardware": _hardware(machine.hardware) if machine.ran_at is not None else _asked_hardware(machine),
         "baseImage": {"imageID": machine.image_id, "imageName": machine.image_name},
-        "baseSnap": None,
+        # Every sample has null here; the fields are inferred from those of baseImage beside it.
+        "baseSnap": {"snapID": machine.snap_id, "snapName": machine.snap_name} if machine.snap_id else None,
         "sshCred": {"user": machine.ssh_user, "password": machine.password},
         "accesses": [
             {"protocol": access.protocol, "listenPort": access.listen_port, "url": access.url}
@@ -44,9 +47,8 @@ def instance(machine: Machine, *, just_created: bool = False) -> dict[str, objec
         "envs": machine.envs,
         "remark": machine.remark,
         "metaKey": machine.meta_key,
-        "sourceType": "SourceSDK",
-        # null from create and a list from everything else, as in the samples.
-        "netEndpointInfos": None if just_created else [],
+        "sourceType": machine.source,
+        "netEndpointInfos": None if endpoints is None else [_endpoint_info(endpoint, now) for endpoint in endpoints],
         "regionName": machine.region,
     }
 
@@ -79,9 +81,60 @@ def spec(offer: Offer, state: OfferState, instance_categories: Sequence[int]) ->
     }
 
 
-def image(public: Image, create_time: int) -> dict[str, object]:
-    """Make an SDKImageInfo; status 0 is the only one ever seen."""
-    return {"image_id": public.id, "name": public.name, "status": 0, "create_time": create_time}
+def image(image_id: str, name: str, status: int, create_time: float) -> dict[str, object]:
+    """Make an SDKImageInfo."""
+    return {"image_id": image_id, "name": name, "status": status, "create_time": int(create_time)}
+
+
+def network(shown: Network) -> dict[str, object]:
+    """Make a VisibleNetwork, which has its time twice."""
+    return {
+        "netID": f"net-{shown.hash}",
+        "name": shown.name,
+        "createTime": {"seconds": int(shown.created)},
+        "create_time": int(shown.created),
+        # That of a public IP was never seen.
+        "clusterType": "Overlay" if shown.type == network_store.MESH else "NAT4",
+        "domain": shown.domain,
+    }
+
+
+def endpoint(shown: Endpoint, now: float) -> dict[str, object]:
+    """Make an SDKNetworkEndpoint."""
+    return {
+        "endpoint_id": f"ept-{shown.hash}",
+        "network_id": f"net-{shown.network}",
+        "instance_id": f"ins-{shown.machine}",
+        "status": shown.status(now),
+        "cidr": shown.cidr,
+        "mac": shown.mac,
+        "create_time": int(shown.created),
+    }
+
+
+def snapshot(shown: Snapshot) -> dict[str, object]:
+    """Make an SDKSnapshotInfo; its name is in no answer."""
+    return {
+        "snapshot_id": f"snap-{shown.hash}",
+        "instance_id": f"ins-{shown.machine}",
+        "status": shown.status,
+        "type": 1,
+        "domain": shown.domain,
+        "create_time": int(shown.created),
+        "modify_time": int(shown.modified),
+        "size_bytes": shown.size_bytes,
+        "vol_size_bytes": shown.vol_size_bytes,
+    }
+
+
+def _endpoint_info(endpoint: Endpoint, now: float) -> dict[str, object]:
+    """Make one of a VisibleInstance's netEndpointInfos: the status is a word here, and a number in the list."""
+    return {
+        "netID": f"net-{endpoint.network}",
+        "cidr": endpoint.cidr,
+        "mac": endpoint.mac,
+        "status": network_store.STATUS_NAMES[endpoint.status(now)],
+    }
 
 
 def _hardware(hardware: Hardware) -> dict[str, object]:

@@ -1,10 +1,12 @@
 """What an operation is given: who calls, with what, at what time, and the state to work on."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from glows_nb.sandbox.catalogue import Catalogue
 from glows_nb.sandbox.parameters import Body, Query
-from glows_nb.sandbox.store import Store
+from glows_nb.sandbox.settings import Limits, Switches
+from glows_nb.sandbox.store import OfferState, Store
 from glows_nb.sandbox.tokens import User
 
 
@@ -18,3 +20,7 @@ class Call:
     now: float
     store: Store
     catalogue: Catalogue
+    limits: Limits
+    switches: Switches
+    offer_states: Callable[[], Mapping[str, OfferState]]
+    """Look at the stock and the price of every offer, which faults may change; each look counts."""

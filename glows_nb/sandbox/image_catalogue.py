@@ -20,6 +20,7 @@ class Image:
     http_ports: tuple[int, ...] = ()
     """What the image serves by itself, listed among a new machine's accesses without being asked for."""
     instance_categories: frozenset[int] = frozenset({CONTAINER})
+    can_be_snapshotted: bool = True
 
     @property
     def id(self) -> str:
@@ -47,12 +48,13 @@ _GENERAL = (
     Image("17l3zmpd", "OpenMPI", _JUPYTER),
 )
 
+# That of Windows no snapshot can be taken is invented: somewhere TakingSnapNotAllowed must come from.
 # "For VM", the newer driver of the same, and Windows (FACTS 3.3); Isaac Sim stands with them in FACTS 5.3.
 _VIRTUAL_MACHINES = (
     Image("9rp47yp3", "Ubuntu 24.04 Docker", instance_categories=_VM_ONLY),
     Image("5yp65oq8", "Ubuntu 24.04 Docker NV580", instance_categories=_VM_ONLY),
     Image("17l354pd", "IsaacSim 5.1.0 Ubuntu", instance_categories=_VM_ONLY),
-    Image("17l3gyqd", "Windows Server 2022", instance_categories=_VM_ONLY),
+    Image("17l3gyqd", "Windows Server 2022", instance_categories=_VM_ONLY, can_be_snapshotted=False),
 )
 
 # Known ports: GPUStack 80, OpenClaw 8888 and 11434, SGLang 8000, DeepSeek-R1 32B 8080 (and so the other WebUIs).

@@ -1,41 +1,47 @@
 """The five instance operations: query, create, cancel, stats and list."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 from glows_nb.sandbox import answers, lifecycle
 from glows_nb.sandbox.call import Call
 from glows_nb.sandbox.catalogue import Offer
 from glows_nb.sandbox.codes import Code, Refusal, illegal
+from glows_nb.sandbox.hashes import bare
 from glows_nb.sandbox.lifecycle import Hardware, Machine
+from glows_nb.sandbox.networks import attach_new, domain_of, network_of_order
 from glows_nb.sandbox.orders import Order, choose_offer, read_order
 from glows_nb.sandbox.parameters import ID_LENGTH
-
-MAX_LIVE_INSTANCES = 20
-"""As the team page shows; that it holds for SDK users is inferred (FACTS 2)."""
+from glows_nb.sandbox.snapshots import refuse_unfinished
 
 
 def query_instance(call: Call) -> dict[str, object]:
     """Answer one machine, by request_id or meta_key."""
-    return {"instance": answers.instance(_find_own(call))}
+    return {"instance": _shown(call, [_find_own(call)])[0]}
 
 
 def create_instance(call: Call) -> dict[str, object]:
     """Start a machine: it is queued when this is answered, and the rest happens by itself."""
-    order = read_order(call.body, call.catalogue)
+    order = read_order(call)
     # One transaction, so that of two creates with one key, or for a last unit, only one gets through. The key
     # comes first: a client that repeats a create whose answer was lost must learn that the machine is there,
     # also when its region has sold out meanwhile.
     with call.store.transaction():
-        if call.store.machine_by_meta_key(order.meta_key) is not None:
-            raise Refusal(Code.META_KEY_EXIST, "some user has or had a machine of that key")
-        if order.region not in call.catalogue.regions:
-            raise Refusal(Code.INVALID_DOMAIN_INFO, "unknown region")
-        if call.store.live_count(call.user.uid) >= MAX_LIVE_INSTANCES:
-            raise Refusal(Code.USER_NODE_QTY_EXCEED_QUOTA, f"{MAX_LIVE_INSTANCES} machines are there")
-        offer = choose_offer(order, call.catalogue.offers, call.store.offer_states())
-        machine = _new_machine(call, order, offer)
+        _refuse_taken_key(call, order.meta_key)
+        domain = domain_of(call, order.region)
+        if call.store.live_count(call.user.uid) >= call.limits.instances:
+            raise Refusal(Code.USER_NODE_QTY_EXCEED_QUOTA, f"{call.limits.instances} machines are there")
+        if order.snapshot is not None:
+            refuse_unfinished(order.snapshot)
+        network = network_of_order(call, order.region, order.net_ids, order.public_ip_id, order.network_type)
+        states = call.offer_states()
+        offer = choose_offer(order, call.catalogue.offers, states)
+        machine = _new_machine(call, order, offer, domain, states[offer.resource_id].millicent_per_hour)
         call.store.add(machine)
-    return {"instance": answers.instance(machine, just_created=True)}
+        if network is not None:
+            attach_new(call, network, machine)
+    return {"instance": answers.instance(machine, None, call.now)}
 
 
 def cancel_instance(call: Call) -> dict[str, object]:
@@ -46,9 +52,12 @@ def cancel_instance(call: Call) -> dict[str, object]:
     """
     with call.store.transaction():
         machine = _find_own(call)
+        if machine.source != "SourceSDK":
+            raise illegal("not made with the SDK")
+        if machine.status in lifecycle.SNAPSHOTTING:
+            raise Refusal(Code.ILLEGAL_STATUS, "a snapshot is being taken")
         if machine.status not in (lifecycle.CANCELING, lifecycle.FINISHED):
-            canceling = lifecycle.enter(machine, lifecycle.CANCELING, call.now, call.store.chance)
-            call.store.change(machine, canceling)
+            call.store.enter(machine, lifecycle.CANCELING, call.now)
     return {}
 
 
@@ -66,7 +75,7 @@ def list_instances(call: Call) -> dict[str, object]:
     total, machines = call.store.machines(call.user.uid, page, statuses, ascending=ascending)
     return {
         "pagination": answers.pagination(total, page),
-        "instances": [answers.instance(machine) for machine in machines],
+        "instances": _shown(call, machines),
     }
 
 
@@ -78,9 +87,9 @@ def _find_own(call: Call) -> Machine:
     request_id = call.query.text("request_id", ID_LENGTH)
     meta_key = call.query.text("meta_key", ID_LENGTH)
     if request_id:
-        machine = call.store.machine_by_hash(request_id.removeprefix("ins-"))
+        machine = call.store.machine_by_hash(bare(request_id, "ins-"))
     elif meta_key:
-        machine = call.store.machine_by_meta_key(meta_key)
+        machine = call.store.machine_by_meta_key(meta_key, call.user.uid)
     else:
         raise illegal("request_id or meta_key is required")
     if machine is None or machine.owner != call.user.uid:
@@ -88,34 +97,55 @@ def _find_own(call: Call) -> Machine:
     return machine
 
 
-def _new_machine(call: Call, order: Order, offer: Offer) -> Machine:
-    chance = call.store.chance
+def _shown(call: Call, machines: Sequence[Machine]) -> list[dict[str, object]]:
+    endpoints = call.store.networks.endpoints_of([machine.hash for machine in machines])
+    return [answers.instance(machine, endpoints[machine.hash], call.now) for machine in machines]
+
+
+def _refuse_taken_key(call: Call, meta_key: str) -> None:
+    """Refuse a key that a machine of any user has, or has had unless ended machines free theirs."""
+    holder = call.store.machine_by_meta_key(meta_key)
+    if holder is None or (call.switches.frees_meta_keys and holder.status == lifecycle.FINISHED):
+        return
+    raise Refusal(Code.META_KEY_EXIST, "some user has or had a machine of that key")
+
+
+def _new_machine(call: Call, order: Order, offer: Offer, domain: int, millicent_per_hour: int) -> Machine:
+    snapshot = order.snapshot
     machine = Machine(
-        hash=call.store.new_hash(),
+        hash=call.store.hashes.new(),
         owner=call.user.uid,
         meta_key=order.meta_key,
         resource_id=offer.resource_id,
         units=order.units,
-        millicent_per_hour=call.store.offer_states()[offer.resource_id].millicent_per_hour,
+        millicent_per_hour=millicent_per_hour,
         hardware=_hardware(offer, order.units),
         region=offer.region,
-        domain=call.catalogue.regions[offer.region],
+        domain=domain,
         category=order.category,
         image_id=order.image.id,
         image_name=order.image.name,
+        snap_id="" if snapshot is None else f"snap-{snapshot.hash}",
+        snap_name="" if snapshot is None else snapshot.name,
         remark=order.remark,
         cmd=order.cmd,
         envs=order.envs,
         ssh_user="glows" if order.category == "vm" else "root",
-        password=lifecycle.new_password(chance),
+        password=lifecycle.new_password(call.store.chance),
         accesses=order.accesses,
         # Real, unlike the times of the lifecycle: clients reckon ages by their own clock, and on one that runs
         # ten times as fast every machine would soon be created hours ahead.
         created=time.time(),
         status=lifecycle.SCHED_QUEUED,
         changed=call.now,
+        command_left=lifecycle.command_seconds(order.cmd),
     )
-    return lifecycle.enter(machine, lifecycle.SCHED_QUEUED, call.now, chance)
+    queued = lifecycle.enter(machine, lifecycle.SCHED_QUEUED, call.now, lambda machine: machine.accesses)
+    own_image = call.store.images.image(bare(order.image.id, "img-"))
+    # A machine waits in the queue until its image has been fetched, without a word about it (FACTS 4.2).
+    if own_image is None or queued.next_at is None or own_image.ready_at <= queued.next_at:
+        return queued
+    return replace(queued, next_at=own_image.ready_at)
 
 
 def _hardware(offer: Offer, units: int) -> Hardware:

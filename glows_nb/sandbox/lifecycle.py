@@ -5,13 +5,20 @@ happens next and writes it down.
 """
 
 import random
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 SCHED_QUEUED = "SchedQueued"
 PENDING = "Pending"
 RUNNING = "Running"
+EXITED = "Exited"
 CANCELING = "Canceling"
 FINISHED = "Finished"
+PAUSING = "Pausing"
+PAUSED = "Paused"
+RESUMING = "Resuming"
+UNAVAIL = "Unavail"
 
 STATUS_NAMES = (
     "InvalidNodeStatus", "Pending", "Running", "Exited", "Finished", "Rebooted", "Canceling", "Unavail", "Pausing",
@@ -23,17 +30,30 @@ STATUS_NAMES = (
 LIVE_STATUSES = tuple(name for name in STATUS_NAMES if name != FINISHED)
 """All in which a machine counts for the quota: it ends with its release, not with the order to release it."""
 
+SNAPSHOTTING = (PAUSING, PAUSED, RESUMING)
+"""While a snapshot is taken of a machine, which cannot be released meanwhile (FACTS 4.2)."""
+
 FOLLOWING = {
     SCHED_QUEUED: (PENDING, 26.0),
     PENDING: (RUNNING, 21.0),
+    PAUSING: (PAUSED, 5.0),
+    PAUSED: (RESUMING, 30.0),
+    RESUMING: (RUNNING, 5.0),
+    EXITED: (CANCELING, 2.0),
     CANCELING: (FINISHED, 20.0),
 }
-"""What comes by itself after a status, and after how many virtual seconds (FACTS 4.3; Canceling is invented)."""
+"""What comes by itself after a status, and after how many virtual seconds.
 
-ACCESS_HOSTS = tuple(f"tw-{number:02}.access.glows.ai" for number in range(2, 8))
-OUTSIDE_PORTS = range(23171, 27237)
+Only the first two are known (FACTS 4.3); the others are invented.
+"""
 
-_ID_ALPHABET = "123456789bdegjklmnopqrvwxyz"
+PENDING_SECONDS_FROM_SNAPSHOT = 64.0
+"""Instead of 21: users plan with one to three minutes for a start from a snapshot (FACTS 4.3)."""
+
+_LASTING = re.compile(r"sleep (\d{1,9}(?:\.\d{1,9})?)([smhd]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_ENDS_AT_ONCE = re.compile(r"(true|false|exit|echo|printf|date|hostname|nvidia-smi)\b[^&|;]*")
+
 _SPECIAL_SIGNS = "!@#$%^&*"
 _PASSWORD_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789" + _SPECIAL_SIGNS
 
@@ -77,6 +97,9 @@ class Machine:
     category: str
     image_id: str
     image_name: str
+    snap_id: str = ""
+    snap_name: str = ""
+    """Of the snapshot that it was made from; "" when it was made from its image."""
     remark: str
     cmd: str
     envs: str
@@ -93,6 +116,9 @@ class Machine:
     next_status: str | None = None
     next_at: float | None = None
     """None although a next status is there: it waits for stock."""
+    command_left: float | None = None
+    """For how many seconds of Running its command still has work; None is for ever."""
+    source: str = "SourceSDK"
 
     @property
     def price_cent(self) -> int:
@@ -102,42 +128,57 @@ class Machine:
         return (self.millicent_per_hour * self.units + 500) // 1000
 
 
-def enter(machine: Machine, status: str, at: float, chance: random.Random) -> Machine:
-    """Return the machine as it is when it gets into `status` at virtual time `at`."""
+def enter(machine: Machine, status: str, at: float, open_accesses: Callable[[Machine], tuple[Access, ...]]) -> Machine:
+    """Return the machine as it is when it gets into `status` at virtual time `at`.
+
+    `open_accesses` says where a machine can be reached that begins to run.
+    """
+    if machine.status == RUNNING and machine.command_left is not None:
+        machine = replace(machine, command_left=max(machine.command_left - (at - machine.changed), 0.0))
     next_status, delay = FOLLOWING.get(status, (None, 0.0))
-    machine = replace(
+    if status == PENDING:
+        machine = replace(machine, held_units=machine.units)
+        delay = PENDING_SECONDS_FROM_SNAPSHOT if machine.snap_id else delay
+    if status == RUNNING:
+        if machine.ran_at is None:
+            # A machine that runs again after a snapshot keeps its addresses.
+            machine = replace(machine, ran_at=at, accesses=open_accesses(machine))
+        if machine.command_left is not None:
+            next_status, delay = EXITED, machine.command_left
+    if status == FINISHED:
+        # Whether the service keeps the addresses of a released machine is unknown; they lead nowhere, so no.
+        closed = tuple(replace(access, url="") for access in machine.accesses)
+        machine = replace(machine, held_units=0, accesses=closed)
+    return replace(
         machine,
         status=status,
         changed=at,
         next_status=next_status,
         next_at=None if next_status is None else at + delay,
     )
-    if status == PENDING:
-        return replace(machine, held_units=machine.units)
-    if status == RUNNING:
-        return replace(machine, ran_at=at, accesses=_opened(machine, chance))
-    if status == FINISHED:
-        # Whether the service keeps the addresses of a released machine is unknown; they lead nowhere, so no.
-        closed = tuple(replace(access, url="") for access in machine.accesses)
-        return replace(machine, held_units=0, accesses=closed)
-    return machine
 
 
-def follow(machine: Machine, chance: random.Random) -> Machine:
+def follow(machine: Machine, open_accesses: Callable[[Machine], tuple[Access, ...]]) -> Machine:
     """Return the machine after the change that is next for it, as of the time at which that is due."""
     if machine.next_status is None or machine.next_at is None:
         raise ValueError(f"nothing is due for {machine.hash}")
-    return enter(machine, machine.next_status, machine.next_at, chance)
+    return enter(machine, machine.next_status, machine.next_at, open_accesses)
+
+
+def command_seconds(cmd: str) -> float | None:
+    """Return for how many seconds a command runs, None for one that stays, as a server does.
+
+    Nothing is run here, so this is a guess: `sleep 90` and the like, and a few commands that are over at once. What
+    isn't known stays; `end` over the admin side ends it.
+    """
+    parts = [part.strip() for part in re.split(r"&&|;", cmd) if part.strip()]
+    seconds = [_part_seconds(part) for part in parts]
+    return None if not seconds or None in seconds else float(sum(filter(None, seconds)))
 
 
 def wait_for_stock(machine: Machine) -> Machine:
     """Return the machine as it stays in the queue because nothing is left for it; `store` wakes it."""
     return replace(machine, next_at=None)
-
-
-def new_hash(chance: random.Random) -> str:
-    """Make the eight characters of an id, from the characters that real ids have (FACTS 5.3)."""
-    return "".join(chance.choices(_ID_ALPHABET, k=8))
 
 
 def new_password(chance: random.Random) -> str:
@@ -147,17 +188,7 @@ def new_password(chance: random.Random) -> str:
     return "".join(signs)
 
 
-def _opened(machine: Machine, chance: random.Random) -> tuple[Access, ...]:
-    # The host never carries the machine's own region: one must not be taken for the other (FACTS 0.1, 12), and
-    # here a client that does so is wrong every time.
-    host = chance.choice([name for name in ACCESS_HOSTS if not name.startswith(machine.region.lower())])
-    ports = chance.sample(OUTSIDE_PORTS, k=len(machine.accesses))
-    token = new_hash(chance)
-    return tuple(
-        replace(access, url=_url(access.protocol, host, port, token))
-        for access, port in zip(machine.accesses, ports, strict=True)
-    )
-
-
-def _url(protocol: str, host: str, port: int, token: str) -> str:
-    return f"ssh://{host}:{port}" if protocol == "ssh" else f"https://{host}:{port}?token={token}"
+def _part_seconds(part: str) -> float | None:
+    if lasting := _LASTING.fullmatch(part):
+        return float(lasting[1]) * _UNITS[lasting[2]]
+    return 0.0 if _ENDS_AT_ONCE.fullmatch(part) else None

@@ -1,16 +1,21 @@
-"""What a create request asks for: reading and checking its body, and choosing the hardware for it. Pure.
+"""What a create request asks for: reading and checking its body, and choosing the hardware for it.
 
-Whether the user may have it (key, quota) is decided in `instances`.
+Whether the user may have it (key, quota, networks) is decided in `instances`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from glows_nb.sandbox.catalogue import Catalogue, Offer
+from glows_nb.sandbox.call import Call
+from glows_nb.sandbox.catalogue import Offer
 from glows_nb.sandbox.codes import Code, Refusal, illegal
+from glows_nb.sandbox.hashes import bare
 from glows_nb.sandbox.image_catalogue import CONTAINER, VM, Image
+from glows_nb.sandbox.images import find_image
 from glows_nb.sandbox.lifecycle import Access
 from glows_nb.sandbox.parameters import ID_LENGTH, INT64_MAX, Body, parse_json
+from glows_nb.sandbox.snapshot_store import Snapshot
+from glows_nb.sandbox.snapshots import find_snapshot
 from glows_nb.sandbox.store import OfferState
 
 CATEGORY_NUMBERS = {"container": CONTAINER, "vm": VM}
@@ -29,6 +34,8 @@ class Order:
     cpu_name: str
     resource_id: str
     image: Image
+    """What it starts from, or what its snapshot was started from."""
+    snapshot: Snapshot | None
     meta_key: str
     category: str
     region: str
@@ -37,30 +44,23 @@ class Order:
     envs: str
     units: int
     accesses: tuple[Access, ...]
+    net_ids: list[str]
+    public_ip_id: str
+    network_type: int
 
 
-def find_image(catalogue: Catalogue, image_id: str) -> Image:
-    """Return the image of an id, which may be a bare hash as in older versions of the API."""
-    image = catalogue.image_by_hash.get(image_id.removeprefix("img-"))
-    if image is None:
-        raise illegal("unknown image")
-    return image
-
-
-def read_order(body: Body, catalogue: Catalogue) -> Order:
+def read_order(call: Call) -> Order:
     """Read the body of a create request; whatever is wrong with it is code 6."""
+    body = call.body
     gpu_name = body.text("gpu_name", 128)
     cpu_name = body.text("cpu_name", 128)
     base_resource = body.object("base_resource")
     resource_id = "" if base_resource is None else base_resource.text("resource_id", 128, required=True)
     if sum(map(bool, (gpu_name, cpu_name, resource_id))) != 1:
         raise illegal("exactly one of gpu_name, cpu_name and base_resource is required")
-    if resource_id and resource_id not in catalogue.offer_by_id:
+    if resource_id and resource_id not in call.catalogue.offer_by_id:
         raise illegal("unknown base_resource")
-    # There are no snapshots yet, so no id of one is known.
-    if body.text("from_snap_id", ID_LENGTH):
-        raise illegal("unknown snapshot")
-    image = find_image(catalogue, body.text("from_image_id", ID_LENGTH, required=True))
+    image, snapshot = _source(call)
     # Required by the contract although it also names a default; a client must send it.
     category = body.text("instance_category", 16, required=True)
     cmd = body.text("cmd", 512)
@@ -68,12 +68,17 @@ def read_order(body: Body, catalogue: Catalogue) -> Order:
         raise illegal("the image is not for this instance_category, or there is no such category")
     if cmd and category != "container":
         raise illegal("cmd is for containers only")
-    _refuse_what_is_not_there_yet(body)
+    if snapshot is not None and category != snapshot.category:
+        raise illegal("the snapshot is of the other instance_category")
+    # The contract's text has lost the field's exact name.
+    if body.object("extra_resource") or body.object("extra_resources"):
+        raise illegal("extra resources are not sold")
     return Order(
         gpu_name=gpu_name,
         cpu_name=cpu_name,
         resource_id=resource_id,
         image=image,
+        snapshot=snapshot,
         meta_key=body.text("custom_meta_key", ID_LENGTH, required=True),
         category=category,
         region=body.text("region_name", 128, required=True),
@@ -82,6 +87,9 @@ def read_order(body: Body, catalogue: Catalogue) -> Order:
         envs=_checked_envs(body.text("envs", 512)),
         units=body.number("unit_qty", low=0, high=INT64_MAX) or 1,
         accesses=_accesses(image, category, body.text("ports", 16384)),
+        net_ids=body.texts("net_ids", most=1, limit=ID_LENGTH),
+        public_ip_id=body.text("public_ip_id", ID_LENGTH),
+        network_type=body.number("network_type", low=0, high=7),
     )
 
 
@@ -109,14 +117,21 @@ def _is_asked_for(offer: Offer, order: Order) -> bool:
     return offer.cpu_name == order.cpu_name and offer.gpus == 0
 
 
-def _refuse_what_is_not_there_yet(body: Body) -> None:
-    """Refuse references to networks, of which there are none yet, and extra resources."""
-    body.number("network_type", low=0, high=7)
-    if body.texts("net_ids", most=1, limit=ID_LENGTH) or body.text("public_ip_id", ID_LENGTH):
-        raise illegal("unknown network")
-    # The contract's text has lost the field's exact name.
-    if body.object("extra_resource") or body.object("extra_resources"):
-        raise illegal("extra resources are not sold")
+def _source(call: Call) -> tuple[Image, Snapshot | None]:
+    """Return what to start from: an image, or a snapshot and the image below it; both at once are one too many."""
+    image_id = call.body.text("from_image_id", ID_LENGTH)
+    snapshot_id = call.body.text("from_snap_id", ID_LENGTH)
+    # The sister service's name for the field, which users have guessed; ignored, it would start the wrong thing.
+    if call.switches.refuses_from_snapshot_id and call.body.text("from_snapshot_id", ID_LENGTH):
+        raise illegal("from_snapshot_id is called from_snap_id")
+    if bool(image_id) == bool(snapshot_id):
+        raise illegal("exactly one of from_image_id and from_snap_id is required")
+    if image_id:
+        return find_image(call, image_id), None
+    snapshot = find_snapshot(call, snapshot_id)
+    hash_ = bare(snapshot.image_id, "img-")
+    # The user's own image below it may be deleted by now; the snapshot doesn't need it.
+    return call.catalogue.image_by_hash.get(hash_) or Image(hash_, snapshot.image_name), snapshot
 
 
 def _checked_envs(envs: str) -> str:

@@ -59,6 +59,11 @@ class Query:
             raise illegal(f"{name} is not a whole number")
         return _checked_number(name, int(raw), low, high)
 
+    def numbers(self, name: str, *, low: int, high: int) -> list[int]:
+        """Return all values of a repeatable name as whole numbers; empty ones don't count."""
+        single = [Query([(name, raw)]).number(name, low=low, high=high) for raw in self.texts(name)]
+        return [number for number in single if number is not None]
+
     def flag(self, name: str) -> bool:
         """Return a boolean, False when it is absent."""
         raw = self._values.get(name, [""])[0]

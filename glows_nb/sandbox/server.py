@@ -5,6 +5,7 @@ or in the foreground until it is told to stop. The command line is not here.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import os
@@ -19,15 +20,24 @@ from types import FrameType, TracebackType
 import uvicorn
 
 from glows_nb.sandbox import tokens
-from glows_nb.sandbox.app import BASE_PATH, create_app
+from glows_nb.sandbox.addresses import named_like_the_service
+from glows_nb.sandbox.admin import Admin
+from glows_nb.sandbox.admin_client import AdminClient
+from glows_nb.sandbox.app import BASE_PATH, Api, create_app
 from glows_nb.sandbox.catalogue import CATALOGUE, Catalogue
 from glows_nb.sandbox.clock import Clock
+from glows_nb.sandbox.connections import Connections
+from glows_nb.sandbox.doors import Doors
+from glows_nb.sandbox.mishaps import Transcript
+from glows_nb.sandbox.settings import DEFAULT_LIMITS, DEFAULT_SWITCHES, Limits, Switches
 from glows_nb.sandbox.store import Store
+from glows_nb.sandbox.world import World
 
 DEFAULT_SPEED = 10.0
 """Virtual seconds per real one: a machine that takes 47 seconds to start is there in about 5."""
 
 _START_TIMEOUT_SECONDS = 10.0
+_KEEP_UP_SECONDS = 0.05
 
 _log = logging.getLogger("glows_nb.sandbox")
 
@@ -40,6 +50,10 @@ class SandboxServer:
     path: the SQLite file that keeps its state, which belongs to one server at a time; None keeps it in memory.
     user: whose `token` is; more users come into being with `issue_token`.
     seed: makes ids, passwords and ports the same in every run.
+    limits, switches: what a user may have, and how the service behaves where that isn't known.
+    is_fresh: empty the file first.
+    is_reachable: do the machines' ports really accept, on loopback? Otherwise their addresses look like the service's,
+        and lead nowhere; so it is by default when the server itself listens elsewhere than on loopback.
 
     Also a context manager. Once stopped it can be started again: with a file it goes on where it was.
     """
@@ -54,6 +68,10 @@ class SandboxServer:
         *,
         seed: int | None = None,
         catalogue: Catalogue = CATALOGUE,
+        limits: Limits = DEFAULT_LIMITS,
+        switches: Switches = DEFAULT_SWITCHES,
+        is_fresh: bool = False,
+        is_reachable: bool | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -62,6 +80,10 @@ class SandboxServer:
         self._user = user
         self._chance = random.Random(seed)  # noqa: S311 - no secret is made from it but those of fake machines
         self._catalogue = catalogue
+        self._limits = limits
+        self._switches = switches
+        self._is_fresh = is_fresh
+        self._is_reachable = _is_loopback(host) if is_reachable is None else is_reachable
         self._running: _Running | None = None
         self._token = ""
 
@@ -69,9 +91,21 @@ class SandboxServer:
         """Start in the background; when this returns, the port answers."""
         if self._running is not None:
             raise RuntimeError("the sandbox is running already")
-        if not _is_loopback(self._host):
+        if self.is_exposed:
             _log.warning("The sandbox listens on %s: other machines can reach it.", self._host)
-        self._running = _Running(self._host, self._port, self._speed, self._path, self._catalogue, self._chance)
+        doors = Doors() if self._is_reachable else None
+        store = Store(
+            self._path,
+            self._catalogue,
+            self._chance,
+            limits=self._limits,
+            switches=self._switches,
+            addresses=doors or named_like_the_service,
+            is_fresh=self._is_fresh,
+        )
+        # Once is enough: started again it goes on where it was.
+        self._is_fresh = False
+        self._running = _Running(self._host, self._port, self._speed, store, self._catalogue, doors)
         # The same port again, should it be started again: clients know the address by now.
         self._port = self._running.port
         self._token = self.issue_token(self._user)
@@ -108,14 +142,33 @@ class SandboxServer:
     @property
     def base_url(self) -> str:
         """The address for clients, up to and with the API's version."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._started.port}{BASE_PATH}"
+        return self._url + BASE_PATH
 
     @property
     def token(self) -> str:
         """The SDK token of the server's own user."""
         self._started  # noqa: B018 - complains when there is no server
         return self._token
+
+    @property
+    def admin_token(self) -> str:
+        """What opens the admin side; no user's token does."""
+        return self._started.store.users.admin_token()
+
+    @property
+    def admin(self) -> AdminClient:
+        """The admin side, over HTTP: faults, scenarios, clock, bills, users."""
+        return AdminClient(self._url, self.admin_token)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Can other machines reach it?"""
+        return not _is_loopback(self._host)
+
+    @property
+    def store(self) -> Store:
+        """The state, for tests that put something there which no request can."""
+        return self._started.store
 
     @property
     def clock(self) -> Clock:
@@ -126,8 +179,13 @@ class SandboxServer:
         """Make a token for any user, good for `lifetime` real seconds."""
         if not user:
             raise ValueError("a user has a name")
-        store = self._started.store
-        return tokens.issue(store.user(user), store.secret(), lifetime)
+        users = self._started.store.users
+        return tokens.issue(users.user(user), users.secret(), lifetime)
+
+    @property
+    def _url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._started.port}"
 
     @property
     def _started(self) -> "_Running":
@@ -150,9 +208,9 @@ class _Running:
     """Everything that exists only while a server runs, so that none of it is ever half there."""
 
     def __init__(
-        self, host: str, port: int, speed: float, path: Path | None, catalogue: Catalogue, chance: random.Random
+        self, host: str, port: int, speed: float, store: Store, catalogue: Catalogue, doors: Doors | None
     ) -> None:
-        self.store = Store(path, catalogue, chance)
+        self.store = store
         try:
             # Virtual time may have run ahead of real time when the file was last used; it never goes back.
             self.clock = Clock(speed, start=max(time.time(), self.store.latest_change()))
@@ -161,7 +219,10 @@ class _Running:
             self.store.close()
             raise
         self.port: int = self._socket.getsockname()[1]
-        self._server = _Server(_config(create_app(self.store, self.clock, catalogue)))
+        self._world = World(store, self.clock, catalogue, doors)
+        connections, transcript = Connections(), Transcript()
+        routes = Api(self._world, connections, transcript).routes() + Admin(self._world, transcript).routes()
+        self._server = _Server(_config(create_app(routes), connections))
         self._thread = threading.Thread(target=self._serve, name="glows-sandbox", daemon=True)
         self._thread.start()
         if not self._server.is_up.wait(_START_TIMEOUT_SECONDS) or not self._server.started:
@@ -170,7 +231,7 @@ class _Running:
 
     def stop(self) -> None:
         """End the thread, then close what it used."""
-        self._server.should_exit = True
+        self._server.tell_to_exit()
         self._thread.join()
         self._socket.close()
         self.store.close()
@@ -178,9 +239,26 @@ class _Running:
     def _serve(self) -> None:
         try:
             # Its own loop: the thread that starts a sandbox may be a notebook kernel's, which has one running.
-            asyncio.run(self._server.serve(sockets=[self._socket]))
+            asyncio.run(self._serve_and_keep_up())
         finally:
             self._server.is_up.set()
+
+    async def _serve_and_keep_up(self) -> None:
+        keeping_up = asyncio.create_task(self._keep_up())
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            keeping_up.cancel()
+            self._world.close()
+
+    async def _keep_up(self) -> None:
+        """Let happen what is due also while nobody asks: machines' ports are open to those who don't."""
+        while True:
+            try:
+                self._world.catch_up()
+            except Exception:  # noqa: BLE001 - it goes on, and the log has the traceback
+                _log.exception("the sandbox can't keep up with its machines")
+            await asyncio.sleep(_KEEP_UP_SECONDS)
 
 
 class _Server(uvicorn.Server):
@@ -189,10 +267,29 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_up = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self.is_up.set()
+
+    def tell_to_exit(self) -> None:
+        """Stop serving; from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            # The loop may have ended by itself.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        """Tick ten times in a second, as uvicorn does, but end at once when told to."""
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks = (ticks + 1) % 864_000
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 0.1)
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:
@@ -212,10 +309,12 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _config(app: object) -> uvicorn.Config:
+def _config(app: object, connections: Connections) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="asyncio",
+        http=connections.protocol(),
+        proxy_headers=False,  # the address of a client is that of its connection
         ws="none",
         lifespan="off",
         log_config=None,  # the process's logging belongs to the process

@@ -20,7 +20,8 @@ def server():
         dataclasses.replace(offer, stock=2) if offer.slug == "tw-04-rtx4090-1gpu" else offer
         for offer in CATALOGUE.offers
     )
-    with SandboxServer(seed=1, catalogue=dataclasses.replace(CATALOGUE, offers=offers)) as running:
+    catalogue = dataclasses.replace(CATALOGUE, offers=offers)
+    with SandboxServer(seed=1, catalogue=catalogue, is_reachable=False) as running:
         running.clock.pause()
         yield running
 

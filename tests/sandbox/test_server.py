@@ -5,18 +5,21 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+from contextlib import closing
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
 
+from glows_nb.sandbox.database import StoreError
 from glows_nb.sandbox.server import DEFAULT_SPEED, SandboxServer
-from glows_nb.sandbox.store import Store, StoreError
+from glows_nb.sandbox.store import Store
 
 
 def port_of(server):
@@ -156,10 +159,10 @@ def test_acknowledged_machine_survives_a_killed_process(tmp_path, as_user):
         "instance_category": "container",
         "region_name": "TW-04",
     }
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         f"{base_url}/instance", json.dumps(body).encode(), {"Authorization": f"Bearer {token}"}
     )
-    with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=5) as response:
         created = json.load(response)
     process.kill()
     process.communicate()
@@ -181,6 +184,33 @@ def test_file_belongs_to_one_server_at_a_time(tmp_path):
     path = tmp_path / "sandbox.db"
     with SandboxServer(path=path), pytest.raises(StoreError, match=r"sandbox\.db"):
         SandboxServer(path=path).start()
+
+
+def test_database_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE settings (everything TEXT)")
+    before = path.read_bytes()
+    for is_fresh in (False, True):
+        with pytest.raises(StoreError, match="some other program"):
+            SandboxServer(path=path, is_fresh=is_fresh).start()
+    assert path.read_bytes() == before
+
+
+def test_file_of_another_version_is_refused_until_it_is_emptied(tmp_path, as_user):
+    path = tmp_path / "sandbox.db"
+    with SandboxServer(path=path) as server:
+        as_user(server).create("old")
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA user_version = 1")
+    with pytest.raises(StoreError, match="version 1"):
+        SandboxServer(path=path).start()
+    with SandboxServer(path=path, is_fresh=True) as server:
+        assert as_user(server).get("/instance/stats")["stats"] == {}
+        as_user(server).create("new")
+        server.stop()
+        server.start()
+        assert as_user(server).machine("new")["metaKey"] == "new"
 
 
 def test_file_that_is_no_database_is_refused_with_its_name(tmp_path):

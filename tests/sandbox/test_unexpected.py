@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glows_nb.sandbox.app import OPERATIONS
+from glows_nb.sandbox.operations import OPERATIONS
 from glows_nb.sandbox.server import SandboxServer
 from glows_nb.sandbox.store import Store
 
@@ -51,7 +51,7 @@ NAMES = st.sampled_from(
 )  # fmt: skip
 VALUES = st.sampled_from(["0", "1", "20", "true", "Running", "TW-04", "img-6np5yvq2"]) | st.text(max_size=70)
 QUERIES = st.lists(st.tuples(NAMES, VALUES.filter(lambda text: text.isprintable())), max_size=5)
-PATHS = st.sampled_from(sorted({path for operation in OPERATIONS for path in operation.paths}))
+PATHS = st.sampled_from(sorted({route.split()[1] for operation in OPERATIONS for route in operation.routes}))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The two operations that show what can be rented: specs and images."""
+"""The operation that shows what can be rented: hardware at a price in a region."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -6,11 +6,8 @@ from typing import TypeVar
 from glows_nb.sandbox import answers
 from glows_nb.sandbox.call import Call
 from glows_nb.sandbox.codes import Code, Refusal, illegal
-from glows_nb.sandbox.orders import find_image
+from glows_nb.sandbox.images import find_image
 from glows_nb.sandbox.parameters import ID_LENGTH, Page
-
-_FIRST_IMAGE_TIME = 1735689600  # 2025-01-01, when the oldest screenshots were taken; the times are invented
-_DAY = 24 * 3600
 
 _Entry = TypeVar("_Entry")
 
@@ -20,7 +17,7 @@ def list_specs(call: Call) -> dict[str, object]:
     machine_category = call.query.number("machine_category", low=0, high=3)
     if machine_category is None:
         raise illegal("machine_category is required")
-    image = find_image(call.catalogue, call.query.text("from_image_id", ID_LENGTH, required=True))
+    image = find_image(call, call.query.text("from_image_id", ID_LENGTH, required=True))
     wanted = call.query.number("instance_category", low=0, high=1)
     region = call.query.text("region_name", 128)
     if region and region not in call.catalogue.regions:
@@ -28,7 +25,7 @@ def list_specs(call: Call) -> dict[str, object]:
     page = call.query.page()
     by_region = call.query.flag("by_region")
     categories = image.instance_categories if wanted is None else image.instance_categories & {wanted}
-    states = call.store.offer_states()
+    states = call.offer_states()
     specs = [
         answers.spec(offer, states[offer.resource_id], sorted(offer.instance_categories & image.instance_categories))
         for offer in call.catalogue.offers
@@ -45,20 +42,6 @@ def list_specs(call: Call) -> dict[str, object]:
         for name in _part(names, page)
     ]
     return {"pagination": answers.pagination(len(names), page), "specs": [], "regions": regions}
-
-
-def list_images(call: Call) -> dict[str, object]:
-    """Answer the images that the user can start from, newest first. No user owns any yet."""
-    page = call.query.page()
-    # How the service matches keywords isn't known: here each word must be in the name, in any case.
-    words = call.query.text("keywords", 100).casefold().split()
-    public = () if call.query.flag("owned") else call.catalogue.images
-    images = [
-        answers.image(image, _FIRST_IMAGE_TIME + (len(public) - position) * _DAY)
-        for position, image in enumerate(public)
-        if all(word in image.name.casefold() for word in words)
-    ]
-    return {"pagination": answers.pagination(len(images), page), "images": _part(images, page)}
 
 
 def _part(entries: Sequence[_Entry], page: Page) -> Sequence[_Entry]:

@@ -1,0 +1,199 @@
+"""The admin side over HTTP, /_sandbox/…: time, faults, scenarios, users, bills. The service has nothing like it.
+
+It has a token of its own, which no user has, and plain HTTP statuses: 400 with `{"error": …}` for a wrong order, 401
+without the token, 404 for what isn't there.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from glows_nb.sandbox import lifecycle, networks, tokens
+from glows_nb.sandbox.bills import ledger
+from glows_nb.sandbox.faults import CALL_KINDS, WORLD_KINDS, read_fault
+from glows_nb.sandbox.hashes import bare
+from glows_nb.sandbox.mishaps import Transcript
+from glows_nb.sandbox.scenarios import SCENARIOS
+from glows_nb.sandbox.world import World
+
+PREFIX = "/_sandbox"
+
+_Order = Mapping[str, object]
+_Answer = Callable[[Request, _Order], object]
+
+
+class _NotThere(Exception):
+    """What is asked for doesn't exist."""
+
+
+class Admin:
+    """The admin routes over a world."""
+
+    def __init__(self, world: World, transcript: Transcript) -> None:
+        self._world = world
+        self._transcript = transcript
+        self._token = world.store.users.admin_token()
+
+    def routes(self) -> list[BaseRoute]:
+        """Return all routes; only `health` needs no token."""
+        table: list[tuple[str, str, _Answer]] = [
+            ("GET", "/clock", self._clock),
+            ("POST", "/clock", self._set_clock),
+            ("GET", "/faults", self._faults),
+            ("POST", "/faults", self._order_fault),
+            ("DELETE", "/faults", self._clear_faults),
+            ("DELETE", "/faults/{id}", self._clear_fault),
+            ("GET", "/fault-kinds", lambda request, order: CALL_KINDS | WORLD_KINDS),
+            ("GET", "/scenarios", self._scenarios),
+            ("POST", "/scenarios/{name}", self._play),
+            ("GET", "/transcript", lambda request, order: [asdict(entry) for entry in self._transcript.entries()]),
+            ("DELETE", "/transcript", lambda request, order: self._transcript.clear()),
+            ("GET", "/bills", self._bills),
+            ("POST", "/tokens", self._issue_token),
+            ("GET", "/users/{name}", self._limits),
+            ("PATCH", "/users/{name}", self._change_limits),
+            ("GET", "/switches", lambda request, order: asdict(self._world.store.users.switches())),
+            ("PATCH", "/switches", self._change_switches),
+            ("POST", "/public-ips", self._grant_public_ip),
+            ("POST", "/hashes", self._reserve_hashes),
+            ("POST", "/machines/{id}/end-command", self._end_command),
+        ]
+        routes: list[BaseRoute] = [Route(f"{PREFIX}/health", self._health, methods=["GET"])]
+        routes += [Route(PREFIX + path, self._endpoint(answer), methods=[method]) for method, path, answer in table]
+        return routes
+
+    def _endpoint(self, answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            given = request.headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+                return JSONResponse({"error": "the admin token is needed: Authorization: Bearer …"}, status_code=401)
+            try:
+                raw = await request.body()
+                order = json.loads(raw) if raw else {}
+                if not isinstance(order, dict):
+                    raise ValueError("the body must be a JSON object")
+                return JSONResponse(answer(request, order))
+            except _NotThere as error:
+                return JSONResponse({"error": str(error)}, status_code=404)
+            except (ValueError, TypeError, KeyError) as error:
+                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+                return JSONResponse({"error": reason}, status_code=400)
+
+        return endpoint
+
+    async def _health(self, request: Request) -> Response:
+        clock = self._world.clock
+        return JSONResponse({"status": "ok", "speed": clock.speed, "now": clock.now()})
+
+    def _clock(self, request: Request, order: _Order) -> object:
+        clock = self._world.clock
+        return {"now": clock.now(), "speed": clock.speed, "is_paused": clock.is_paused}
+
+    def _set_clock(self, request: Request, order: _Order) -> object:
+        if unknown := order.keys() - {"speed", "is_paused", "advance"}:
+            raise ValueError(f"the clock has no {', '.join(sorted(unknown))}")
+        clock = self._world.clock
+        speed, advance = _number(order, "speed", clock.speed), _number(order, "advance", 0.0)
+        is_paused = order.get("is_paused", clock.is_paused)
+        if not isinstance(is_paused, bool):
+            raise ValueError("is_paused must be true or false")
+        clock.speed = speed
+        if is_paused:
+            clock.pause()
+        clock.advance(advance)
+        if not is_paused:
+            clock.resume()
+        self._world.catch_up()
+        return self._clock(request, order)
+
+    def _faults(self, request: Request, order: _Order) -> object:
+        wanted = request.query_params.get("fired")
+        listed = self._world.faults.listed()
+        return [fault for fault in listed if wanted is None or bool(fault["fired"]) == (wanted == "true")]
+
+    def _order_fault(self, request: Request, order: _Order) -> object:
+        return {"id": self._world.order(read_fault(order))}
+
+    def _clear_faults(self, request: Request, order: _Order) -> object:
+        return {"cleared": self._world.clear()}
+
+    def _clear_fault(self, request: Request, order: _Order) -> object:
+        cleared = self._world.clear(request.path_params["id"])
+        if not cleared:
+            raise _NotThere("no such fault")
+        return {"cleared": cleared}
+
+    def _scenarios(self, request: Request, order: _Order) -> object:
+        return {name: scenario.description for name, scenario in SCENARIOS.items()}
+
+    def _play(self, request: Request, order: _Order) -> object:
+        scenario = SCENARIOS.get(request.path_params["name"])
+        if scenario is None:
+            raise _NotThere(f"no such scenario; there are: {', '.join(SCENARIOS)}")
+        seed = int(_number(order, "seed", 0))
+        return {"ids": [self._world.order(fault) for fault in scenario.seeded(seed)]}
+
+    def _bills(self, request: Request, order: _Order) -> object:
+        now, users = self._world.catch_up(), self._world.store.users
+        name = request.query_params.get("user")
+        owner = None if name is None else users.user(name).uid
+        return ledger(self._world.store.bills.periods(owner), users.names(), now)
+
+    def _issue_token(self, request: Request, order: _Order) -> object:
+        users = self._world.store.users
+        lifetime = _number(order, "lifetime", tokens.LIFETIME_SECONDS)
+        return {"token": tokens.issue(users.user(_name(order["user"])), users.secret(), lifetime)}
+
+    def _limits(self, request: Request, order: _Order) -> object:
+        users = self._world.store.users
+        return asdict(users.limits(users.user(request.path_params["name"]).uid))
+
+    def _change_limits(self, request: Request, order: _Order) -> object:
+        users = self._world.store.users
+        return asdict(users.change_limits(users.user(request.path_params["name"]).uid, order))
+
+    def _change_switches(self, request: Request, order: _Order) -> object:
+        return asdict(self._world.store.users.change_switches(order))
+
+    def _grant_public_ip(self, request: Request, order: _Order) -> object:
+        region = _name(order["region"])
+        domain = self._world.catalogue.regions.get(region)
+        if domain is None:
+            raise ValueError("unknown region")
+        owner = self._world.store.users.user(_name(order["user"])).uid
+        network = networks.grant_public_ip(self._world.store, owner, region, domain)
+        return {"network_id": f"net-{network.hash}"}
+
+    def _reserve_hashes(self, request: Request, order: _Order) -> object:
+        hashes = order["hashes"]
+        if not isinstance(hashes, list):
+            raise ValueError("hashes must be a list")
+        self._world.store.hashes.reserve([_name(hash_) for hash_ in hashes])
+        return {"reserved": len(hashes)}
+
+    def _end_command(self, request: Request, order: _Order) -> object:
+        now = self._world.catch_up()
+        machine = self._world.store.machine_by_hash(bare(request.path_params["id"], "ins-"))
+        if machine is None:
+            raise _NotThere("no such machine")
+        if machine.status != lifecycle.RUNNING or not machine.cmd:
+            raise ValueError(f"the machine is {machine.status} with the command {machine.cmd!r}")
+        return {"status": self._world.store.enter(machine, lifecycle.EXITED, now).status}
+
+
+def _number(order: _Order, name: str, default: float) -> float:
+    value = order.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number")
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} is no name")
+    return value
