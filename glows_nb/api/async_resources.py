@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from glows_nb.api import keys, launching, listing, offers, operations, parking, waiting, writes
+from glows_nb.api import domains, keys, launching, listing, offers, operations, parking, waiting, writes
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import (
     SSH_PORT,
@@ -113,8 +113,15 @@ class AsyncInstances:
         return await self.wait(instance.instance_id, timeout=timeout, on_change=on_change)
 
     async def cancel(self, request_id: str | None = None, *, meta_key: str | None = None) -> None:
-        """Release a machine; its disk is gone. Returns when the service has accepted it, before it has ended."""
-        await self._client.run(perform(operations.cancel_instance(request_id, meta_key)))
+        """Release a machine; its disk is gone. Returns when the service has accepted it, before it has ended.
+
+        A machine that is being released or has ended is released already, so that repeating it does no harm.
+
+        Raises:
+            ParamIllegal: there is no such machine.
+            IllegalStatus: it can't be released now, such as while a snapshot is taken.
+        """
+        await self._client.run(writes.cancel_instance(request_id, meta_key))
 
     async def stats(self) -> dict[str, int]:
         """How many machines are in each status; statuses without a machine are left out."""
@@ -336,8 +343,19 @@ class AsyncNetworks:
         """A page of meshes, or with `network_type` 6 of owned public IPs, in a domain (a region's number)."""
         return await self._client.run(perform(operations.list_networks(page, per_page, network_type, domain)))
 
-    async def all(self, network_type: int = 0, domain: int = 0, limit: int | None = None) -> builtins.list[Network]:
-        """Every network of a type and domain, or the first `limit`."""
+    async def all(
+        self, network_type: int = 0, domain: int | None = None, limit: int | None = None
+    ) -> builtins.list[Network]:
+        """Every network of a type, or the first `limit`.
+
+        Args:
+            network_type: 0 for meshes, 6 for owned public IPs.
+            domain: a region's number; without one every domain that is known: the service lists none, so that is
+                those seen before and those of the account's machines.
+            limit: at most so many.
+        """
+        if domain is None:
+            return await self._client.run(domains.networks_everywhere(network_type, limit))
         return await self._client.run(listing.all_networks(network_type, domain, limit))
 
     async def attach(self, network_id: str, instance_ids: Sequence[str]) -> Attached:

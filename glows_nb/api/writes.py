@@ -10,12 +10,14 @@ from contextlib import suppress
 from typing import Final, TypeVar
 
 from glows_nb.api import operations
+from glows_nb.api.domains import domains_of_region
 from glows_nb.api.errors import (
     AmbiguousResult,
     APIError,
     BadResponse,
     EndpointExists,
     GlowsError,
+    IllegalStatus,
     ImageAlreadyExists,
     InternalError,
     NetNameRepeat,
@@ -26,7 +28,7 @@ from glows_nb.api.errors import (
 )
 from glows_nb.api.keys import bare_id
 from glows_nb.api.listing import all_endpoints, all_images, all_networks, all_snapshots
-from glows_nb.api.models import Attached, Image, Snapshot, SnapshotsCreated, SubmittedImage
+from glows_nb.api.models import LEAVING, Attached, Image, Snapshot, SnapshotsCreated, SubmittedImage
 from glows_nb.api.steps import Operation, Steps, pause, perform
 
 T = TypeVar("T")
@@ -141,16 +143,36 @@ def delete_image(image_id: str, *, backoff: float = 0.5) -> Steps[None]:
     )
 
 
+def cancel_instance(request_id: str | None = None, meta_key: str | None = None) -> Steps[None]:
+    """Release a machine. One that is on its way out or has ended is released already, whatever the service says."""
+    operation = operations.cancel_instance(request_id, meta_key)
+    try:
+        yield from perform(operation)
+    except IllegalStatus as error:
+        instance = yield from perform(operations.get_instance(request_id, meta_key))
+        if instance.status in LEAVING:
+            return
+        refused = error
+    else:
+        return
+    raise refused
+
+
 def create_network(name: str, region_name: str, *, backoff: float = 0.5) -> Steps[str]:
     """Make a network and give its id. Names are unique, so after a lost answer the one of this name is it."""
+    operation = operations.create_network(name, region_name)
 
     def look_up() -> Steps[str | None]:
-        networks = yield from all_networks()
-        return next((network.network_id for network in networks if network.name == name), None)
+        for domain in (yield from domains_of_region(region_name)):
+            networks = yield from all_networks(domain=domain)
+            for network in networks:
+                if network.name == name:
+                    return network.network_id
+        return None
 
     return (
         yield from write(
-            operations.create_network(name, region_name),
+            operation,
             look_up,
             f"client.networks.all() lists your networks; look for {name!r}.",
             done_already=(NetNameRepeat,),

@@ -104,6 +104,9 @@ def test_machines_meet_in_a_network(either: Any) -> None:
     network = either.networks.create("mesh", "TW-04")
     with pytest.raises((glows.NetNameRepeat, glows.OutOfNetCountLimit)):
         either.networks.create("mesh", "TW-04")
+    assert [found.network_id for found in either.networks.all()] == [network]
+    assert [found.name for found in either.networks.all(domain=machine.domain)] == ["mesh"]
+    assert either.networks.list().items == (), "the service lists one domain, by default the first"
     attached = either.networks.attach(network, [machine.instance_id, machine.instance_id])
     assert len(attached.endpoint_ids) == 1
     (endpoint,) = either.networks.all_endpoints(network)

@@ -81,7 +81,7 @@ class Account(FakeService):
         def work() -> dict[str, Any]:
             if any(network["name"] == body["name"] for network in self.networks):
                 raise api_error(133, "", "create network")
-            self.networks.append({"netID": f"net-{len(self.networks)}", "name": body["name"]})
+            self.networks.append({"netID": f"net-{len(self.networks)}", "name": body["name"], "domain": 2})
             return {"network_id": self.networks[-1]["netID"]}
 
         return self.write(work, "create network")
@@ -123,7 +123,8 @@ class Account(FakeService):
         return page("images", self.images)
 
     def _list_networks(self, params: dict[str, str], body: Any) -> dict[str, Any]:
-        return page("networks", self.networks)
+        domain = int(params.get("domain", 0))
+        return page("networks", [network for network in self.networks if network["domain"] == domain])
 
     def _list_endpoints(self, params: dict[str, str], body: Any) -> dict[str, Any]:
         return page("endpoints", self.endpoints)
@@ -198,6 +199,22 @@ def test_a_snapshot_that_was_lost_is_never_taken_again_blindly() -> None:
 def test_a_write_that_stays_lost_is_ambiguous(name: str) -> None:
     with pytest.raises(glows.AmbiguousResult, match=name):
         account(faults=["lost before"] * 5).play(WRITES[name][0]())
+
+
+@pytest.mark.parametrize(("status", "is_done"), [("Canceling", True), ("Finished", True), ("Pausing", False)])
+def test_releasing_what_is_released_already_does_no_harm(status: str, is_done: bool) -> None:
+    service = account()
+    service.machines[KEY]["status"] = status
+
+    def refuse(params: dict[str, str], body: Any) -> dict[str, Any]:
+        raise api_error(20, "illegal status", "cancel instance")
+
+    service._cancel_instance = refuse  # type: ignore[method-assign]
+    if is_done:
+        assert service.play(writes.cancel_instance(MACHINE)) is None  # type: ignore[func-returns-value]
+    else:
+        with pytest.raises(glows.IllegalStatus):
+            service.play(writes.cancel_instance(MACHINE))
 
 
 def test_an_image_that_was_there_and_is_gone_was_deleted() -> None:
