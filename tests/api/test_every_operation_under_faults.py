@@ -88,7 +88,14 @@ def service(operation: str, fault: str | None) -> Callable[[Request], Answer]:
     return handler
 
 
-def ask(operation: str, handler: Callable[[Request], Answer], *, is_async: bool, **options: Any) -> Any:
+def ask(
+    operation: str,
+    handler: Callable[[Request], Answer],
+    *,
+    is_async: bool,
+    resets_unread: Callable[[bytes], bool] = lambda peeked: False,
+    **options: Any,
+) -> Any:
     """What the caller gets: a result or an error."""
     call = CALLS[operation][1]
     settings = {"backoff": 0, "max_retries": 1, "timeout": 0.2} | options
@@ -97,7 +104,7 @@ def ask(operation: str, handler: Callable[[Request], Answer], *, is_async: bool,
         async with glows.AsyncClient("token", base_url, **settings) as client:
             return await call(client)
 
-    with HostileServer(handler) as server:
+    with HostileServer(handler, resets_unread=resets_unread) as server:
         try:
             if is_async:
                 return asyncio.run(awaited(server.base_url))
@@ -127,6 +134,20 @@ def test_every_fault_of_every_operation_is_an_error(operation: str, fault: str, 
         assert operation in str(result)
     else:
         assert type(result) is expected
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("operation", CALLS)
+def test_a_request_that_is_reset_before_it_is_read_is_an_error(operation: str, is_async: bool) -> None:
+    route = ROUTES[operation]
+    starts = tuple(f"{route.method} /sdk/v1{route.path}{end}".encode() for end in (" ", "?"))
+    result = ask(
+        operation,
+        service(operation, None),
+        is_async=is_async,
+        resets_unread=lambda peeked: peeked.startswith(starts),
+    )
+    assert type(result) is (glows.AmbiguousResult if operation in WRITES else glows.TransportError)
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
