@@ -29,7 +29,7 @@ from glows_nb.api.models import (
     SubmittedImage,
 )
 from glows_nb.api.parking import Parked
-from glows_nb.api.requests import CreateInstance, build
+from glows_nb.api.requests import CreateInstance
 from glows_nb.api.steps import perform
 from glows_nb.api.waiting import OnChange
 
@@ -63,7 +63,7 @@ class AsyncInstances:
             MetaKeyExists: the key is taken.
             AmbiguousResult: the answer was lost and the machine can't be looked up.
         """
-        checked = build(CreateInstance, **fields) if request is None else request
+        checked = CreateInstance(**fields) if request is None else request
         return await self._client.run(launching.create(checked, backoff=self._client.backoff))
 
     async def plan(self, **fields: Any) -> Plan:

@@ -29,7 +29,7 @@ from glows_nb.api.keys import KEY_LIMIT, bare_id, derived_name, find_newest, key
 from glows_nb.api.models import LEAVING, Instance, Spec
 from glows_nb.api.offers import has_left, is_meant, specs_for
 from glows_nb.api.operations import create_instance
-from glows_nb.api.requests import CreateInstance, build, shortened
+from glows_nb.api.requests import CreateInstance, shortened
 from glows_nb.api.steps import Steps
 from glows_nb.api.writes import write
 from glows_nb.money import Rate
@@ -159,7 +159,7 @@ def want(
         _check_name(name)
         fields.setdefault("remark", name[:32])
     key = meta_key or key_for_name(name or derived_name(_identity(fields, places)), account_mark)
-    requests = [build(CreateInstance, **fields, custom_meta_key=key, region_name=place) for place in places]
+    requests = [CreateInstance(**fields, custom_meta_key=key, region_name=place) for place in places]
     return Wanted(requests[0], places, _checked_max_rate(max_price_per_hour), priced_image_id)
 
 
@@ -331,7 +331,7 @@ def _why_not(here: Sequence[Spec], units: int) -> str:
 
 def _identity(fields: Mapping[str, Any], regions: tuple[str, ...]) -> list[Any]:
     """What a launch without a name asks for, as JSON."""
-    request = build(CreateInstance, **fields, custom_meta_key="derived", region_name=regions[0])
+    request = CreateInstance(**fields, custom_meta_key="derived", region_name=regions[0])
     return [request.wire(), regions]
 
 

@@ -35,7 +35,6 @@ from glows_nb.api.requests import (
     ListSpecs,
     SubmitImage,
     WhichInstance,
-    build,
 )
 from glows_nb.api.routes import ROUTES
 from glows_nb.api.steps import Operation
@@ -46,7 +45,7 @@ UNSAID = {("network_type", 0), ("domain", 0)}
 
 def get_instance(request_id: str | None = None, meta_key: str | None = None) -> Operation[Instance]:
     """Query one machine by its id or its meta key."""
-    which = build(WhichInstance, request_id=request_id, meta_key=meta_key)
+    which = WhichInstance(request_id=request_id, meta_key=meta_key)
     return Operation(ROUTES["get instance"], reading.one("get instance", "instance", Instance), _params(which))
 
 
@@ -58,7 +57,7 @@ def create_instance(request: CreateInstance) -> Operation[Instance]:
 
 def cancel_instance(request_id: str | None = None, meta_key: str | None = None) -> Operation[None]:
     """Release a machine: repeatable, a machine can't be released more than once."""
-    which = build(WhichInstance, request_id=request_id, meta_key=meta_key)
+    which = WhichInstance(request_id=request_id, meta_key=meta_key)
     return Operation(ROUTES["cancel instance"], reading.nothing, _params(which))
 
 
@@ -72,13 +71,13 @@ def list_instances(
 ) -> Operation[Page[Instance]]:
     """A page of machines, newest first unless `ascending`; no statuses means all."""
     statuses = (statuses,) if isinstance(statuses, str) else tuple(statuses)
-    request = build(ListInstances, page=page, per_page=per_page, statuses=statuses, ascending=ascending)
+    request = ListInstances(page=page, per_page=per_page, statuses=statuses, ascending=ascending)
     return Operation(ROUTES["list instances"], reading.page("list instances", "instances", Instance), _params(request))
 
 
 def list_images(page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Operation[Page[Image]]:
     """A page of images, all or one's own, whose names hold the keywords."""
-    request = build(ListImages, page=page, per_page=per_page, owned=owned, keywords=keywords)
+    request = ListImages(page=page, per_page=per_page, owned=owned, keywords=keywords)
     return Operation(ROUTES["list images"], reading.page("list images", "images", Image), _params(request))
 
 
@@ -91,8 +90,7 @@ def list_specs(
     instance_category: str | None = None,
 ) -> Operation[Page[Spec]]:
     """A page of the offers that an image can run on."""
-    request = build(
-        ListSpecs,
+    request = ListSpecs(
         machine_category=machine_category,
         from_image_id=from_image_id,
         page=page,
@@ -112,8 +110,7 @@ def list_region_specs(
     instance_category: str | None = None,
 ) -> Operation[Page[RegionSpecs]]:
     """A page of regions, each with all its offers."""
-    request = build(
-        ListSpecs,
+    request = ListSpecs(
         machine_category=machine_category,
         from_image_id=from_image_id,
         page=page,
@@ -127,20 +124,20 @@ def list_region_specs(
 
 def submit_image(image_link: str) -> Operation[SubmittedImage]:
     """Make a private image of a registry link: not repeatable by itself, `writes.submit_image` knows how."""
-    request = build(SubmitImage, image_link=image_link)
+    request = SubmitImage(image_link=image_link)
     read = reading.whole("submit image", SubmittedImage)
     return Operation(ROUTES["submit image"], read, body=request.model_dump(), is_repeatable=False)
 
 
 def delete_image(image_id: str) -> Operation[bool]:
     """Delete a private image: not repeatable by itself, since the second answer would be an error."""
-    request = build(DeleteImage, image_id=image_id)
+    request = DeleteImage(image_id=image_id)
     return Operation(ROUTES["delete image"], reading.done, body=request.model_dump(), is_repeatable=False)
 
 
 def create_network(name: str, region_name: str) -> Operation[str]:
     """Make a mesh network and give its id: not repeatable by itself, `writes.create_network` knows how."""
-    request = build(CreateNetwork, name=name, region_name=region_name)
+    request = CreateNetwork(name=name, region_name=region_name)
     body = {"network_type": 0, **request.model_dump()}
     read = reading.text("create network", "network_id")
     return Operation(ROUTES["create network"], read, body=body, is_repeatable=False)
@@ -150,14 +147,14 @@ def list_networks(
     page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0
 ) -> Operation[Page[Network]]:
     """A page of one's own mesh networks, or with `network_type` 6 of public IPs, in a domain (a region's number)."""
-    request = build(ListNetworks, page=page, per_page=per_page, network_type=network_type, domain=domain)
+    request = ListNetworks(page=page, per_page=per_page, network_type=network_type, domain=domain)
     return Operation(ROUTES["list networks"], reading.page("list networks", "networks", Network), _params(request))
 
 
 def attach_instances(network_id: str, instance_ids: Sequence[str]) -> Operation[Attached]:
     """Put machines into a network: not repeatable by itself, `writes.attach_instances` knows how."""
     ids = (instance_ids,) if isinstance(instance_ids, str) else tuple(instance_ids)
-    request = build(AttachInstances, network_id=network_id, instance_ids=ids)
+    request = AttachInstances(network_id=network_id, instance_ids=ids)
     body = {"network_id": request.network_id, "instance_ids": list(request.instance_ids)}
     read = reading.whole("attach to network", Attached)
     return Operation(ROUTES["attach to network"], read, body=body, is_repeatable=False)
@@ -165,13 +162,13 @@ def attach_instances(network_id: str, instance_ids: Sequence[str]) -> Operation[
 
 def list_endpoints(network_id: str, page: int = 1, per_page: int = 20) -> Operation[Page[Endpoint]]:
     """A page of the machines in a network."""
-    request = build(ListEndpoints, network_id=network_id, page=page, per_page=per_page)
+    request = ListEndpoints(network_id=network_id, page=page, per_page=per_page)
     return Operation(ROUTES["list endpoints"], reading.page("list endpoints", "endpoints", Endpoint), _params(request))
 
 
 def create_snapshot(instance_id: str, name: str = "") -> Operation[SnapshotsCreated]:
     """Take a snapshot: never repeated blindly, `writes.create_snapshot` looks first."""
-    request = build(CreateSnapshot, instance_id=instance_id, name=name)
+    request = CreateSnapshot(instance_id=instance_id, name=name)
     body = request.model_dump(exclude_defaults=True)
     read = reading.whole("create snapshot", SnapshotsCreated)
     return Operation(ROUTES["create snapshot"], read, body=body, is_repeatable=False)
@@ -180,7 +177,7 @@ def create_snapshot(instance_id: str, name: str = "") -> Operation[SnapshotsCrea
 def list_snapshots(page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Operation[Page[Snapshot]]:
     """A page of snapshots in any of these statuses; none means the service's own choice."""
     statuses = (status,) if isinstance(status, int) else tuple(status)
-    request = build(ListSnapshots, page=page, per_page=per_page, status=statuses)
+    request = ListSnapshots(page=page, per_page=per_page, status=statuses)
     return Operation(ROUTES["list snapshots"], reading.page("list snapshots", "snapshots", Snapshot), _params(request))
 
 

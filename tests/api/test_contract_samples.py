@@ -8,7 +8,7 @@ import pytest
 
 from glows_nb.api import operations
 from glows_nb.api.models import Instance
-from glows_nb.api.requests import CreateInstance, Port, build
+from glows_nb.api.requests import CreateInstance, Port
 from glows_nb.api.routes import ROUTES
 from glows_nb.api.steps import Operation
 from tests.api.fake_service import sample
@@ -39,7 +39,7 @@ def test_instance_sample_is_read_with_every_field() -> None:
 
 
 def test_create_sample_is_read_as_a_queued_machine_of_unknown_price() -> None:
-    request = build(CreateInstance, **_sample_fields())
+    request = CreateInstance(**_sample_fields())
     instance = operations.create_instance(request).read(sample("instance_create.response"))
     assert instance.status == "SchedQueued"
     assert instance.rate is None
@@ -49,7 +49,7 @@ def test_create_sample_is_read_as_a_queued_machine_of_unknown_price() -> None:
 
 
 def test_create_request_is_the_sample_request() -> None:
-    assert build(CreateInstance, **_sample_fields()).wire() == sample("instance_create.request")
+    assert CreateInstance(**_sample_fields()).wire() == sample("instance_create.request")
 
 
 def test_list_samples_are_read() -> None:
@@ -111,8 +111,7 @@ def test_ids_of_every_kind_that_was_seen_are_taken() -> None:
     for instance_id in ("ins-boyqp4g8", "boyqp4g8"):
         assert dict(operations.get_instance(instance_id).params) == {"request_id": instance_id}
     for snapshot_id in ("snap-5mrq9a2w", "snp-5mrq9a2w", "5mrq9a2w"):
-        request = build(
-            CreateInstance,
+        request = CreateInstance(
             from_snap_id=snapshot_id,
             cpu_name="Intel(R) Xeon(R) Platinum 8468",
             custom_meta_key="k",

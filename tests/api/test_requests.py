@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 import glows_nb as glows
-from glows_nb.api.requests import CreateInstance, Port, build, encode_envs, encode_ports
+from glows_nb.api.requests import CreateInstance, Port, encode_envs, encode_ports
 
 USUAL: dict[str, Any] = {
     "from_image_id": "img-87p9kq26",
@@ -46,7 +46,7 @@ USUAL: dict[str, Any] = {
 )
 def test_a_field_over_its_limit_is_refused_in_one_sentence(fields: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(glows.InvalidRequest) as refused:
-        build(CreateInstance, **(USUAL | fields))
+        CreateInstance(**(USUAL | fields))
     for word in words:
         assert word in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -54,7 +54,7 @@ def test_a_field_over_its_limit_is_refused_in_one_sentence(fields: dict[str, Any
 
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(glows.InvalidRequest, match="region_name: is required"):
-        build(CreateInstance, **{name: value for name, value in USUAL.items() if name != "region_name"})
+        CreateInstance(**{name: value for name, value in USUAL.items() if name != "region_name"})
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from rich.traceback import Traceback
 
 import glows_nb as glows
 from glows_nb.api.models import AccessUrl, Instance
-from glows_nb.api.requests import CreateInstance, build
+from glows_nb.api.requests import CreateInstance
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
 
@@ -51,8 +51,7 @@ def test_a_url_is_whole_when_used_and_masked_when_echoed() -> None:
 
 
 def test_a_request_shows_no_value_of_envs() -> None:
-    request = build(
-        CreateInstance,
+    request = CreateInstance(
         from_image_id="img-1",
         gpu_name="X",
         custom_meta_key="k",
@@ -62,7 +61,7 @@ def test_a_request_shows_no_value_of_envs() -> None:
     assert "planted" not in repr(request)
     assert request.wire()["envs"] == ENVS
     with pytest.raises(glows.InvalidRequest) as refused:
-        build(CreateInstance, envs={"KEY": "planted-env;"})
+        CreateInstance(envs={"KEY": "planted-env;"})
     assert "planted" not in str(refused.value)
 
 

@@ -1,7 +1,7 @@
 """What can be asked of the service, with the contract's limits."""
 
 from glows_nb.api.requests.create import CreateInstance, Port, encode_envs, encode_ports
-from glows_nb.api.requests.limits import RequestModel, build, shortened
+from glows_nb.api.requests.limits import RequestModel, shortened
 from glows_nb.api.requests.parameters import (
     AttachInstances,
     CreateNetwork,
@@ -35,7 +35,6 @@ __all__ = [
     "RequestModel",
     "SubmitImage",
     "WhichInstance",
-    "build",
     "encode_envs",
     "encode_ports",
     "shortened",

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, field
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models import BaseResource, Spec, UnitSpec
-from glows_nb.api.requests.limits import HardwareName, Identifier, RegionName, RequestModel, build
+from glows_nb.api.requests.limits import HardwareName, Identifier, RegionName, RequestModel
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Port(RequestModel):
         number, _, protocol = text.strip().partition("/")
         if not number.isdecimal() or protocol not in ("", *PROTOCOL_NUMBERS):
             raise InvalidRequest("ports", f"{text.strip()!r} is not a port such as 8000, 8000/http or 3306/tcp.")
-        return build(cls, port=int(number), protocol=protocol or "http")
+        return cls(port=int(number), protocol=protocol or "http")
 
     def __str__(self) -> str:
         return f"{self.port}/{self.protocol}"
@@ -88,7 +88,7 @@ class CreateInstance(RequestModel):
             resource, region, categories = _of_row(spec)
         category = "vm" if categories and "container" not in categories else "container"
         given = {"base_resource": resource, "region_name": region, "instance_category": category}
-        return build(cls, **(given | fields))
+        return cls(**(given | fields))
 
     @field_validator("envs")
     @classmethod

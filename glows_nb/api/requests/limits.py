@@ -1,14 +1,14 @@
 """Limits shared by all requests, and how a request is made or refused.
 
-Each request is a frozen model with the contract's own field names; `build` makes one or refuses with the field,
-the value and the limit in one sentence, before anything is sent.
+Each request is a frozen model with the contract's own field names; it is made, or refused with the field, the
+value and the limit in one sentence, before anything is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -20,21 +20,22 @@ HardwareName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
 class RequestModel(BaseModel):
-    """Settings shared by all requests."""
+    """Settings shared by all requests; making one refuses what breaks a limit.
+
+    Raises:
+        InvalidRequest: names the field, the value and the limit.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-
-Request = TypeVar("Request", bound=RequestModel)
-
-
-def build(model: type[Request], /, **fields: Any) -> Request:
-    """The request with these fields, or InvalidRequest naming the field, the value and the limit."""
-    try:
-        return model(**fields)
-    except ValidationError as error:
-        refusal = _refusal(model, error, fields)
-    raise refusal
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            refusal = _refusal(type(self), error, fields)
+        else:
+            return
+        raise refusal
 
 
 def _refusal(model: type[RequestModel], error: ValidationError, fields: Mapping[str, Any]) -> InvalidRequest:
