@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from glows_nb.embedded import Sandbox, sandbox
     from glows_nb.money import Rate
     from glows_nb.widgets.launch_form import launch_form
+    from glows_nb.widgets.table import show
 
 __version__ = "0.1.0"
 
@@ -67,6 +68,7 @@ _HOMES: Final = {
     "glows_nb.embedded": ("Sandbox", "sandbox"),
     "glows_nb.money": ("Rate",),
     "glows_nb.widgets.launch_form": ("launch_form",),
+    "glows_nb.widgets.table": ("show",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -55,7 +55,7 @@ class Table(pd.DataFrame):
         caption = html.escape(self.attrs.get(CAPTION, ""))
         badge = f"{SANDBOX_BADGE} " if self.attrs.get(IS_SANDBOX) else ""
         with pd.option_context("display.max_colwidth", WIDEST_CELL):
-            body = _written(self).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
+            body = written(self).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
         # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
         body = body.replace("<td>", '<td style="white-space:nowrap">')
         return f'<div style="margin:.3em 0">{badge}{caption}</div><div style="overflow-x:auto">{body}</div>'
@@ -94,13 +94,7 @@ def as_text(frame: pd.DataFrame, width: int | None = None) -> str:
     return f"{caption}\n{text}{more}" if caption else f"{text}{more}"
 
 
-def _text(frame: pd.DataFrame) -> str:
-    if frame.empty:
-        return "  ".join(map(str, frame.columns)) + "\n(none)"
-    return _written(frame).to_string(index=False, max_rows=MOST_ROWS, max_colwidth=WIDEST_CELL)
-
-
-def _written(frame: pd.DataFrame) -> pd.DataFrame:
+def written(frame: pd.DataFrame) -> pd.DataFrame:
     """Every cell as it is shown: money with three decimals, sizes without needless ones, "–" for NA."""
     return pd.DataFrame(
         {
@@ -111,6 +105,12 @@ def _written(frame: pd.DataFrame) -> pd.DataFrame:
         columns=frame.columns,
         index=frame.index,
     )
+
+
+def _text(frame: pd.DataFrame) -> str:
+    if frame.empty:
+        return "  ".join(map(str, frame.columns)) + "\n(none)"
+    return written(frame).to_string(index=False, max_rows=MOST_ROWS, max_colwidth=WIDEST_CELL)
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:

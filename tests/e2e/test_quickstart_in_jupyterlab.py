@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Lab
+from tests.e2e.jupyterlab import IDLE, command, in_kernel, open_notebook, screenshot, theme
 
 SSH_COMMAND = re.compile(r"ssh -p \d+ root@[\w.-]+")
-ALL_IDLE = """() => {
-    const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
-    return context?.session?.kernel?.status === 'idle';
-}"""
 RUN_UP_TO_FORM = """async () => {
     const panel = window.jupyterapp.shell.currentWidget;
     const cells = panel.content.widgets;
@@ -23,13 +18,6 @@ RUN_UP_TO_FORM = """async () => {
     panel.content.activeCellIndex = form;
     await window.jupyterapp.commands.execute('notebook:run-all-above');
     await window.jupyterapp.commands.execute('notebook:run-cell');
-}"""
-RUN_FORM_AGAIN = "() => window.jupyterapp.commands.execute('notebook:run-cell')"
-SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
-DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
-RUN_SILENTLY = """async code => {
-    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-    await kernel.requestExecute({code, silent: true}).done;
 }"""
 WRITE_SECRETS = """
 import json, os, pathlib
@@ -42,23 +30,19 @@ pathlib.Path("secrets.json").write_text(json.dumps(secrets))
 
 
 def test_form_launches_a_machine_once_and_saves_no_secret(lab: Lab, page: Page) -> None:
-    page.goto(f"{lab.url}/lab/tree/quickstart.ipynb?token={lab.token}")
-    page.wait_for_function(ALL_IDLE)
+    open_notebook(page, lab, "quickstart.ipynb")
     page.evaluate(RUN_UP_TO_FORM)
-    page.wait_for_function(ALL_IDLE)
+    page.wait_for_function(IDLE)
 
     machine_id = launch_from_the_form(page)
     screenshot(page, "form-light")
-    page.evaluate(DARK)
-    expect(page.locator("body[data-jp-theme-light='false']")).to_be_attached()
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+    theme(page, "Dark")
     screenshot(page, "form-dark")
 
-    page.evaluate(RUN_FORM_AGAIN)
-    page.wait_for_function(ALL_IDLE)
+    command(page, "notebook:run-cell")
     assert launch_from_the_form(page) == machine_id
 
-    page.evaluate(SAVE)
+    command(page, "docmanager:save")
     saved = (lab.folder / "quickstart.ipynb").read_text(encoding="utf-8")
     assert machine_id in saved, "the notebook is saved with the state of its widgets"
     secrets = secrets_of_the_sandbox(lab, page)
@@ -86,13 +70,6 @@ def launch_from_the_form(page: Page) -> str:
 
 def secrets_of_the_sandbox(lab: Lab, page: Page) -> list[str]:
     """What must not be saved: the token, and the passwords and access tokens of all machines, from the kernel."""
-    page.evaluate(RUN_SILENTLY, WRITE_SECRETS)
+    in_kernel(page, WRITE_SECRETS)
     secrets: list[str] = json.loads((lab.folder / "secrets.json").read_text())
     return secrets
-
-
-def screenshot(page: Page, name: str) -> None:
-    """Keep a picture where GLOWS_NB_SCREENSHOTS says so."""
-    folder = os.environ.get("GLOWS_NB_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png")

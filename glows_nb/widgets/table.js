@@ -1,0 +1,174 @@
+// The face of the table widget: headings that sort, a filter, rows to select by mouse or keys, and pages of a window.
+// What is shown is decided in table.py; nothing is fetched from anywhere.
+
+const WINDOW = 100;
+const STATUS_SIGNS = {
+  Running: "●",
+  Pending: "◔",
+  SchedQueued: "◌",
+  SchedInit: "◌",
+  Canceling: "◑",
+  Finished: "○",
+  Exited: "○",
+  Paused: "‖",
+  Pausing: "‖",
+  Resuming: "▷",
+};
+
+function element(tag, properties = {}, children = []) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+// The notebook takes arrow keys from any focused element unless the element itself says otherwise.
+function focusable(made, tabIndex = 0) {
+  made.tabIndex = tabIndex;
+  made.setAttribute("data-lm-suppress-shortcuts", "true");
+  return made;
+}
+
+function render({ model, el }) {
+  const root = element("div", { className: "glows-table" });
+  const badge = element("span", { className: "glows-table-badge", textContent: "SANDBOX" });
+  const caption = element("span", { className: "glows-table-caption" });
+  const filter = focusable(element("input", { type: "search", placeholder: "Filter rows" }));
+  filter.setAttribute("aria-label", "Filter rows");
+  const copy = focusable(element("button", { type: "button", textContent: "Copy as CSV" }));
+  const head = element("tr");
+  const body = element("tbody");
+  const table = element("table", {}, [element("thead", {}, [head]), body]);
+  table.setAttribute("role", "grid");
+  const back = focusable(element("button", { type: "button", textContent: "Previous" }));
+  const on = focusable(element("button", { type: "button", textContent: "Next" }));
+  const place = element("span");
+  place.setAttribute("aria-live", "polite");
+  const pages = element("div", { className: "glows-table-bar" }, [back, on, place]);
+  const scroll = element("div", { className: "glows-table-scroll" }, [table]);
+  root.append(element("div", { className: "glows-table-bar" }, [badge, caption, filter, copy]), scroll, pages);
+  el.append(root);
+
+  function set(changes) {
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes();
+  }
+
+  function drawCaption() {
+    badge.hidden = !model.get("is_sandbox");
+    caption.textContent = model.get("caption");
+    table.setAttribute("aria-label", model.get("caption") || "table");
+  }
+
+  function drawHead() {
+    head.replaceChildren(
+      ...model.get("columns").map(({ name, heading, kind }) => {
+        const isSorted = model.get("sort_column") === name;
+        const isDescending = model.get("is_descending");
+        const sign = isSorted ? (isDescending ? " ▼" : " ▲") : "";
+        const button = focusable(element("button", { type: "button", textContent: heading + sign }));
+        button.onclick = () => set({ sort_column: name, is_descending: isSorted && !isDescending });
+        const cell = element("th", { scope: "col", className: kind === "number" ? "glows-number" : "" }, [button]);
+        cell.setAttribute("aria-sort", isSorted ? (isDescending ? "descending" : "ascending") : "none");
+        return cell;
+      }),
+    );
+  }
+
+  function drawRows() {
+    const columns = model.get("columns");
+    const selected = model.get("selected");
+    const hadFocus = body.contains(document.activeElement);
+    const rows = model.get("rows");
+    const entry = rows.some(({ id }) => id === selected) ? selected : rows[0]?.id;
+    body.replaceChildren(
+      ...rows.map(({ id, cells, bars }) => {
+        const row = focusable(element("tr"), id === entry ? 0 : -1);
+        row.dataset.id = id;
+        row.setAttribute("aria-selected", String(id === selected));
+        row.append(
+          ...cells.map((text, index) => {
+            const { kind } = columns[index];
+            const sign = kind === "status" ? `${STATUS_SIGNS[text] ?? "?"} ` : "";
+            const cell = element("td", { textContent: sign + text, title: text });
+            if (kind === "number") cell.className = "glows-number";
+            if (bars[index] !== null) {
+              const part = `${100 * bars[index]}%`;
+              const colour = "color-mix(in srgb, var(--glows-accent) 25%, transparent)";
+              cell.style.background = `linear-gradient(to right, ${colour} ${part}, transparent ${part})`;
+            }
+            return cell;
+          }),
+        );
+        row.onclick = () => choose(row);
+        return row;
+      }),
+    );
+    if (hadFocus) body.querySelector("tr[tabindex='0']")?.focus();
+    const first = model.get("first");
+    const total = model.get("total");
+    place.textContent = total ? `${first + 1}–${first + rows.length} of ${total}` : "no rows";
+    back.disabled = first === 0;
+    on.disabled = first + WINDOW >= total;
+    back.hidden = on.hidden = total <= WINDOW;
+  }
+
+  function choose(row) {
+    if (!row) return;
+    row.focus();
+    set({ selected: row.dataset.id });
+  }
+
+  function markSelected() {
+    const selected = model.get("selected");
+    for (const row of body.children) {
+      row.setAttribute("aria-selected", String(row.dataset.id === selected));
+      if (selected !== null) row.tabIndex = row.dataset.id === selected ? 0 : -1;
+    }
+  }
+
+  body.onkeydown = (event) => {
+    const row = event.target.closest("tr");
+    const steps = {
+      ArrowDown: row?.nextElementSibling,
+      ArrowUp: row?.previousElementSibling,
+      Home: body.firstElementChild,
+      End: body.lastElementChild,
+      Enter: row,
+      " ": row,
+    };
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    choose(steps[event.key]);
+  };
+  filter.value = model.get("query");
+  filter.oninput = () => set({ query: filter.value });
+  back.onclick = () => set({ first: Math.max(0, model.get("first") - WINDOW) });
+  on.onclick = () => set({ first: model.get("first") + WINDOW });
+  copy.onclick = () => model.send({ ask: "csv" });
+
+  function onMessage(content) {
+    if (content?.csv === undefined) return;
+    navigator.clipboard.writeText(content.csv).then(
+      () => (copy.textContent = "Copied"),
+      () => (copy.textContent = "The browser refused to copy"),
+    );
+  }
+
+  const listeners = [
+    ["change:caption change:is_sandbox", drawCaption],
+    ["change:columns change:sort_column change:is_descending", drawHead],
+    ["change:rows change:total change:first", drawRows],
+    ["change:selected", markSelected],
+    ["msg:custom", onMessage],
+  ];
+  for (const [events, listener] of listeners) for (const name of events.split(" ")) model.on(name, listener);
+  drawCaption();
+  drawHead();
+  drawRows();
+  return () => {
+    for (const [events, listener] of listeners) for (const name of events.split(" ")) model.off(name, listener);
+  };
+}
+
+export default { render };

@@ -1,0 +1,168 @@
+"""The one table widget: sortable, filterable rows with a selection; `glows.show(frame)` shows any frame in it.
+
+Sorting and filtering happen here, on the frame; the browser gets a window of 100 rows, however many there are, so
+that neither the page nor a saved notebook grows with the frame. A row is known by its id, never by its place.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import anywidget
+import pandas as pd
+import traitlets
+
+from glows_nb.tables import CAPTION, IS_SANDBOX, captioned, written
+
+WINDOW: Final = 100
+ID_COLUMNS: Final = ("instance_id", "snapshot_id", "endpoint_id", "network_id", "image_id")
+HEADINGS: Final = {
+    "price_per_hour": "price per hour (Credits)",
+    "price_per_gpu_hour": "price per GPU-hour (Credits)",
+    "cost_estimate": "cost, estimate (Credits)",
+    "cost": "cost (Credits)",
+    "vram_gb": "VRAM per GPU (GB)",
+    "ram_gb": "RAM (GB)",
+    "disk_gb": "disk (GB)",
+    "size_gb": "size (GB)",
+    "volume_gb": "volume (GB)",
+    "created": "created (UTC)",
+    "modified": "modified (UTC)",
+}
+"""Headings with units; a column that is not here is headed by its name."""
+
+
+def show(frame: pd.DataFrame) -> TableWidget:
+    """A frame as a table to sort, filter, select in and copy from.
+
+    Args:
+        frame: any DataFrame; those of glows_nb have their units in the headings and bars behind prices.
+
+    Returns:
+        The widget; `.selected` is the id of the chosen row (its id column's value, else its index label), observable.
+    """
+    return TableWidget(frame)
+
+
+class TableWidget(anywidget.AnyWidget):
+    """The widget. `frame` can be set again: sort, filter and, where the row is still there, selection are kept."""
+
+    _esm = Path(__file__).parent / "table.js"
+    _css = Path(__file__).parent / "table.css"
+
+    caption = traitlets.Unicode().tag(sync=True)
+    is_sandbox = traitlets.Bool().tag(sync=True)
+    columns: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+    rows: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    first = traitlets.Int().tag(sync=True)
+    total = traitlets.Int().tag(sync=True)
+    query = traitlets.Unicode().tag(sync=True)
+    sort_column = traitlets.Unicode().tag(sync=True)
+    is_descending = traitlets.Bool().tag(sync=True)
+    selected = traitlets.Unicode(allow_none=True, default_value=None).tag(sync=True)
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        super().__init__()
+        self._frame = self._fitting = frame
+        self._ids: list[str] = []
+        self.frame = frame
+        self.observe(self._refill, ["query", "sort_column", "is_descending"])
+        self.observe(self._show_window, ["first"])
+        self.on_msg(self._on_message)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The frame that is shown, unsorted and unfiltered."""
+        return self._frame
+
+    @frame.setter
+    def frame(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._as_of = datetime.now(UTC)
+        self.caption = str(frame.attrs.get(CAPTION, ""))
+        self.is_sandbox = bool(frame.attrs.get(IS_SANDBOX))
+        self.columns = [_column(str(name), frame[name]) for name in frame.columns]
+        self._refill()
+        if self.selected is not None and self.selected not in _ids(frame):
+            self.selected = None
+
+    def csv(self) -> str:
+        """What is shown, as filtered and sorted, all of it and not the window alone, as CSV."""
+        text: str = self._fitting.to_csv(index=False)
+        return text
+
+    def _refill(self, change: Any = None) -> None:
+        """Filter and sort anew, and go back to the top."""
+        fitting = self._frame
+        words = self.query.lower().split()
+        if words:
+            texts = written(fitting).agg(" ".join, axis=1).str.lower() if len(fitting) else pd.Series(dtype="str")
+            fits = pd.Series(True, index=fitting.index)
+            for word in words:
+                fits &= texts.str.contains(word, regex=False)
+            fitting = fitting[fits]
+        if self.sort_column in fitting.columns:
+            fitting = fitting.sort_values(self.sort_column, ascending=not self.is_descending, kind="stable")
+        self._fitting = fitting
+        self.total = len(fitting)
+        if self.first == 0:
+            self._show_window()
+        self.first = 0
+
+    def _show_window(self, change: Any = None) -> None:
+        window = self._fitting.iloc[self.first : self.first + WINDOW]
+        texts = written(window)
+        bars = {name: _bars(self._frame[name], window[name]) for name in window.columns if _is_money(str(name))}
+        self.rows = [
+            {
+                "id": row_id,
+                "cells": list(cells),
+                "bars": [bars[name][place] if name in bars else None for name in window.columns],
+            }
+            for place, (row_id, cells) in enumerate(zip(_ids(window), texts.itertuples(index=False), strict=True))
+        ]
+
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
+        # The text goes as a message and not as a trait, which would be saved in the notebook.
+        if isinstance(content, dict) and content.get("ask") == "csv":
+            self.send({"csv": self.csv()})
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """The widget; plain HTML and text, with the time of its truth, for places without a widget front end."""
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if isinstance(data, dict):
+            caption = f"{self.caption} (as of {self._as_of:%Y-%m-%d %H:%M} UTC)".strip()
+            plain = captioned(self._fitting, caption, is_sandbox=self.is_sandbox)
+            data["text/html"], data["text/plain"] = plain._repr_html_(), repr(plain)
+        return bundle
+
+
+def _column(name: str, values: pd.Series[Any]) -> dict[str, str]:
+    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    kind = "status" if name == "status" else "number" if is_number else "text"
+    return {"name": name, "heading": HEADINGS.get(name, name.replace("_", " ")), "kind": kind}
+
+
+def _ids(frame: pd.DataFrame) -> list[str]:
+    """What tells the rows apart: an id where there is one, region and resource for offers, else the index label."""
+    for name in ID_COLUMNS:
+        if name in frame.columns and frame[name].notna().all() and frame[name].is_unique:
+            return [str(value) for value in frame[name]]
+    if {"region", "resource_id"} <= set(frame.columns):
+        return [f"{region}/{resource}" for region, resource in zip(frame["region"], frame["resource_id"], strict=True)]
+    return [str(label) for label in frame.index]
+
+
+def _is_money(name: str) -> bool:
+    return name.startswith(("price", "cost"))
+
+
+def _bars(whole: pd.Series[Any], shown: pd.Series[Any]) -> list[float | None]:
+    """Each price as a part of the highest, 0 to 1; None where it is unknown."""
+    highest = whole.max()
+    if pd.isna(highest) or highest <= 0:
+        return [None] * len(shown)
+    return [None if pd.isna(value) else round(float(value) / float(highest), 3) for value in shown]

@@ -1,0 +1,55 @@
+"""Driving JupyterLab from a test: open a notebook, run cells, save, change the theme, take pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Lab
+
+IDLE = """() => {
+    const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
+    return context?.session?.kernel?.status === 'idle';
+}"""
+RUN_SILENTLY = """async code => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    await kernel.requestExecute({code, silent: true}).done;
+}"""
+
+
+def open_notebook(page: Page, lab: Lab, name: str) -> None:
+    """Open a notebook of the folder alone, without what an earlier test had open, and wait for its kernel."""
+    page.goto(f"{lab.url}/lab/tree/{name}?reset&token={lab.token}")
+    page.wait_for_function("name => window.jupyterapp?.shell.currentWidget?.context?.path === name", arg=name)
+    page.wait_for_function(IDLE)
+    theme(page, "Light")
+
+
+def command(page: Page, name: str) -> None:
+    """Carry out a command of JupyterLab's, and wait until the kernel is idle again."""
+    page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+    page.wait_for_function(IDLE)
+
+
+def in_kernel(page: Page, code: str) -> None:
+    """Run code in the notebook's kernel, without a trace in the notebook."""
+    page.evaluate(RUN_SILENTLY, code)
+
+
+def theme(page: Page, name: str) -> None:
+    """Change to the theme "Light" or "Dark"."""
+    page.evaluate(
+        "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", f"JupyterLab {name}"
+    )
+    is_light = str(name == "Light").lower()
+    expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Keep a picture where GLOWS_NB_SCREENSHOTS says so."""
+    folder = os.environ.get("GLOWS_NB_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png")
