@@ -13,7 +13,7 @@ from glows_nb.sandbox.server import SandboxServer
 
 @pytest.fixture
 def server():
-    with SandboxServer(speed=100) as running:
+    with SandboxServer(speed=50) as running:
         yield running
 
 
