@@ -56,6 +56,9 @@ def real_ids(busy, as_user, request):
         "from_image_id": "img-87p9kq26",
         "region_name": "TW-04",
         "network_type": 0,
+        # Names of networks repeat among what is made up, too.
+        "name": name[:-1] + "!",
+        "image_link": name + "!",
     }
     # Or the stock would not last for all operations.
     busy.clock.advance(100)
@@ -85,13 +88,19 @@ def put_in(fields, real_ids):
             fields |= HARDWARE | {"from_image_id": real_ids["from_image_id"]}
 
 
-@pytest.mark.parametrize("mode", ["positive", "negative"])
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize(
+    ("operation", "mode"),
+    [
+        pytest.param(operation, mode, id=f"{operation.name}-{mode}")
+        for operation in OPERATIONS
+        for mode in ("positive", "negative")
+        # It has no parameters that could be wrong.
+        if (operation.name, mode) != ("instance_stats", "negative")
+    ],
+)
 def test_every_answer_is_documented(busy, schema, real_ids, operation, mode):
     method, path = operation.routes[0].split()
     described = schema[path][method]
-    if mode == "negative" and operation.name == "instance_stats":
-        pytest.skip("has no parameters that could be wrong")
     succeeded = 0
 
     @settings(
