@@ -27,9 +27,16 @@ class Sandbox:
     """A running sandbox: its address, its token, and a client for it. Also a context manager."""
 
     def __init__(
-        self, host: str, port: int, speed: float | None, path: Path | None, fresh: bool, seed: int | None
+        self,
+        host: str,
+        port: int,
+        speed: float | None,
+        path: Path | None,
+        fresh: bool,
+        seed: int | None,
+        reachable: bool | None,
     ) -> None:
-        given = _given(host=host, port=port, speed=speed, path=path, seed=seed)
+        given = _given(host=host, port=port, speed=speed, path=path, seed=seed, is_reachable=reachable)
         self._server = _server_class()(**given, is_fresh=fresh)
 
     @property
@@ -103,6 +110,7 @@ def sandbox(
     fresh: bool = False,
     scenario: str | None = None,
     seed: int | None = None,
+    reachable: bool | None = None,
 ) -> Sandbox:
     """Start a sandbox in this process: a GLOWS server that needs no account and costs nothing.
 
@@ -115,6 +123,8 @@ def sandbox(
         fresh: empty that file first.
         scenario: a named scenario to play from the start; `.admin.scenarios()` has them all.
         seed: makes chance the same in every run.
+        reachable: do the machines' ports really accept, on loopback? Otherwise their addresses look like the service's
+            and lead nowhere; so it is by default when the sandbox itself listens elsewhere than on loopback.
 
     Returns:
         The running sandbox, with `.base_url`, `.token`, `.client()`, `.admin` and `.close()`.
@@ -123,7 +133,7 @@ def sandbox(
         ConfigError: the extra that the sandbox needs is not installed, the port is taken, the file can't be used, or
             there is no such scenario.
     """
-    started = Sandbox(host, port, speed, None if path is None else Path(path), fresh, seed)
+    started = Sandbox(host, port, speed, None if path is None else Path(path), fresh, seed, reachable)
     from glows_nb.sandbox.admin_client import AdminError
     from glows_nb.sandbox.database import StoreError
 

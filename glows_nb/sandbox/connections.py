@@ -1,6 +1,7 @@
 """Ending a connection otherwise than a web server would: in the middle of an answer, or by a reset."""
 
 import asyncio
+import os
 import socket
 import struct
 
@@ -37,7 +38,7 @@ class Connections:
         transport = self._of(scope)
         if transport is not None:
             # To linger for no time makes the system send a reset where it would say goodbye.
-            lingering = struct.pack("ii", 1, 0)
+            lingering = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering)
             transport.abort()
         await _gone(receive)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
-from glows_nb.sandbox.addresses import PORTS
+from glows_nb.sandbox.addresses import PORTS, named_like_the_service
 from glows_nb.sandbox.hashes import random_hash
 from glows_nb.sandbox.lifecycle import Access, Machine
 
@@ -41,13 +41,18 @@ class Doors:
         """Take a port for each access of a machine that begins to run, and return the accesses with their urls."""
         token = random_hash(chance)
         accesses = []
-        for access in machine.accesses:
-            taken = _free_port(chance)
-            self._bound[machine.hash, access.listen_port] = taken
-            address = f"{HOST}:{taken.getsockname()[1]}"
-            # http where the service has https: nobody signs a certificate for loopback.
-            url = f"ssh://{address}" if access.protocol == "ssh" else f"http://{address}?token={token}"
-            accesses.append(replace(access, url=url))
+        try:
+            for access in machine.accesses:
+                taken = _free_port(chance)
+                self._bound[machine.hash, access.listen_port] = taken
+                address = f"{HOST}:{taken.getsockname()[1]}"
+                # http where the service has https: nobody signs a certificate for loopback.
+                url = f"ssh://{address}" if access.protocol == "ssh" else f"http://{address}?token={token}"
+                accesses.append(replace(access, url=url))
+        except OSError as error:
+            # Hundreds of machines may need more open files than a process may have. They run all the same.
+            _log.warning("A machine can't be reached: %s", error)
+            return named_like_the_service(machine, chance)
         return tuple(accesses)
 
     def is_due(self, now: float) -> bool:
@@ -58,7 +63,9 @@ class Doors:
         """Open the doors of the machines that run, and close all others. For the event loop's thread."""
         wanted: dict[tuple[str, int], tuple[Machine, Access]] = {}
         self._opens_at = None
+        hashes = set()
         for machine in running:
+            hashes.add(machine.hash)
             for access in machine.accesses:
                 delay = max(SERVICES_SECONDS, ssh_delay(machine) if access.listen_port == 22 else 0.0)
                 opens_at = (machine.ran_at or now) + delay
@@ -68,6 +75,8 @@ class Doors:
                     self._opens_at = min(opens_at, self._opens_at or opens_at)
         for key in self._open.keys() - wanted.keys():
             self._open.pop(key).close()
+        for key in [key for key in self._bound if key[0] not in hashes]:
+            self._bound.pop(key).close()
         for key in wanted.keys() - self._open.keys() - self._lost:
             self._open_door(key, *wanted[key])
 

@@ -30,11 +30,11 @@ def create_instance(call: Call) -> dict[str, object]:
     with call.store.transaction():
         _refuse_taken_key(call, order.meta_key)
         domain = domain_of(call, order.region)
+        network = network_of_order(call, order.region, order.net_ids, order.public_ip_id, order.network_type)
         if call.store.live_count(call.user.uid) >= call.limits.instances:
             raise Refusal(Code.USER_NODE_QTY_EXCEED_QUOTA, f"{call.limits.instances} machines are there")
         if order.snapshot is not None:
             refuse_unfinished(order.snapshot)
-        network = network_of_order(call, order.region, order.net_ids, order.public_ip_id, order.network_type)
         states = call.offer_states()
         offer = choose_offer(order, call.catalogue.offers, states)
         machine = _new_machine(call, order, offer, domain, states[offer.resource_id].millicent_per_hour)

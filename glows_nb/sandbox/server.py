@@ -213,7 +213,7 @@ class _Running:
         self.store = store
         try:
             # Virtual time may have run ahead of real time when the file was last used; it never goes back.
-            self.clock = Clock(speed, start=max(time.time(), self.store.latest_change()))
+            self.clock = Clock(speed, start=max(time.time(), self.store.latest_time()))
             self._socket = _listening_socket(host, port)
         except BaseException:
             self.store.close()
@@ -234,6 +234,7 @@ class _Running:
         self._server.tell_to_exit()
         self._thread.join()
         self._socket.close()
+        self.store.users.keep_time(self.clock.now())
         self.store.close()
 
     def _serve(self) -> None:

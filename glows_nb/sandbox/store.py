@@ -93,10 +93,13 @@ class Store:
         with self._database.transaction():
             yield
 
-    def latest_change(self) -> float:
-        """Return the latest virtual time at which anything has happened, 0 if nothing has."""
+    def latest_time(self) -> float:
+        """Return the latest virtual time that is known to have been, 0 if nothing has happened.
+
+        It is kept when the sandbox stops. One that was killed goes on from the last change of a machine.
+        """
         row = self._database.row("SELECT MAX(changed) AS latest FROM instances")
-        return 0.0 if row is None else float(row["latest"] or 0.0)
+        return max(0.0 if row is None else float(row["latest"] or 0.0), self.users.kept_time())
 
     def offer_states(self) -> Mapping[str, OfferState]:
         """Return stock and price of every offer, by resource id."""

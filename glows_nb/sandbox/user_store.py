@@ -39,6 +39,14 @@ class UserStore:
             row = self._database.rows("SELECT uid FROM users WHERE name = ?", (name,))[0]
         return User(uid=row["uid"], name=name)
 
+    def kept_time(self) -> float:
+        """Return the virtual time at which the sandbox stopped last, 0 if it never has."""
+        return float(self._setting("time", "0"))
+
+    def keep_time(self, now: float) -> None:
+        """Keep the virtual time for the next start."""
+        self._set("time", repr(now))
+
     def names(self) -> dict[int, str]:
         """Return everybody's name by number."""
         rows = self._database.rows("SELECT uid, name FROM users WHERE uid >= ?", (_FIRST_UID,))
@@ -66,11 +74,14 @@ class UserStore:
         with self._database.transaction():
             together = json.loads(self._setting("switches", "{}")) | dict(changes)
             switches = changed(self._switches, together)
-            self._database.write(
-                "INSERT INTO settings VALUES ('switches', :value) ON CONFLICT DO UPDATE SET value = :value",
-                {"value": json.dumps(together)},
-            )
+            self._set("switches", json.dumps(together))
         return switches
+
+    def _set(self, name: str, value: str) -> None:
+        self._database.write(
+            "INSERT INTO settings VALUES (:name, :value) ON CONFLICT DO UPDATE SET value = :value",
+            {"name": name, "value": value},
+        )
 
     def _setting(self, name: str, default: str = "") -> str:
         row = self._database.row("SELECT value FROM settings WHERE name = ?", (name,))

@@ -73,6 +73,18 @@ def test_bills_can_begin_with_the_order(as_user):
         assert server.admin.bills()[0]["seconds"] == 100
 
 
+def test_bill_goes_on_where_it_was_after_a_restart(tmp_path, as_user):
+    path = tmp_path / "sandbox.db"
+    with SandboxServer(path=path) as server:
+        as_user(server).create("billed")
+        server.clock.advance(100_000)
+        server.clock.pause()
+        before = server.admin.bills()[0]["seconds"]
+    with SandboxServer(path=path) as server:
+        server.clock.pause()
+        assert before <= server.admin.bills()[0]["seconds"] < before + 60
+
+
 def test_lost_host_is_not_billed(server, api, admin):
     api.create("billed")
     server.clock.advance(57)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from glows_nb.sandbox import doors
 from glows_nb.sandbox.server import SandboxServer
 
 
@@ -141,6 +142,18 @@ def test_machines_of_two_sandboxes_with_one_seed_do_not_meet(as_user):
             server.clock.advance(100)
             found += [url for key in "abcde" for url in urls(api.machine(key)).values()]
         assert len({address(url) for url in found}) == 20
+
+
+def test_machine_runs_also_when_no_port_can_be_had(server, api, monkeypatch, caplog):
+    def none(chance):
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(doors, "_free_port", none)
+    api.create("one")
+    server.clock.advance(100)
+    assert api.machine("one")["status"] == "Running"
+    assert "can't be reached" in caplog.text
+    assert not urls(api.machine("one"))[22].startswith("ssh://127.")
 
 
 def test_addresses_can_look_like_the_services_instead(as_user):

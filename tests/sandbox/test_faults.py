@@ -108,21 +108,21 @@ def test_third_create_is_hit_and_no_other(api, admin):
 
 
 def test_latency_is_waited_out_before_or_after_the_work(api, admin):
-    admin.order("latency", "instance_stats", seconds=0.2)
+    admin.order("latency", "instance_stats", seconds=0.4)
     begun = time.monotonic()
     assert api.get("/instance/stats")["code"] == 0
-    assert time.monotonic() - begun >= 0.2
+    assert time.monotonic() - begun >= 0.4
     begun = time.monotonic()
     api.get("/instance/stats")
-    assert time.monotonic() - begun < 0.2
+    assert time.monotonic() - begun < 0.4
 
 
 def test_slow_answer_of_work_that_is_done_can_be_seen_done_meanwhile(server, api, as_user, admin):
-    admin.order("latency", "instance_create", when="after", seconds=1.0)
+    admin.order("latency", "instance_create", when="after", seconds=2.0)
     api._connection.request(
         "POST", "/sdk/v1/instance", json.dumps(order("slow")), {"Authorization": f"Bearer {api.token}"}
     )
-    until(lambda: exists(as_user(server), "slow"), seconds=0.9)
+    until(lambda: exists(as_user(server), "slow"), seconds=1.8)
     assert json.loads(api._connection.getresponse().read())["code"] == 0
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from glows_nb.sandbox.catalogue import CATALOGUE
 from glows_nb.sandbox.clock import Clock
+from glows_nb.sandbox.lifecycle import command_seconds
 from glows_nb.sandbox.server import SandboxServer
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
@@ -185,3 +186,46 @@ def test_clock_refuses_a_speed_that_is_none(speed):
         Clock(speed=speed)
     with pytest.raises(ValueError, match="back"):
         Clock().advance(-1)
+
+
+@pytest.mark.parametrize(
+    ("cmd", "seconds"),
+    [
+        ("", None),
+        ("python -m http.server 8080", None),
+        ("sleep infinity", None),
+        ("sleep 90", 90),
+        ("sleep 1.5m", 90),
+        ("echo hello && sleep 30; sleep 1h", 3630),
+        ("true", 0),
+        ("nvidia-smi", 0),
+        ("sleep 5 && tail -f /dev/null", None),
+        ("trueish", None),
+        ("echo a | tee b", None),
+    ],
+)
+def test_it_is_known_of_simple_commands_when_they_end(cmd, seconds):
+    assert command_seconds(cmd) == seconds
+
+
+def test_command_that_ends_releases_the_machine(server, api):
+    api.create("job", cmd="sleep 60")
+    server.clock.advance(47)
+    seen = []
+    for seconds in (0, 59, 1, 2, 20):
+        server.clock.advance(seconds)
+        seen.append(api.machine("job")["status"])
+    assert seen == ["Running", "Running", "Exited", "Canceling", "Finished"]
+    assert api.stock("TW-04") == 2
+
+
+def test_command_stands_still_while_a_snapshot_is_taken(server, api):
+    machine = api.create("job", cmd="sleep 60")["instance"]["instanceID"]
+    server.clock.advance(47 + 50)
+    assert api.call("POST", "/snapshot", body={"instance_id": machine})["code"] == 0
+    server.clock.advance(40)
+    assert api.machine("job")["status"] == "Running"
+    server.clock.advance(9)
+    assert api.machine("job")["status"] == "Running"
+    server.clock.advance(1)
+    assert api.machine("job")["status"] == "Exited"
