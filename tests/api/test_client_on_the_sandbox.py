@@ -175,6 +175,30 @@ def test_pages_of_many_machines_are_read_at_once_and_in_order(sandbox: glows.San
         assert [machine.meta_key for machine in client.instances.all(limit=3)] == ["k30", "k29", "k28"]
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_on_a_bad_line_running_a_cell_until_it_succeeds_rents_one_machine(sandbox: glows.Sandbox, seed: int) -> None:
+    sandbox.admin.play("flaky-network", seed)
+    names = [f"run-{number}" for number in range(12)]
+    with sandbox.client(backoff=0.01, timeout=5) as client:
+        found = {name: run_until_it_succeeds(client, name) for name in names}
+        assert any(fault["fired"] for fault in sandbox.admin.faults()), "the line was bad"
+        sandbox.admin.clear()
+        machines = client.instances.all()
+    assert sorted(machine.instance_id for machine in machines) == sorted(found.values())
+
+
+def run_until_it_succeeds(client: glows.Client, name: str) -> str:
+    """A cell that is run again and again, as a person does after an error."""
+    for _ in range(20):
+        try:
+            image = "img-6ypgvgpw"
+            machine = client.instances.launch(name=name, cpu_name=XEON_8468, region_name="TW-04", from_image_id=image)
+        except glows.GlowsError:
+            continue
+        return machine.instance_id
+    raise AssertionError("twenty runs were not enough")
+
+
 def test_threads_may_share_a_client(sandbox: glows.Sandbox) -> None:
     failures: list[Exception] = []
     with sandbox.client() as client:
