@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from glows_nb import frames
+    from glows_nb import frames, plots
     from glows_nb.api.client import AsyncClient, Client
     from glows_nb.api.errors import *  # noqa: F403 - it says in __all__ what is public
     from glows_nb.api.launching import Plan
@@ -73,6 +73,7 @@ _HOMES: Final = {
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 _ERRORS: Final = "glows_nb.api.errors"
+_MODULES: Final = ("frames", "plots")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -90,8 +91,8 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "frames":
-        return import_module("glows_nb.frames")
+    if name in _MODULES:
+        return import_module(f"glows_nb.{name}")
     if name == "__all__":
         return _public_names()
     home = _HOME_OF.get(name)
@@ -109,7 +110,7 @@ def __dir__() -> list[str]:
 
 
 def _public_names() -> list[str]:
-    own = ["__version__", "frames", "load_ipython_extension", "unload_ipython_extension"]
+    own = ["__version__", *_MODULES, "load_ipython_extension", "unload_ipython_extension"]
     return sorted([*own, *_HOME_OF, *import_module(_ERRORS).__all__])
 
 
