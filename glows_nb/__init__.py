@@ -110,7 +110,8 @@ def __dir__() -> list[str]:
 
 
 def _public_names() -> list[str]:
-    own = ["__version__", *_MODULES, "load_ipython_extension", "unload_ipython_extension"]
+    # Not plots: `from glows_nb import *` must not need matplotlib.
+    own = ["__version__", "frames", "load_ipython_extension", "unload_ipython_extension"]
     return sorted([*own, *_HOME_OF, *import_module(_ERRORS).__all__])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import nbformat
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Lab
@@ -17,6 +18,13 @@ RUN_SILENTLY = """async code => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     await kernel.requestExecute({code, silent: true}).done;
 }"""
+
+
+def write_notebook(lab: Lab, name: str, code: str) -> None:
+    """A notebook with one cell, in the folder."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab.folder / name)
 
 
 def open_notebook(page: Page, lab: Lab, name: str) -> None:

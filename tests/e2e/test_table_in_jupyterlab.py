@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-import nbformat
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Lab
-from tests.e2e.jupyterlab import command, in_kernel, open_notebook, screenshot, theme
+from tests.e2e.jupyterlab import command, in_kernel, open_notebook, screenshot, theme, write_notebook
 
 CODE = """
 import glows_nb as glows
@@ -17,12 +16,6 @@ import glows_nb as glows
 table = glows.show(glows.specs())
 table
 """
-
-
-def write_notebook(lab: Lab, name: str, code: str) -> None:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, lab.folder / name)
 
 
 def test_rows_are_sorted_filtered_chosen_by_keys_and_copied(lab: Lab, page: Page) -> None:
