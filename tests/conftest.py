@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import glows_nb as glows
 from glows_nb.connection import disconnect
+
+# How long an example takes says more about the machine's other work than about our code.
+settings.register_profile("glows_nb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("glows_nb")
 
 FAST = 200.0
 """Virtual seconds per real one: a machine is Running after a quarter of a second."""

@@ -16,7 +16,7 @@ from glows_nb.api import async_resources, resources
 from glows_nb.api.config import masked, resolve
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
-from glows_nb.api.steps import Batch, Operation, Pause, Probe, Step, Steps
+from glows_nb.api.steps import Batch, Operation, Pause, Probe, Step, Steps, drive
 from glows_nb.api.tokens import account_mark
 from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session
 
@@ -131,18 +131,7 @@ class Client(_Connected):
 
     def run(self, steps: Steps[T]) -> T:
         """Carry out work of several steps: operations, batches at once, pauses, probes."""
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = self._carry_out(step)
-                except Exception as error:  # noqa: BLE001 - the steps decide what to do about it
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+        return drive(steps, self._carry_out)
 
     def _carry_out(self, step: Step) -> Any:
         match step:

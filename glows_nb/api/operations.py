@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -102,22 +103,11 @@ def list_specs(
 
 
 def list_region_specs(
-    machine_category: int,
-    from_image_id: str,
-    page: int = 1,
-    per_page: int = 20,
-    region_name: str | None = None,
-    instance_category: str | None = None,
+    machine_category: int, from_image_id: str, page: int = 1, **filters: Any
 ) -> Operation[Page[RegionSpecs]]:
-    """A page of regions, each with all its offers."""
+    """A page of regions, each with all its offers; `filters` are those of `list_specs`."""
     request = ListSpecs(
-        machine_category=machine_category,
-        from_image_id=from_image_id,
-        page=page,
-        per_page=per_page,
-        region_name=region_name,
-        instance_category=instance_category,
-        by_region=True,
+        machine_category=machine_category, from_image_id=from_image_id, page=page, by_region=True, **filters
     )
     return Operation(ROUTES["list specs"], reading.page("list specs", "regions", RegionSpecs), _params(request))
 

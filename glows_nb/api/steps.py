@@ -1,7 +1,7 @@
 """What work is made of: operations, batches of them, pauses and probes, and generators that yield these.
 
-Work of several steps is a generator (`Steps`) that yields what it needs and gets the answers sent in; the two
-drivers in `client.py`, one sync and one async, carry it out. So decisions are pure, and written once.
+Work of several steps is a generator (`Steps`) that yields what it needs and gets the answers sent in. `drive`
+carries it out; `AsyncClient` has the same loop with an `await` in it. So decisions are pure, and written once.
 """
 
 from __future__ import annotations
@@ -82,3 +82,19 @@ def probe(url: str, *, is_ssh: bool = False) -> Steps[bool]:
 def pause(seconds: float) -> Steps[None]:
     """A step: nothing for so many seconds."""
     yield Pause(seconds)
+
+
+def drive(steps: Steps[T], answer: Callable[[Step], Any]) -> T:
+    """Carry steps out: each is answered by `answer`, whose errors are raised inside the steps, which decide."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                result = answer(step)
+            except Exception as error:  # noqa: BLE001 - the steps decide what to do about it
+                step = steps.throw(error)
+            else:
+                step = steps.send(result)
+    except StopIteration as stop:
+        outcome: T = stop.value
+        return outcome

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 from glows_nb.api.errors import RateLimited, TransportError, api_error
-from glows_nb.api.steps import Batch, Operation, Pause, Steps
+from glows_nb.api.steps import Batch, Operation, Pause, Steps, drive
 
 T = TypeVar("T")
 SAMPLES = Path(__file__).parent.parent / "contract_examples"
@@ -66,18 +66,7 @@ class FakeService:
 
     def play(self, steps: Steps[T]) -> T:
         """Carry steps out against this service."""
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = self.answer(step)
-                except Exception as error:  # noqa: BLE001 - the steps decide what to do about it
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+        return drive(steps, self.answer)
 
     def answer(self, step: Operation[Any] | Batch[Any] | Pause) -> Any:
         if isinstance(step, Pause):
