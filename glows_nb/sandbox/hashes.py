@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from glows_nb.sandbox.database import Database
 
-PREFIXES = ("ins-", "img-", "net-", "ept-", "snap-", "snp-")
-
 _ALPHABET = "123456789bdegjklmnopqrvwxyz"
 """The characters that 72 real ids have (FACTS 5.3)."""
 

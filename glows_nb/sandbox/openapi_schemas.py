@@ -12,7 +12,6 @@ REJECTED_TOKEN = 176
 """Not in the contract, but what the service answers to a bad token (FACTS 2)."""
 
 INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1}
-INT64 = {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1}
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string"}
 BOOLEAN = {"type": "boolean"}
