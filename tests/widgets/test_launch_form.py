@@ -222,17 +222,14 @@ def test_sold_out_since_the_form_was_shown_says_so(client: glows.Client) -> None
     assert len(client.instances.all()) == 1
 
 
-def test_price_that_rose_since_the_form_was_shown_rents_nothing() -> None:
-    with SandboxServer() as server, glows.Client(server.token, server.base_url, backoff=0) as client:
-        form = glows.launch_form(client=client)
-        form.region.value = "TW-04"
-        store = server._started.store
-        with store.transaction():
-            store._db.execute("UPDATE offers SET millicent_per_hour = millicent_per_hour + 1000")
-        with pytest.raises(glows.PriceTooHigh, match=r"0\.500 Credits/h, the cap is 0\.490"):
-            form.launch()
-        assert "PriceTooHigh" in form.message.value
-        assert client.instances.all() == []
+def test_price_that_rose_since_the_form_was_shown_rents_nothing(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    form = glows.launch_form(client=client)
+    form.region.value = "TW-04"
+    sandbox.admin.order("price_change", region="TW-04", factor=1.1)
+    with pytest.raises(glows.PriceTooHigh, match=r"0\.539 Credits/h, the cap is 0\.490"):
+        form.launch()
+    assert "PriceTooHigh" in form.message.value
+    assert client.instances.all() == []
 
 
 @pytest.mark.parametrize(
