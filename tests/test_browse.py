@@ -205,7 +205,12 @@ def test_empty_result_names_the_regions_there_are() -> None:
 
 
 def test_empty_result_of_limits_that_exist_says_that_they_do_not_fit_together() -> None:
-    assert caption(glows.specs(gpu="4090", region="JP-01")).endswith("Nothing fits all these limits at once")
+    words = caption(glows.specs(gpu="4090", region="JP-01", max_price=4))
+    assert words.partition(". ")[2] == (
+        "Nothing fits all these limits at once; without gpu there is 1 × NVIDIA H200 in JP-01 at 3.150; "
+        "without region there is 1 × NVIDIA GeForce RTX 4090 in TW-01 at 0.390"
+    )
+    assert caption(glows.specs(gpu="4090", where="price_per_hour > 9")).endswith("these limits at once")
 
 
 def test_tables_made_from_an_answer_are_plain_frames(everything: Table) -> None:
