@@ -18,30 +18,32 @@ import pytest
 
 from glows_nb.ledger import Account, Ledger, LedgerError, Recorder
 
-EVENTS = 5_000
+LOOKS, MACHINES = 500, 10
+"""Each of two processes: 10,000 events in all."""
 WRITER = """
 import sys
 from pathlib import Path
 from glows_nb.api.models import Instance
 from glows_nb.ledger import Account, Ledger, Recorder
 
-path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+path, name, count, machines_in_list = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 moment = 1_000_000.0
 recorder = Recorder(Ledger(path), Account("mark", "https://service.example", False), clock=lambda: moment)
 print("begin", flush=True)
 for number in range(count):
     moment += 1.0
     status = ("Running", "Pausing", "Paused", "Resuming")[number % 4]
-    machine = Instance.model_validate({"instanceID": f"ins-{name}", "status": status, "priceCent": 49, "metaKey": name})
-    recorder._see([machine], None)
+    fields = {"status": status, "priceCent": 49, "metaKey": name}
+    machines = [Instance.model_validate({"instanceID": f"ins-{name}-{n}", **fields}) for n in range(machines_in_list)]
+    recorder._see(machines, None)
     if number % 100 == 0:
         print(number, flush=True)
 """
 
 
-def writer(path: Path, name: str, count: int) -> subprocess.Popen[str]:
+def writer(path: Path, name: str, looks: int, machines: int) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-c", WRITER, str(path), name, str(count)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, str(path), name, str(looks), str(machines)], stdout=subprocess.PIPE, text=True
     )
 
 
@@ -51,18 +53,17 @@ def account() -> Account:
 
 
 def test_two_processes_that_write_ten_thousand_events_lose_none(ledger: Ledger, account: Account) -> None:
-    writers = [writer(ledger.path, name, EVENTS) for name in ("one", "two")]
+    writers = [writer(ledger.path, name, LOOKS, MACHINES) for name in ("one", "two")]
     assert [process.communicate(timeout=240)[0].splitlines()[0] for process in writers] == ["begin", "begin"]
     assert [process.returncode for process in writers] == [0, 0]
     records = {record.instance_id: record for record in ledger.machines(account)}
-    assert set(records) == {"ins-one", "ins-two"}
+    assert set(records) == {f"ins-{name}-{n}" for name in ("one", "two") for n in range(MACHINES)}
     for record in records.values():
-        assert len(record.sightings) == EVENTS
-        assert [sighting.at_ms for sighting in record.sightings] == [1_000_001_000 + 1000 * n for n in range(EVENTS)]
+        assert [sighting.at_ms for sighting in record.sightings] == [1_000_001_000 + 1000 * n for n in range(LOOKS)]
 
 
 def test_killed_writer_leaves_all_that_it_had_written_and_others_go_on(ledger: Ledger, account: Account) -> None:
-    process = writer(ledger.path, "one", 1_000_000)
+    process = writer(ledger.path, "one", 1_000_000, 1)
     assert process.stdout is not None
     for line in process.stdout:
         if line.strip() == "300":
@@ -85,9 +86,13 @@ def test_journal_is_rolled_back_and_fully_synchronous(ledger: Ledger) -> None:
 
 
 def test_transaction_that_fails_leaves_nothing(ledger: Ledger, account: Account) -> None:
-    with pytest.raises(ZeroDivisionError), ledger.transaction() as db:
-        db.execute("INSERT INTO accounts (mark, base_url, is_sandbox) VALUES ('x', 'y', 0)")
-        raise ZeroDivisionError
+    def fail() -> None:
+        with ledger.transaction() as db:
+            db.execute("INSERT INTO accounts (mark, base_url, is_sandbox) VALUES ('x', 'y', 0)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with ledger.transaction() as db:
         assert db.execute("SELECT count(*) FROM accounts").fetchone()[0] == 0
 
