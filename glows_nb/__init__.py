@@ -40,10 +40,7 @@ if TYPE_CHECKING:
     from glows_nb.api.requests import CreateInstance, Port
     from glows_nb.browse import cheapest, endpoints, images, instances, networks, snapshots, specs
     from glows_nb.connection import connect, current_client
-    from glows_nb.embedded import Sandbox, sandbox
-    from glows_nb.ledger import LedgerError
-    from glows_nb.money import Cost, Rate, set_exchange_rate
-    from glows_nb.spending import (
+    from glows_nb.costs import (
         Balance,
         BurnRate,
         UnreadWarning,
@@ -53,6 +50,9 @@ if TYPE_CHECKING:
         set_balance,
         spending,
     )
+    from glows_nb.embedded import Sandbox, sandbox
+    from glows_nb.ledger import LedgerError
+    from glows_nb.money import Cost, Rate, set_exchange_rate
     from glows_nb.widgets.launch_form import launch_form
 
 __version__ = "0.1.0"
@@ -78,7 +78,7 @@ _HOMES: Final = {
     "glows_nb.embedded": ("Sandbox", "sandbox"),
     "glows_nb.ledger": ("LedgerError",),
     "glows_nb.money": ("Cost", "Rate", "set_exchange_rate"),
-    "glows_nb.spending": (
+    "glows_nb.costs": (
         "Balance",
         "BurnRate",
         "UnreadWarning",

@@ -153,3 +153,9 @@ def test_version_is_that_of_the_package() -> None:
     from importlib.metadata import version
 
     assert glows.__version__ == version("glows-nb")
+
+
+def test_name_of_a_function_is_no_module_whatever_was_asked_first() -> None:
+    modules = {home.rpartition(".")[2] for home in glows._HOMES}
+    assert modules.isdisjoint(set(glows._HOME_OF) - {"sandbox"})
+    assert python("import glows_nb as g; g.burn_rate; g.set_balance; print(callable(g.spending))") == "True"
