@@ -21,7 +21,7 @@ from glows_nb.ledger.records import Account, MachineRecord, Order, Sighting, Sna
 
 APPLICATION_ID: Final = 0x474C4C47
 VERSION: Final = 1
-BUSY_SECONDS: Final = 10.0
+BUSY_SECONDS: Final = 5.0
 
 TABLES: Final = """
 CREATE TABLE accounts (

@@ -22,7 +22,7 @@ from glows_nb.api.offers import rate_for
 from glows_nb.api.routes import ROUTES
 from glows_nb.api.steps import Operation
 from glows_nb.api.writes import may_have_happened
-from glows_nb.ledger.journal import Ledger, account_id
+from glows_nb.ledger.journal import Ledger, LedgerError, account_id
 from glows_nb.ledger.records import Account
 from glows_nb.money import MILLICENTS_PER_CENT, Rate
 
@@ -31,6 +31,9 @@ SEEN_EVERY_MS: Final = 10_000
 
 CLOCKS_APART_MS: Final = 300_000
 """So much may this computer's clock and the service's differ."""
+
+REST_SECONDS: Final = 30.0
+"""A ledger that failed is left alone for so long: one that stays locked would hold up every call."""
 
 CREATE_INSTANCE: Final = ROUTES["create instance"].name
 CREATE_SNAPSHOT: Final = ROUTES["create snapshot"].name
@@ -63,6 +66,7 @@ class Recorder:
         self._seen: dict[str, _Seen] = {}
         self._offers: dict[tuple[str, str], Spec] = {}
         self._sent: dict[int, int] = {}
+        self._resting_until = 0.0
 
     def __call__(self, event: Event) -> None:
         """What `Client.observers` calls.
@@ -71,17 +75,26 @@ class Recorder:
             LedgerError: the ledger can't be used.
         """
         with self._lock:
-            match event:
-                case Sending(operation):
-                    self._send(operation)
-                case Answered(operation, result):
-                    self._answer(operation, result)
-                case Failed(operation, error):
-                    self._fail(operation, error)
+            if time.monotonic() < self._resting_until:
+                return
+            try:
+                self._note(event)
+            except LedgerError:
+                self._resting_until = time.monotonic() + REST_SECONDS
+                raise
 
     def now_ms(self) -> int:
         """The time, in milliseconds since the epoch."""
         return int(self._clock() * 1000)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Sending(operation):
+                self._send(operation)
+            case Answered(operation, result):
+                self._answer(operation, result)
+            case Failed(operation, error):
+                self._fail(operation, error)
 
     def _send(self, operation: Operation[Any]) -> None:
         body = operation.body or {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -201,6 +203,27 @@ def test_broken_ledger_breaks_no_call_and_says_so_once(client: glows.Client, ima
     (warning,) = [str(warning.message) for warning in said]
     assert str(broken) in warning
     assert "Calls go on" in warning
+
+
+def test_ledger_that_another_program_keeps_locked_holds_up_one_call_and_no_more(
+    client: glows.Client, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.images.default()
+    monkeypatch.setattr("glows_nb.ledger.journal.BUSY_SECONDS", 0.2)
+    recorder.ledger.machines(recorder.account)
+    tries = []
+    monkeypatch.setattr(recorder, "_note", lambda event: tries.append(event) or Recorder._note(recorder, event))
+    with closing(sqlite3.connect(recorder.ledger.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            with pytest.raises(glows.ParamIllegal):
+                client.instances.create(
+                    from_image_id="img-no", gpu_name=RTX_4090, region_name="TW-04", custom_meta_key="locked"
+                )
+            client.instances.all()
+    assert len(tries) == 1
+    assert ["locked" in str(warning.message) for warning in said] == [True]
 
 
 def test_warning_that_is_made_an_error_takes_no_machine_away(client: glows.Client, image: str, broken: Path) -> None:
