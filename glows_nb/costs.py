@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -92,24 +92,31 @@ class Balance:
         return f"<Balance {self}>"
 
 
-def spending(*, client: Client | None = None) -> Table:
+def spending(*, since: date | datetime | None = None, client: Client | None = None) -> Table:
     """What each machine cost on each day; see `frames.spending` for the columns.
 
     Asks the service first what there is now. `attrs` holds the sum of all as "glows_total" (Credits; NaN when one of
     the amounts is unknown) and "glows_total_at_least".
 
     Args:
+        since: count from here, a day (UTC) or a moment; without it all that is known, and of machines that ended before
+            this ledger began that their cost is not known.
         client: the client to ask; without it the current one.
 
     Raises:
         LedgerError: the ledger can't be used.
     """
+    since_ms = _moment_ms(since)
     service = client or current_client()
     recorder = recorder_of(service)
     listed = _read(service)
     now_ms = recorder.now_ms()
     machines = recorder.ledger.machines(recorder.account)
-    rows = [(machine, day) for machine in machines for day in cost_by_day(machine, now_ms, is_read=listed is not None)]
+    rows = [
+        (machine, day)
+        for machine in machines
+        for day in cost_by_day(machine, now_ms, since_ms=since_ms, is_read=listed is not None)
+    ]
     rows.sort(key=lambda row: row[1].day)
     table = frames.spending(rows)
     least = sum((day.at_least for _, day in rows), Cost())
@@ -162,6 +169,8 @@ def set_balance(credits: Decimal | float | str, *, client: Client | None = None)
         raise InvalidRequest("credits", f"{credits!r} is not a number of at least 0.")
     service = client or current_client()
     recorder = recorder_of(service)
+    # What the ledger hears of only now was paid before now, and is not in the balance that the console shows.
+    _read(service)
     recorder.ledger.set_balance(recorder.account, entered, recorder.now_ms())
     return balance(client=service)
 
@@ -291,6 +300,16 @@ def _discrepancy(
     instance_id: str | None, meta_key: str, what: str, in_ledger: str | None, on_service: str | None
 ) -> frames.Discrepancy:
     return frames.Discrepancy(instance_id, meta_key or None, what, in_ledger, on_service)
+
+
+def _moment_ms(since: date | datetime | None) -> int:
+    if since is None:
+        return 0
+    if not isinstance(since, datetime):
+        since = datetime(since.year, since.month, since.day, tzinfo=UTC)
+    if since.tzinfo is None:
+        raise InvalidRequest("since", f"{since!r} has no time zone; days and times are UTC here.")
+    return int(since.timestamp() * 1000)
 
 
 def _machines(rows: Sequence[tuple[MachineRecord, object]]) -> str:

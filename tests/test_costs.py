@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
@@ -299,3 +299,30 @@ def test_amounts_are_shown_in_the_users_currency_too(client: glows.Client, machi
     finally:
         set_exchange_rate(None)
     assert "TWD" not in str(glows.burn_rate(client=client))
+
+
+def test_machine_that_ended_before_the_ledger_began_is_unknown_and_in_no_balance(
+    client: glows.Client, sandbox: glows.Sandbox, clock: Clock, recorder: Recorder
+) -> None:
+    with sandbox.client(backoff=0) as elsewhere:
+        theirs = launch(elsewhere, "before")
+        elsewhere.instances.cancel(theirs.instance_id)
+        elsewhere.instances.wait(theirs.instance_id, "Finished", timeout=20)
+    clock.at = datetime.now(UTC) + timedelta(days=40)
+    assert glows.set_balance(10, client=client).left == 10
+    with pytest.warns(glows.UnreadWarning, match="1 machine cost can't be known"):
+        table = glows.spending(client=client)
+    assert table["cost"].isna().tolist() == [True]
+    assert pd.isna(table.attrs["glows_total"])
+    recent = glows.spending(since=clock.at.date() + timedelta(days=1), client=client)
+    assert (len(recent), recent.attrs["glows_total"]) == (0, 0)
+
+
+def test_spending_since_a_day_counts_from_its_begin(
+    client: glows.Client, machine: glows.Instance, clock: Clock
+) -> None:
+    clock.pass_(hours=1)
+    table = glows.spending(since=date(2026, 3, 2), client=client)
+    assert table["hours"].tolist() == [0.5]
+    with pytest.raises(glows.InvalidRequest, match="time zone"):
+        glows.spending(since=datetime(2026, 3, 2), client=client)

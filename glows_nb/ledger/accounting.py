@@ -59,18 +59,23 @@ class Stretch:
         )
 
 
-def cost_by_day(machine: MachineRecord, now_ms: int, *, is_read: bool = True) -> list[DayCost]:
-    """What a machine cost on each day on which it was billed, or may have been.
+def cost_by_day(machine: MachineRecord, now_ms: int, *, since_ms: int = 0, is_read: bool = True) -> list[DayCost]:
+    """What a machine cost on each day on which it was billed; a time of which nothing is known is one row.
 
     Args:
         machine: the machine.
         now_ms: the time until which to count.
+        since_ms: the time from which to count.
         is_read: was the service asked just now? If not, nobody knows what a running machine did since.
     """
     by_day: dict[int, list[tuple[Stretch, int, int]]] = {}
     for stretch in stretches(machine, now_ms, is_read=is_read):
-        for day in range(stretch.begun_ms // DAY_MS, max(stretch.ended_ms - 1, stretch.begun_ms) // DAY_MS + 1):
-            part = stretch.part(day * DAY_MS, (day + 1) * DAY_MS)
+        if stretch.ended_ms <= since_ms:
+            continue
+        first, last = max(stretch.begun_ms, since_ms) // DAY_MS, (stretch.ended_ms - 1) // DAY_MS
+        # Weeks of which nobody knows anything are one row, where they begin, and not one for each day.
+        for day in range(first, last + 1 if stretch.is_known else first + 1):
+            part = stretch.part(max(day * DAY_MS, since_ms), (day + 1) * DAY_MS)
             if part != (0, 0) or not stretch.is_known:
                 by_day.setdefault(day, []).append((stretch, *part))
     return [_day_cost(day, parts) for day, parts in sorted(by_day.items())]

@@ -85,10 +85,10 @@ def test_what_runs_while_the_service_can_not_be_read_is_unknown_and_never_zero()
 
 
 def test_running_machine_that_the_service_lists_no_more_is_unknown_from_then_on() -> None:
-    first, second = cost_by_day(machine(seen("Running", 0, HOUR)), NOON + 14 * HOUR)
-    assert first.cost is None
-    assert second.cost is None
-    assert (first.at_least, second.at_least) == (Rate(RTX_4090).over(3600), Cost())
+    (day,) = cost_by_day(machine(seen("Running", 0, HOUR)), NOON + 14 * HOUR)
+    assert (day.cost, day.at_least) == (None, Rate(RTX_4090).over(3600))
+    (later,) = cost_by_day(machine(seen("Running", 0, HOUR)), NOON + 60 * HOUR, since_ms=NOON + 50 * HOUR)
+    assert (later.cost, later.at_least, later.day.isoformat()) == (None, Cost(), "2026-03-03")
 
 
 def test_gap_before_the_end_is_paid_in_full_and_marked() -> None:
@@ -169,5 +169,7 @@ def test_cost_before_and_after_a_moment_are_the_whole(cut: int) -> None:
     life = machine(seen("Running", 0, 2 * HOUR), seen("Canceling", 2 * HOUR))
     whole, _ = cost_since([life], NOON, NOON + 3 * HOUR)
     after, _ = cost_since([life], NOON + cut, NOON + 3 * HOUR)
+    days = cost_by_day(life, NOON + 3 * HOUR, since_ms=NOON + cut)
+    assert sum((day.cost for day in days if day.cost is not None), Cost()) == after
     assert whole == Rate(RTX_4090).over(7200)
     assert after == Rate(RTX_4090).over(7200 - min(cut // 1000, 7200))
