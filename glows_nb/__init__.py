@@ -38,10 +38,21 @@ if TYPE_CHECKING:
     )
     from glows_nb.api.parking import Parked
     from glows_nb.api.requests import CreateInstance, Port
-    from glows_nb.browse import images, instances, specs
+    from glows_nb.browse import cheapest, endpoints, images, instances, networks, snapshots, specs
     from glows_nb.connection import connect, current_client
+    from glows_nb.costs import (
+        Balance,
+        BurnRate,
+        UnreadWarning,
+        balance,
+        burn_rate,
+        discrepancies,
+        set_balance,
+        spending,
+    )
     from glows_nb.embedded import Sandbox, sandbox
-    from glows_nb.money import Rate
+    from glows_nb.ledger import LedgerError
+    from glows_nb.money import Cost, Rate, set_exchange_rate
     from glows_nb.widgets.launch_form import launch_form
     from glows_nb.widgets.table import show
 
@@ -63,10 +74,21 @@ _HOMES: Final = {
     ),
     "glows_nb.api.parking": ("Parked",),
     "glows_nb.api.requests": ("CreateInstance", "Port"),
-    "glows_nb.browse": ("images", "instances", "specs"),
+    "glows_nb.browse": ("cheapest", "endpoints", "images", "instances", "networks", "snapshots", "specs"),
     "glows_nb.connection": ("connect", "current_client"),
     "glows_nb.embedded": ("Sandbox", "sandbox"),
-    "glows_nb.money": ("Rate",),
+    "glows_nb.ledger": ("LedgerError",),
+    "glows_nb.money": ("Cost", "Rate", "set_exchange_rate"),
+    "glows_nb.costs": (
+        "Balance",
+        "BurnRate",
+        "UnreadWarning",
+        "balance",
+        "burn_rate",
+        "discrepancies",
+        "set_balance",
+        "spending",
+    ),
     "glows_nb.widgets.launch_form": ("launch_form",),
     "glows_nb.widgets.table": ("show",),
 }

@@ -1,21 +1,73 @@
-"""Ask the service and get a DataFrame: `glows.specs()`, `glows.instances()`, `glows.images()`."""
+"""Ask the service and get a DataFrame: `glows.specs()`, `.instances()`, `.images()`, `.snapshots()`, `.networks()`."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 from glows_nb import frames
 from glows_nb.api.client import Client
-from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.errors import InvalidRequest, NoResourceAvailable
+from glows_nb.api.models import Spec
 from glows_nb.api.offers import nearest_gpu
-from glows_nb.connection import current_client
+from glows_nb.connection import current_client, recorder_of
+from glows_nb.ledger import LedgerError
+from glows_nb.money import Rate
 from glows_nb.tables import Table, captioned, counted
 
 SORT_WORDS: Final = {"price": "price_per_hour", "gpu_price": "price_per_gpu_hour", "vram": "vram_gb", "ram": "ram_gb"}
+
+DOMAINS: Final = {"TW-01": 0, "TW-02": 1, "TW-03": 2, "TW-04": 3, "TW-05": 4}
+"""Regions' numbers, which no call lists (FACTS 5.2; TW-04 is interpolated); for others they must not be computed."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an offer must be like; a limit that is None holds nothing out."""
+
+    gpu: str | None = None
+    region: str | None = None
+    min_vram_gb: float | None = None
+    max_price: float | None = None
+    gpus: int | None = None
+    available: bool = False
+
+    def check(self) -> None:
+        """Refuse limits that no offer can have.
+
+        Raises:
+            InvalidRequest: one is negative or no number.
+        """
+        for field, limit in (("min_vram_gb", self.min_vram_gb), ("max_price", self.max_price), ("gpus", self.gpus)):
+            if limit is not None and not limit >= 0:
+                raise InvalidRequest(field, f"{limit!r} is not a number of at least 0.")
+        if self.gpus is not None and (isinstance(self.gpus, bool) or self.gpus != int(self.gpus)):
+            raise InvalidRequest("gpus", f"{self.gpus!r} is no whole number of GPUs.")
+
+    def among(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a frame of specs that keep all limits."""
+        if self.gpu is not None:
+            table = table[table["gpu"].astype("string").str.contains(self.gpu, case=False, regex=False, na=False)]
+        if self.region is not None:
+            table = table[table["region"].astype("string").str.lower() == self.region.lower()]
+        if self.min_vram_gb is not None:
+            table = table[table["vram_gb"].ge(self.min_vram_gb).fillna(False)]
+        if self.max_price is not None:
+            table = table[table["price_per_hour"].le(self.max_price)]
+        if self.gpus is not None:
+            table = table[table["gpus"].eq(self.gpus).fillna(False)]
+        if self.available:
+            table = table[table["available"].fillna(False) & table["max_units"].gt(0).fillna(False)]
+        return table
+
+    def given(self) -> list[str]:
+        """The names of the limits that hold something out."""
+        return [field.name for field in fields(self) if getattr(self, field.name) not in (None, False)]
 
 
 def specs(
@@ -24,49 +76,40 @@ def specs(
     region: str | None = None,
     min_vram_gb: float | None = None,
     max_price: float | None = None,
+    gpus: int | None = None,
     available: bool = False,
     sort: str | None = None,
     where: str | None = None,
     image_id: str | None = None,
+    wide: bool = False,
     client: Client | None = None,
 ) -> Table:
     """What can be rented, one row an offer; see `frames.specs` for the columns.
+
+    `attrs` holds the image that was asked about as "image_id".
 
     Args:
         gpu: only GPUs whose name holds this, in any case.
         region: only this region.
         min_vram_gb: only GPUs with at least this much memory each, GB.
         max_price: only offers up to this price for one unit, Credits per hour.
+        gpus: only offers with exactly so many GPUs in one unit; 0 is plain CPUs.
         available: only what is to be had now.
         sort: a column, or price, gpu_price, vram, ram; with a leading minus the largest come first.
         where: an expression of pandas' query language over the columns.
         image_id: the image that is to run; without it a base image is chosen and named in the caption.
+        wide: all fields of the offers, as further columns.
         client: the client to ask; without it the current one.
 
     Raises:
         InvalidRequest: a limit is negative, a column is unknown, or the expression can't be read.
     """
-    for field, limit in (("min_vram_gb", min_vram_gb), ("max_price", max_price)):
-        if limit is not None and not limit >= 0:
-            raise InvalidRequest(field, f"{limit!r} is not a number of at least 0.")
+    limits = Limits(gpu, region, min_vram_gb, max_price, gpus, available)
+    limits.check()
     service = client or current_client()
-    if image_id is None:
-        image = service.images.default()
-        image_id, image_words = image.image_id, str(image)
-    else:
-        image_words = image_id
-    table = frames.specs(service.specs.all(from_image_id=image_id))
-    everything = table
-    if gpu is not None:
-        table = table[table["gpu"].astype("string").str.contains(gpu, case=False, regex=False, na=False)]
-    if region is not None:
-        table = table[table["region"].astype("string").str.lower() == region.lower()]
-    if min_vram_gb is not None:
-        table = table[table["vram_gb"].ge(min_vram_gb).fillna(False)]
-    if max_price is not None:
-        table = table[table["price_per_hour"].le(max_price)]
-    if available:
-        table = table[table["available"].fillna(False)]
+    image_id, image_words = _image(service, image_id)
+    everything = frames.specs(service.specs.all(from_image_id=image_id), wide=wide)
+    table = limits.among(everything)
     if where is not None:
         table = _where(table, where)
     if sort is not None:
@@ -74,27 +117,67 @@ def specs(
     table = table.reset_index(drop=True)
     caption = f"{counted(len(table), 'offer')} for image {image_words}; prices in Credits per hour"
     if table.empty and not everything.empty:
-        caption += _nearest(everything, gpu, region)
+        caption += f". {_why_none(everything, limits)}"
     table.attrs["image_id"] = image_id
     return captioned(table, caption, is_sandbox=service.is_sandbox)
 
 
-def instances(*, statuses: Sequence[str] = (), limit: int | None = None, client: Client | None = None) -> Table:
+def cheapest(
+    *,
+    gpu: str | None = None,
+    region: str | None = None,
+    min_vram_gb: float | None = None,
+    max_price: float | None = None,
+    gpus: int | None = None,
+    image_id: str | None = None,
+    client: Client | None = None,
+) -> Spec:
+    """The cheapest offer that is to be had now, to launch with `CreateInstance.from_spec` or its `base_resource`.
+
+    Of two at one price the one with more memory comes first. Only machines with GPUs count, unless `gpus=0` asks for
+    plain CPUs.
+
+    Args:
+        gpu, region, min_vram_gb, max_price, gpus, image_id: as for `specs`.
+        client: the client to ask; without it the current one.
+
+    Raises:
+        InvalidRequest: a limit is negative.
+        NoResourceAvailable: nothing fits; the text says why, and what comes nearest.
+    """
+    limits = Limits(gpu, region, min_vram_gb, max_price, gpus, available=True)
+    limits.check()
+    service = client or current_client()
+    image_id, _ = _image(service, image_id)
+    models = service.specs.all(from_image_id=image_id)
+    everything = frames.specs(models)
+    if gpus is None:
+        everything = everything[everything["gpus"].gt(0).fillna(False)]
+    best = _cheapest(limits.among(everything))
+    if best is None:
+        raise NoResourceAvailable.in_offers(_why_none(everything, limits))
+    return models[best]
+
+
+def instances(
+    *, statuses: Sequence[str] = (), limit: int | None = None, wide: bool = False, client: Client | None = None
+) -> Table:
     """Machines, newest first, one row each; see `frames.instances` for the columns.
 
     Args:
         statuses: only machines in these; none means all, ended ones included.
         limit: at most so many.
+        wide: all fields of the machines but secrets, as further columns.
         client: the client to ask; without it the current one.
     """
     service = client or current_client()
     models = service.instances.all(statuses, limit=limit)
     billed = [model.rate for model in models if model.is_billed]
     known = [rate for rate in billed if rate is not None]
-    now = f"{sum(rate.millicents_per_hour for rate in known) / 100_000:.3f} Credits per hour"
+    now = f"{sum(known, Rate(0)).per_hour:.3f} Credits per hour"
     unknown = f" and {len(billed) - len(known)} of unknown price" if len(billed) > len(known) else ""
     caption = f"{counted(len(models), 'machine')}, {len(billed)} running at {now}{unknown}"
-    return captioned(frames.instances(models), caption, is_sandbox=service.is_sandbox)
+    return captioned(frames.instances(models, wide=wide), caption, is_sandbox=service.is_sandbox)
 
 
 def images(*, keywords: str = "", owned: bool = False, client: Client | None = None) -> Table:
@@ -108,6 +191,68 @@ def images(*, keywords: str = "", owned: bool = False, client: Client | None = N
     service = client or current_client()
     table = frames.images(service.images.all(owned=owned, keywords=keywords))
     return captioned(table, counted(len(table), "image"), is_sandbox=service.is_sandbox)
+
+
+def snapshots(*, wide: bool = False, client: Client | None = None) -> Table:
+    """Snapshots, one row each, with names and base images from the ledger; see `frames.snapshots` for the columns.
+
+    The service does not return the names that snapshots were given (FACTS 7); those taken elsewhere have none here.
+
+    Args:
+        wide: all fields, as further columns.
+        client: the client to ask; without it the current one.
+    """
+    service = client or current_client()
+    recorder = recorder_of(service)
+    models = service.snapshots.all()
+    try:
+        known, machines = recorder.ledger.snapshots(recorder.account), recorder.ledger.images(recorder.account)
+    except LedgerError as error:
+        warnings.warn(f"{error} Names of snapshots are left out.", stacklevel=2)
+        known, machines = {}, {}
+    table = frames.snapshots(models, known, machines, wide=wide)
+    return captioned(table, counted(len(table), "snapshot"), is_sandbox=service.is_sandbox)
+
+
+def networks(*, network_type: int = 0, wide: bool = False, client: Client | None = None) -> Table:
+    """Networks in all regions whose number is known, one row each; see `frames.networks` for the columns.
+
+    The service lists one domain (a region's number) at a time and tells no list of them: those of FACTS 5.2 are asked,
+    and those of regions in which a machine was seen.
+
+    Args:
+        network_type: 0 is a mesh, 6 an owned public IP.
+        wide: all fields, as further columns.
+        client: the client to ask; without it the current one.
+    """
+    service = client or current_client()
+    recorder = recorder_of(service)
+    domains = set(DOMAINS.values())
+    try:
+        domains |= set(recorder.ledger.domains(recorder.account).values())
+    except LedgerError as error:
+        warnings.warn(f"{error} Regions that only it knows are left out.", stacklevel=2)
+    found = {
+        network.network_id: network
+        for domain in sorted(domains)
+        for network in service.networks.all(network_type=network_type, domain=domain)
+    }
+    table = frames.networks(found.values(), wide=wide)
+    caption = f"{counted(len(table), 'network')} in domains {', '.join(map(str, sorted(domains)))}"
+    return captioned(table, caption, is_sandbox=service.is_sandbox)
+
+
+def endpoints(network_id: str, *, wide: bool = False, client: Client | None = None) -> Table:
+    """The machines in a network, one row each; see `frames.endpoints` for the columns.
+
+    Args:
+        network_id: the network.
+        wide: all fields, as further columns.
+        client: the client to ask; without it the current one.
+    """
+    service = client or current_client()
+    table = frames.endpoints(service.networks.all_endpoints(network_id), wide=wide)
+    return captioned(table, f"{counted(len(table), 'machine')} in {network_id}", is_sandbox=service.is_sandbox)
 
 
 def _where(table: pd.DataFrame, expression: str) -> pd.DataFrame:
@@ -133,13 +278,39 @@ def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:
     return table.sort_values(column, ascending=not sort.startswith("-"), kind="stable")
 
 
-def _nearest(table: pd.DataFrame, gpu: str | None, region: str | None) -> str:
-    """What there is instead, for a caption over nothing."""
+def _image(service: Client, image_id: str | None) -> tuple[str, str]:
+    """The image to ask about, and how to name it: the one given, else the default one."""
+    if image_id is not None:
+        return image_id, image_id
+    image = service.images.default()
+    return image.image_id, str(image)
+
+
+def _cheapest(table: pd.DataFrame) -> int | None:
+    """The label of the row with the lowest price, the most memory first among equals; None where none has a price."""
+    priced = table[table["price_per_hour"].notna()]
+    if priced.empty:
+        return None
+    ordered = priced.sort_values(["price_per_hour", "ram_gb"], ascending=[True, False], kind="stable")
+    return int(ordered.index[0])
+
+
+def _why_none(table: pd.DataFrame, limits: Limits) -> str:
+    """Why no offer keeps all limits, and what comes nearest."""
     names = [str(name) for name in table["gpu"].dropna().unique()]
-    if gpu is not None and not any(gpu.lower() in name.lower() for name in names):
-        near = nearest_gpu(gpu, names)
-        return f". No GPU is called like {gpu!r}; the nearest is {near}" if near else ""
+    if limits.gpu is not None and not any(limits.gpu.lower() in name.lower() for name in names):
+        near = nearest_gpu(limits.gpu, names)
+        return f"No GPU is called like {limits.gpu!r}" + (f"; the nearest is {near}" if near else "")
     regions = sorted(str(name) for name in table["region"].dropna().unique())
-    if region is not None and region.lower() not in (name.lower() for name in regions):
-        return f". There is no region {region!r}; there are {', '.join(regions)}"
-    return ". Nothing fits all these limits at once"
+    if limits.region is not None and limits.region.lower() not in (name.lower() for name in regions):
+        return f"There is no region {limits.region!r}; there are {', '.join(regions)}"
+    nearest = []
+    # Where an expression holds out what the limits would let through, other limits are not to blame.
+    for name in limits.given() if limits.among(table).empty else ():
+        relaxed: dict[str, Any] = {name: False if name == "available" else None}
+        label = _cheapest(replace(limits, **relaxed).among(table))
+        if label is not None:
+            row = table.loc[label]
+            what = f"{row['gpus']} × {row['gpu']}" if pd.notna(row["gpu"]) else row["cpu"]
+            nearest.append(f"without {name} there is {what} in {row['region']} at {row['price_per_hour']:.3f}")
+    return "Nothing fits all these limits at once" + (f"; {'; '.join(nearest)}" if nearest else "")

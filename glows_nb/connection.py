@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from glows_nb.api.client import Client
 from glows_nb.api.config import masked
 from glows_nb.embedded import Sandbox, sandbox, sandbox_of_environment
+from glows_nb.ledger import Account, Ledger, Recorder
 
 
 class _Default:
@@ -23,10 +24,26 @@ class _Default:
     def use(self, client: Client) -> Client:
         # The client before is not closed: it may be in use in another thread or under another name.
         self.client = client
+        recorder_of(client)
         return client
 
 
 _default: Final = _Default()
+
+
+def recorder_of(client: Client) -> Recorder:
+    """What keeps the ledger for a client; a client that has none yet gets one, and what it does is recorded then.
+
+    Clients of `connect`, and those that were given to a function such as `glows.spending`, have one.
+    """
+    with _default.lock:
+        for observer in client.observers:
+            if isinstance(observer, Recorder):
+                return observer
+        account = Account(client.account_mark, client.base_url, client.is_sandbox)
+        recorder = Recorder(Ledger(), account)
+        client.observers.add(recorder)
+        return recorder
 
 
 def connect(token: str | SecretStr | None = None, base_url: str | None = None, profile: str | None = None) -> Client:

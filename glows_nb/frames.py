@@ -6,89 +6,94 @@ A frame has the same columns and dtypes when it is empty.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from typing import Any, Final
 
 import pandas as pd
 
-from glows_nb.api.models import JUPYTER_PORT, Image, Instance, MachineCategory, Spec
+from glows_nb.api.models import (
+    JUPYTER_PORT,
+    Endpoint,
+    EndpointStatus,
+    Image,
+    Instance,
+    MachineCategory,
+    Network,
+    RegionSpecs,
+    Snapshot,
+    SnapshotStatus,
+    Spec,
+)
+from glows_nb.columns import (
+    DISCREPANCY_COLUMNS,
+    ENDPOINT_COLUMNS,
+    IMAGE_COLUMNS,
+    INSTANCE_COLUMNS,
+    NETWORK_COLUMNS,
+    SNAPSHOT_COLUMNS,
+    SPEC_COLUMNS,
+    SPENDING_COLUMNS,
+    STATS_COLUMNS,
+    WIDE_INSTANCE_COLUMNS,
+    WIDE_SNAPSHOT_COLUMNS,
+    WIDE_SPEC_COLUMNS,
+)
 from glows_nb.gpus import vram_gb
+from glows_nb.ledger import DayCost, MachineRecord, SnapshotRecord
 from glows_nb.money import Rate
 
 MB_PER_GB: Final = 1024
-MOMENT: Final = "datetime64[ns, UTC]"
-
-SPEC_COLUMNS: Final = {
-    "region": "category",
-    "machine_category": "category",
-    "gpu": "category",
-    "gpus": "Int64",
-    "vram_gb": "Float64",
-    "cpu": "category",
-    "cpus": "Int64",
-    "ram_gb": "Float64",
-    "disk_gb": "Int64",
-    "price_per_hour": "float64",
-    "price_per_gpu_hour": "float64",
-    "available": "boolean",
-    "max_units": "Int64",
-    "instance_categories": "category",
-    "resource_id": "string",
-}
-
-INSTANCE_COLUMNS: Final = {
-    "instance_id": "string",
-    "meta_key": "string",
-    "remark": "string",
-    "status": "category",
-    "region": "category",
-    "category": "category",
-    "gpu": "category",
-    "gpus": "Int64",
-    "vram_gb": "Float64",
-    "cpus": "Int64",
-    "ram_gb": "Float64",
-    "disk_gb": "Int64",
-    "price_per_hour": "float64",
-    "created": MOMENT,
-    "age": "timedelta64[ns]",
-    "cost_estimate": "float64",
-    "image": "category",
-    "image_id": "category",
-    "snapshot_id": "string",
-    "ssh": "string",
-    "http": "string",
-    "networks": "string",
-}
-
-IMAGE_COLUMNS: Final = {"image_id": "string", "name": "string", "status": "Int64", "created": MOMENT}
+BYTES_PER_GB: Final = 1024**3
 
 
-def specs(models: Iterable[Spec]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Discrepancy:
+    """One thing that ledger and service say differently."""
+
+    instance_id: str | None
+    meta_key: str | None
+    what: str
+    in_ledger: str | None
+    on_service: str | None
+
+
+def specs(models: Iterable[Spec], *, wide: bool = False) -> pd.DataFrame:
     """Offers, one row each.
 
     Columns: region, machine_category, gpu, gpus, vram_gb (per GPU), cpu, cpus, ram_gb, disk_gb,
     price_per_hour and price_per_gpu_hour (Credits, for one unit), available, max_units, instance_categories
-    ("container, vm"), resource_id.
+    ("container, vm"), resource_id; with `wide` also unit_qty, millicent_per_hour (exact), extra_resources (JSON:
+    what can be added to a unit, and its price).
     """
-    return _frame(SPEC_COLUMNS, [_spec_row(spec) for spec in models])
+    return _frame(SPEC_COLUMNS | (WIDE_SPEC_COLUMNS if wide else {}), [_spec_row(spec) for spec in models])
 
 
-def instances(models: Iterable[Instance], now: datetime | None = None) -> pd.DataFrame:
+def specs_by_region(models: Iterable[RegionSpecs], *, wide: bool = False) -> pd.DataFrame:
+    """Offers as the service groups them, region after region; columns as in `specs`."""
+    return specs((spec for region in models for spec in region.specs), wide=wide)
+
+
+def instances(models: Iterable[Instance], now: datetime | None = None, *, wide: bool = False) -> pd.DataFrame:
     """Machines, one row each.
 
     Columns: instance_id, meta_key, remark, status, region, category, gpu, gpus, vram_gb (per GPU), cpus,
     ram_gb, disk_gb, price_per_hour (Credits, all units), created (UTC), age, cost_estimate (Credits from
     creation until now, so at most what a running machine cost; NA for others), image, image_id, snapshot_id,
-    ssh (the command), http (addresses without their tokens), networks.
+    ssh (the command), http (addresses without their tokens), networks; with `wide` also cpu, gpu_ram_mb, price_cent,
+    domain, source_type, cmd, ssh_user, ports (those inside, with their protocols), network_addresses. The SSH password
+    and environment variables are in no frame.
     """
     moment = now or datetime.now(UTC)
-    return _frame(INSTANCE_COLUMNS, [_instance_row(instance, moment) for instance in models])
+    columns = INSTANCE_COLUMNS | (WIDE_INSTANCE_COLUMNS if wide else {})
+    return _frame(columns, [_instance_row(instance, moment) for instance in models])
 
 
-def images(models: Iterable[Image]) -> pd.DataFrame:
-    """Images, one row each: image_id, name, status, created (UTC)."""
+def images(models: Iterable[Image], *, wide: bool = False) -> pd.DataFrame:
+    """Images, one row each: image_id, name, status, created (UTC). There is nothing more, also with `wide`."""
     rows = [
         {
             "image_id": image.image_id,
@@ -99,6 +104,106 @@ def images(models: Iterable[Image]) -> pd.DataFrame:
         for image in models
     ]
     return _frame(IMAGE_COLUMNS, rows)
+
+
+def snapshots(
+    models: Iterable[Snapshot],
+    known: Mapping[str, SnapshotRecord] | None = None,
+    machines: Mapping[str, SnapshotRecord] | None = None,
+    *,
+    wide: bool = False,
+) -> pd.DataFrame:
+    """Snapshots, one row each.
+
+    Columns: snapshot_id, instance_id, status (a word where one is known, FACTS 7), type, size_gb, volume_gb, created
+    and modified (UTC), and what the service does not tell: name, image and image_id (of the machine); with `wide` also
+    domain, size_bytes, volume_bytes.
+
+    Args:
+        models: the snapshots.
+        known: names and images by snapshot id, as the ledger has them.
+        machines: images by instance id, for snapshots that were not taken from here.
+        wide: all fields.
+    """
+    names, images_of = known or {}, machines or {}
+    columns = SNAPSHOT_COLUMNS | (WIDE_SNAPSHOT_COLUMNS if wide else {})
+    rows = []
+    for snapshot in models:
+        name = names.get(snapshot.snapshot_id)
+        image = name if name is not None and name.image_id else images_of.get(snapshot.instance_id)
+        rows.append(
+            {
+                "snapshot_id": snapshot.snapshot_id,
+                "instance_id": snapshot.instance_id or None,
+                "status": _word(SnapshotStatus, snapshot.status),
+                "type": snapshot.type,
+                "size_gb": _gb_of_bytes(snapshot.size_bytes),
+                "volume_gb": _gb_of_bytes(snapshot.vol_size_bytes),
+                "created": snapshot.create_time,
+                "modified": snapshot.modify_time,
+                "name": (name.name or None) if name else None,
+                "image": (image.image_name or None) if image else None,
+                "image_id": (image.image_id or None) if image else None,
+                "domain": snapshot.domain,
+                "size_bytes": snapshot.size_bytes,
+                "volume_bytes": snapshot.vol_size_bytes,
+            }
+        )
+    return _frame(columns, rows)
+
+
+def networks(models: Iterable[Network], *, wide: bool = False) -> pd.DataFrame:
+    """Networks, one row each: network_id, name, cluster_type, domain, created (UTC); `wide` adds nothing."""
+    rows = [
+        {
+            "network_id": network.network_id,
+            "name": network.name or None,
+            "cluster_type": network.cluster_type or None,
+            "domain": network.domain,
+            "created": network.create_time,
+        }
+        for network in models
+    ]
+    return _frame(NETWORK_COLUMNS, rows)
+
+
+def endpoints(models: Iterable[Endpoint], *, wide: bool = False) -> pd.DataFrame:
+    """Machines in a network: endpoint_id, network_id, instance_id, status, cidr, mac, created; `wide` adds nothing."""
+    rows = [
+        {
+            "endpoint_id": endpoint.endpoint_id,
+            "network_id": endpoint.network_id or None,
+            "instance_id": endpoint.instance_id or None,
+            "status": _word(EndpointStatus, endpoint.status),
+            "cidr": endpoint.cidr or None,
+            "mac": endpoint.mac or None,
+            "created": endpoint.create_time,
+        }
+        for endpoint in models
+    ]
+    return _frame(ENDPOINT_COLUMNS, rows)
+
+
+def stats(counts: Mapping[str, int]) -> pd.DataFrame:
+    """How many machines are in each status: status, machines; most first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return _frame(STATS_COLUMNS, [{"status": status, "machines": number} for status, number in ordered])
+
+
+def spending(rows: Iterable[tuple[MachineRecord, DayCost]]) -> pd.DataFrame:
+    """What machines cost, one row for each machine and day.
+
+    Columns: day (its begin, UTC), instance_id, meta_key, remark, region, gpu, gpus, hours (Running), price_per_hour
+    (Credits, the last known), cost (Credits, at most: gaps in what was seen count in full; NA where that can't be
+    known), cost_at_least (Credits, while it was seen Running), is_estimate (it runs still, nobody looked for more than
+    a minute, or the price is known in cents only), is_from_here (started by this ledger's user), notebook.
+    """
+    return _frame(SPENDING_COLUMNS, [_spending_row(machine, day) for machine, day in rows])
+
+
+def discrepancies(rows: Iterable[Discrepancy]) -> pd.DataFrame:
+    """Where ledger and service differ: instance_id, meta_key, what, in_ledger and on_service (statuses)."""
+    return _frame(DISCREPANCY_COLUMNS, [vars(row) for row in rows])
 
 
 def _frame(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -124,6 +229,9 @@ def _spec_row(spec: Spec) -> dict[str, Any]:
         "max_units": spec.max_available_units,
         "instance_categories": ", ".join(spec.categories) or None,
         "resource_id": spec.resource_id,
+        "unit_qty": spec.base_resource.unit_qty,
+        "millicent_per_hour": spec.rate.millicents_per_hour or None,
+        "extra_resources": json.dumps([extra.model_dump() for extra in spec.extra_resources]),
     }
 
 
@@ -162,6 +270,38 @@ def _instance_row(instance: Instance, now: datetime) -> dict[str, Any]:
         "ssh": instance.ssh_command,
         "http": " ".join(url.without_secret for url in web) or None,
         "networks": ", ".join(endpoint.network_id for endpoint in instance.network_endpoints) or None,
+        "cpu": hardware.cpu_name or None,
+        "gpu_ram_mb": hardware.gpu_ram_mb or None,
+        "price_cent": instance.price_cent or None,
+        "domain": instance.domain,
+        "source_type": instance.source_type or None,
+        "cmd": instance.cmd or None,
+        "ssh_user": (instance.ssh_credentials.user or None) if instance.ssh_credentials else None,
+        "ports": ", ".join(f"{access.listen_port}/{access.protocol}" for access in instance.accesses) or None,
+        "network_addresses": ", ".join(
+            f"{endpoint.cidr} {endpoint.mac} {endpoint.status}" for endpoint in instance.network_endpoints
+        )
+        or None,
+    }
+
+
+def _spending_row(machine: MachineRecord, day: DayCost) -> dict[str, Any]:
+    rates = [sighting.rate for sighting in machine.sightings if sighting.rate is not None]
+    return {
+        "day": datetime(day.day.year, day.day.month, day.day.day, tzinfo=UTC),
+        "instance_id": machine.instance_id,
+        "meta_key": machine.meta_key or None,
+        "remark": machine.remark or None,
+        "region": machine.region or None,
+        "gpu": machine.gpu or None,
+        "gpus": machine.gpus,
+        "hours": None if day.seconds is None else day.seconds / 3600,
+        "price_per_hour": float(rates[-1].per_hour) if rates else None,
+        "cost": None if day.cost is None else float(day.cost.credits),
+        "cost_at_least": float(day.at_least.credits),
+        "is_estimate": day.is_estimate,
+        "is_from_here": machine.is_from_here,
+        "notebook": machine.order.notebook if machine.order else None,
     }
 
 
@@ -173,6 +313,17 @@ def _category_name(number: int) -> str:
 def _credits(rate: Rate) -> float | None:
     """Credits per hour; a price of 0 means that the service did not say."""
     return float(rate.per_hour) if rate.millicents_per_hour else None
+
+
+def _word(kind: type[IntEnum], number: int | None) -> str | None:
+    """A status number's word where one is known, the number otherwise."""
+    if number is None:
+        return None
+    return kind(number).name.capitalize() if number in list(kind) else str(number)
+
+
+def _gb_of_bytes(number: int | None) -> float | None:
+    return None if number is None else number / BYTES_PER_GB
 
 
 def _gb(mb: int) -> float | None:

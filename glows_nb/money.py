@@ -1,17 +1,19 @@
 """Money: exact amounts inside, Credits outside.
 
 The service counts prices in whole millicents per hour (1 Credit = 100 cents = 100,000 millicents,
-FACTS 5.1), so a `Rate` does too; Credits appear only when an amount is shown or put into a table.
+FACTS 5.1) and bills by the second, so a `Rate` is whole millicents and a `Cost` whole millicent-seconds; Credits
+appear only when an amount is shown or put into a table. Sums are sums of integers and never drift.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 MILLICENTS_PER_CREDIT = 100_000
 MILLICENTS_PER_CENT = 1_000
+SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
 DAYS_PER_MONTH = 30
 
@@ -34,8 +36,7 @@ class Rate:
     @classmethod
     def from_credits(cls, credits_per_hour: Decimal | float | str) -> Rate:
         """The rate for a price in Credits per hour, rounded to a whole millicent."""
-        exact = Decimal(str(credits_per_hour)) * MILLICENTS_PER_CREDIT
-        return cls(int(exact.to_integral_value()))
+        return cls(millicents(credits_per_hour))
 
     @property
     def per_hour(self) -> Decimal:
@@ -52,9 +53,13 @@ class Rate:
         """Credits per month of 30 days, exact."""
         return self.per_day * DAYS_PER_MONTH
 
+    def over(self, seconds: int) -> Cost:
+        """What so many full seconds cost, exact."""
+        return Cost(self.millicents_per_hour * seconds)
+
     def cost(self, duration: timedelta) -> Decimal:
-        """Credits for `duration`, billed by the second (FACTS 4.4)."""
-        return self.per_hour * int(duration.total_seconds()) / 3600
+        """Credits for `duration`, billed by the full second (FACTS 4.4)."""
+        return self.over(int(duration.total_seconds())).credits
 
     def __add__(self, other: Rate) -> Rate:
         return Rate(self.millicents_per_hour + other.millicents_per_hour)
@@ -63,7 +68,113 @@ class Rate:
         return Rate(self.millicents_per_hour * units)
 
     def __str__(self) -> str:
-        return f"{self.per_hour:.3f} Credits/h"
+        return f"{self.per_hour:.3f} Credits/h{_exchanged(self.per_hour, '/h')}"
 
     def __repr__(self) -> str:
-        return f"Rate('{self}')"
+        return f"Rate('{self.per_hour:.3f} Credits/h')"
+
+
+@dataclass(frozen=True, order=True)
+class Cost:
+    """What something has cost, in whole millicent-seconds: 3600 of them are a millicent.
+
+    >>> Rate(39_000).over(600)
+    Cost('0.065 Credits')
+    """
+
+    millicent_seconds: int = 0
+
+    @classmethod
+    def from_millicents(cls, whole: int) -> Cost:
+        """So many millicents."""
+        return cls(whole * SECONDS_PER_HOUR)
+
+    @property
+    def millicents(self) -> int:
+        """Whole millicents, rounded half up as bills are."""
+        return (2 * self.millicent_seconds + SECONDS_PER_HOUR) // (2 * SECONDS_PER_HOUR)
+
+    @property
+    def credits(self) -> Decimal:
+        """Credits; exact but for the 28th digit."""
+        return Decimal(self.millicent_seconds) / (MILLICENTS_PER_CREDIT * SECONDS_PER_HOUR)
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.millicent_seconds + other.millicent_seconds)
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.millicent_seconds - other.millicent_seconds)
+
+    def __str__(self) -> str:
+        return f"{self.credits:.3f} Credits{_exchanged(self.credits)}"
+
+    def __repr__(self) -> str:
+        return f"Cost('{self.credits:.3f} Credits')"
+
+
+def millicents(amount: Decimal | float | str) -> int:
+    """Whole millicents of an amount in Credits.
+
+    Raises:
+        ValueError: it is no finite number.
+    """
+    try:
+        exact = Decimal(str(amount))
+    except ArithmeticError:
+        raise ValueError(f"{amount!r} is not a number of Credits") from None
+    if not exact.is_finite():
+        raise ValueError(f"{amount!r} is not a number of Credits")
+    return int((exact * MILLICENTS_PER_CREDIT).to_integral_value(ROUND_HALF_UP))
+
+
+@dataclass(frozen=True)
+class ExchangeRate:
+    """What one Credit is worth in another currency, as the user says it."""
+
+    currency: str
+    per_credit: Decimal
+
+    def __str__(self) -> str:
+        return f"1 Credit = {self.per_credit} {self.currency}"
+
+
+_chosen: list[ExchangeRate] = []
+
+
+def set_exchange_rate(currency: str | None, per_credit: Decimal | float | str = 0) -> ExchangeRate | None:
+    """Show prices and costs in another currency too, beside the Credits that are billed.
+
+    Args:
+        currency: its name, such as "TWD" or "EUR"; None shows Credits alone again.
+        per_credit: how much of it one Credit is, such as 32; nobody is asked for it.
+
+    Returns:
+        The rate that holds from now on in this process.
+
+    Raises:
+        ValueError: the name is empty, or the rate is not a number above 0.
+    """
+    if currency is None:
+        _chosen.clear()
+        return None
+    try:
+        exact = Decimal(str(per_credit))
+    except ArithmeticError:
+        exact = Decimal(0)
+    if not currency.strip() or not exact.is_finite() or exact <= 0:
+        raise ValueError(
+            f"1 Credit = {per_credit!r} {currency!r} is no exchange rate: it takes a name and a number > 0"
+        )
+    _chosen[:] = [ExchangeRate(currency.strip(), exact)]
+    return _chosen[0]
+
+
+def exchange_rate() -> ExchangeRate | None:
+    """The rate that the user has set, if any."""
+    return _chosen[0] if _chosen else None
+
+
+def _exchanged(credits: Decimal, per: str = "") -> str:
+    """The same amount in the user's currency, in brackets."""
+    rate = exchange_rate()
+    return f" ({credits * rate.per_credit:.2f} {rate.currency}{per})" if rate else ""

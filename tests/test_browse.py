@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import glows_nb as glows
+from glows_nb.api.models import ExtraResource
+from glows_nb.api.offers import rate_for
 from glows_nb.tables import Table
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
@@ -205,7 +207,12 @@ def test_empty_result_names_the_regions_there_are() -> None:
 
 
 def test_empty_result_of_limits_that_exist_says_that_they_do_not_fit_together() -> None:
-    assert caption(glows.specs(gpu="4090", region="JP-01")).endswith("Nothing fits all these limits at once")
+    words = caption(glows.specs(gpu="4090", region="JP-01", max_price=4))
+    assert words.partition(". ")[2] == (
+        "Nothing fits all these limits at once; without gpu there is 1 × NVIDIA H200 in JP-01 at 3.150; "
+        "without region there is 1 × NVIDIA GeForce RTX 4090 in TW-01 at 0.390"
+    )
+    assert caption(glows.specs(gpu="4090", where="price_per_hour > 9")).endswith("these limits at once")
 
 
 def test_tables_made_from_an_answer_are_plain_frames(everything: Table) -> None:
@@ -285,3 +292,150 @@ def test_caption_of_machines_says_what_runs_and_costs_now(
 
 def test_limit_gives_the_newest_machines(client: glows.Client, two_machines: list[glows.Instance]) -> None:
     assert glows.instances(limit=1, client=client)["instance_id"].tolist() == [two_machines[1].instance_id]
+
+
+def test_gpus_is_the_number_in_one_unit() -> None:
+    eight = glows.specs(gpus=8)
+    assert set(eight["gpus"]) == {8}
+    assert 23.68 in eight["price_per_hour"].tolist()
+    assert eight.loc[eight["price_per_hour"] == 23.68, "price_per_gpu_hour"].tolist() == [pytest.approx(2.96)]
+    plain = glows.specs(gpus=0)
+    assert len(plain) > 0
+    assert plain["gpu"].isna().all()
+    assert len(glows.specs(gpus=3)) == 0
+
+
+@pytest.mark.parametrize("gpus", [-1, 1.5, True, float("nan")])
+def test_number_of_gpus_that_is_none_is_refused(gpus: Any) -> None:
+    with pytest.raises(glows.InvalidRequest) as refused:
+        glows.specs(gpus=gpus)
+    assert refused.value.field == "gpus"
+
+
+def test_wide_offers_have_the_exact_price_and_what_can_be_added(everything: Table) -> None:
+    wide = glows.specs(gpu="4090", region="TW-03", wide=True)
+    assert wide["millicent_per_hour"].tolist() == [49_000, 55_000]
+    assert list(wide.columns)[: len(everything.columns)] == list(everything.columns)
+    assert {"unit_qty", "extra_resources"} <= set(wide.columns)
+
+
+def test_cheapest_is_the_row_with_the_lowest_price_of_what_fits(everything: Table) -> None:
+    spec = glows.cheapest(gpu="4090", region="TW-03")
+    assert (spec.region_name, spec.rate) == ("TW-03", glows.Rate(49_000))
+    anything = glows.cheapest()
+    left = everything[(everything["max_units"] > 0) & (everything["gpus"] > 0)]
+    assert float(anything.rate.per_hour) == left["price_per_hour"].min()
+    assert glows.cheapest(min_vram_gb=80, gpus=8).unit.gpus == 8
+    assert not glows.cheapest(gpus=0).unit.gpus
+
+
+def test_cheapest_takes_nothing_that_is_sold_out(everything: Table) -> None:
+    sold_out = everything[everything["max_units"] == 0]
+    assert "NVIDIA L40 PCIe" in set(sold_out["gpu"])
+    with pytest.raises(glows.NoResourceAvailable, match="without available there is 1 × NVIDIA L40 PCIe in TW-01"):
+        glows.cheapest(gpu="L40 PCIe")
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"gpu": "4080"}, "No GPU is called like '4080'; the nearest is NVIDIA GeForce RTX 4090"),
+        ({"region": "TW-99"}, "There is no region 'TW-99'; there are JP-01"),
+        ({"gpu": "4090", "max_price": 0.1}, "without max_price there is 1 × NVIDIA GeForce RTX 4090 in TW-01 at 0.390"),
+        ({"min_vram_gb": 80, "max_price": 1}, "without min_vram_gb there is 1 × NVIDIA GeForce RTX 4090"),
+    ],
+)
+def test_nothing_that_fits_says_why_and_what_is_nearest(limits: dict[str, Any], reason: str) -> None:
+    with pytest.raises(glows.NoResourceAvailable) as refused:
+        glows.cheapest(**limits)
+    assert reason in str(refused.value)
+    assert str(refused.value).startswith("Nothing was rented: ")
+
+
+def test_two_offers_with_one_name_in_one_region_are_two_rows_and_each_can_be_launched(client: glows.Client) -> None:
+    table = glows.specs(gpu="4090", region="TW-03", sort="price", client=client)
+    assert table["price_per_hour"].tolist() == [0.49, 0.55]
+    assert table["ram_gb"].tolist() == [50, 64]
+    assert table["resource_id"].is_unique
+    image = table.attrs["image_id"]
+    for number in range(2):
+        request = glows.CreateInstance.from_spec(
+            table.iloc[number], from_image_id=image, custom_meta_key=f"row-{number}"
+        )
+        created = client.instances.create(request)
+        running = client.instances.wait(created.instance_id, timeout=20)
+        assert running.hardware.ram_mb == [50, 64][number] * 1024
+        assert running.price_cent == [49, 55][number]
+    specs = [spec for spec in client.specs.all(from_image_id=image) if spec.resource_id in set(table["resource_id"])]
+    for spec in specs:
+        launched = client.instances.launch(
+            base_resource=spec.base_resource,
+            region_name="TW-03",
+            from_image_id=image,
+            name=f"launch {spec.rate}",
+            wait=True,
+        )
+        assert launched.hardware.ram_mb == spec.unit.ram_mb
+
+
+def test_cheapest_offer_can_be_launched_as_it_is(client: glows.Client) -> None:
+    spec = glows.cheapest(gpu="4090", region="TW-03", client=client)
+    image = client.images.default().image_id
+    request = glows.CreateInstance.from_spec(spec, from_image_id=image, custom_meta_key="cheapest")
+    machine = client.instances.wait(client.instances.create(request).instance_id, timeout=20)
+    assert machine.rate == spec.rate
+
+
+def test_networks_are_those_of_every_domain_that_is_known(client: glows.Client, sandbox: glows.Sandbox) -> None:
+    sandbox.admin.limits("researcher", networks=5)
+    assert len(glows.networks(client=client)) == 0
+    for name, region in (("zero", "TW-01"), ("two", "TW-03"), ("far", "JP-01")):
+        client.networks.create(name, region)
+    near = glows.networks(client=client)
+    assert sorted(near["name"]) == ["two", "zero"], "no document has the number of JP-01"
+    image = client.images.default().image_id
+    client.instances.create(
+        from_image_id=image, gpu_name="NVIDIA H200", region_name="JP-01", custom_meta_key="far-machine"
+    )
+    every = glows.networks(client=client)
+    assert sorted(every["name"]) == ["far", "two", "zero"]
+    assert dict(zip(every["name"], every["domain"], strict=True)) == {"zero": 0, "two": 2, "far": 21}
+    assert dtypes(every) == dtypes(near)
+
+
+def test_endpoints_of_a_network_are_its_machines(client: glows.Client, two_machines: list[glows.Instance]) -> None:
+    network_id = client.networks.create("mesh", "TW-03")
+    nothing = glows.endpoints(network_id, client=client)
+    assert len(nothing) == 0
+    client.networks.attach(network_id, [two_machines[0].instance_id])
+    table = glows.endpoints(network_id, client=client)
+    assert table["instance_id"].tolist() == [two_machines[0].instance_id]
+    assert caption(table) == f"1 machine in {network_id}"
+    assert dtypes(table) == dtypes(nothing)
+
+
+def test_account_without_snapshots_has_an_empty_table(client: glows.Client) -> None:
+    table = glows.snapshots(client=client)
+    assert len(table) == 0
+    assert caption(table) == "0 snapshots"
+    assert {"name", "image"} <= set(table.columns)
+
+
+def test_offers_by_region_are_the_same_offers(client: glows.Client, everything: Table) -> None:
+    image = everything.attrs["image_id"]
+    grouped = glows.frames.specs_by_region(client.specs.by_region(0, image))
+    flat = everything[everything["machine_category"] == "GPU"]
+    assert sorted(grouped["resource_id"]) == sorted(flat["resource_id"])
+    assert dtypes(grouped) == dtypes(everything)
+
+
+def test_extra_resources_and_units_have_their_price(client: glows.Client) -> None:
+    sold = [{"resource": {"cpus": 4}, "price": {"millicent_per_hour": 20_000}}]
+    spec = client.specs.all()[0].model_copy(update={"extra_resources": tuple(map(ExtraResource.model_validate, sold))})
+    base = spec.rate.millicents_per_hour
+    assert rate_for(spec, 2) == glows.Rate(2 * base)
+    assert rate_for(spec, 2, {"cpus": 8}) == glows.Rate(2 * (base + 40_000))
+    assert rate_for(spec, 1, {"cpus": 0, "ram_mb": 0}) == glows.Rate(base)
+    for unsold in ({"cpus": 3}, {"ram_mb": 1024}):
+        with pytest.raises(glows.InvalidRequest, match="not sold"):
+            rate_for(spec, 1, unsold)

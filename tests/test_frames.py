@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pandas as pd
 import pytest
 
 from glows_nb import frames
-from glows_nb.api.models import Image, Instance, Spec
+from glows_nb.api.models import Endpoint, Image, Instance, Network, RegionSpecs, Snapshot, Spec
+from glows_nb.ledger import DayCost, MachineRecord, Sighting, SnapshotRecord
+from glows_nb.money import Cost, Rate
 
 SAMPLES = Path(__file__).parent / "contract_examples"
 RTX_4090 = "NVIDIA GeForce RTX 4090"
@@ -60,6 +63,10 @@ INSTANCE_COLUMNS = [
 ]
 IMAGE_COLUMNS = ["image_id", "name", "status", "created"]
 
+SNAPSHOT_COLUMNS = ["snapshot_id", "instance_id", "status", "type", "size_gb", "volume_gb", "created", "modified"]
+NETWORK_COLUMNS = ["network_id", "name", "cluster_type", "domain", "created"]
+ENDPOINT_COLUMNS = ["endpoint_id", "network_id", "instance_id", "status", "cidr", "mac", "created"]
+
 CREATED = 1_726_810_944
 NOW = datetime.fromtimestamp(CREATED, UTC) + timedelta(hours=2)
 
@@ -84,6 +91,18 @@ def image(**changes: Any) -> Image:
     return Image.model_validate(sample("image_list")["images"][0] | changes)
 
 
+def snapshot(**changes: Any) -> Snapshot:
+    return Snapshot.model_validate(sample("snapshot_list")["snapshots"][0] | changes)
+
+
+def network(**changes: Any) -> Network:
+    return Network.model_validate(sample("network_list")["networks"][0] | changes)
+
+
+def endpoint(**changes: Any) -> Endpoint:
+    return Endpoint.model_validate(sample("network_endpoints")["endpoints"][0] | changes)
+
+
 def dtypes(frame: pd.DataFrame) -> dict[str, str]:
     return {name: str(dtype) for name, dtype in frame.dtypes.items()}
 
@@ -102,6 +121,10 @@ def test_columns_are_those_of_the_design_in_its_order() -> None:
     assert list(frames.specs([spec()]).columns) == SPEC_COLUMNS
     assert list(frames.instances([machine()]).columns) == INSTANCE_COLUMNS
     assert list(frames.images([image()]).columns) == IMAGE_COLUMNS
+    assert list(frames.snapshots([snapshot()]).columns) == [*SNAPSHOT_COLUMNS, "name", "image", "image_id"]
+    assert list(frames.networks([network()]).columns) == NETWORK_COLUMNS
+    assert list(frames.endpoints([endpoint()]).columns) == ENDPOINT_COLUMNS
+    assert list(frames.stats({"Running": 1}).columns) == ["status", "machines"]
 
 
 def test_specs_have_the_same_dtypes_with_no_row_one_or_many() -> None:
@@ -311,3 +334,142 @@ def test_no_secret_is_anywhere_in_the_frame() -> None:
     everything += "".join(str(list(frame[name])) for name in frame)
     assert "ins-boyqp4g8" in everything
     assert [secret for secret in secrets if secret in everything] == []
+
+
+BARE_MACHINE = {"instanceID": "ins-bare", "status": "Teleporting"}
+KINDS: dict[str, tuple[Callable[..., pd.DataFrame], Any, Any]] = {
+    "specs": (frames.specs, spec(), spec({}, price={"millicent_per_hour": 0}, machine_category=9, avail=None)),
+    "instances": (frames.instances, machine(), Instance.model_validate(BARE_MACHINE)),
+    "images": (frames.images, image(), Image(image_id="img-bare", status=99)),
+    "snapshots": (frames.snapshots, snapshot(), Snapshot(snapshot_id="snap-bare", status=99)),
+    "networks": (frames.networks, network(), Network.model_validate({"netID": "net-bare", "clusterType": "New"})),
+    "endpoints": (frames.endpoints, endpoint(), Endpoint(endpoint_id="ept-bare", status=99)),
+}
+
+
+@pytest.mark.parametrize("is_wide", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_dtypes_are_the_same_for_no_row_one_and_ten_thousand(kind: str, is_wide: bool) -> None:
+    make, full, bare = KINDS[kind]
+    promised = dtypes(make([], wide=is_wide))
+    assert dtypes(make([full], wide=is_wide)) == promised
+    assert dtypes(make([bare], wide=is_wide)) == promised
+    many = make([full, bare] * 5_000, wide=is_wide)
+    assert len(many) == 10_000
+    assert dtypes(many) == promised
+    assert (
+        many.isna()
+        .sum()
+        .eq(5_000 * (make([full], wide=is_wide).isna().sum() + make([bare], wide=is_wide).isna().sum()))
+        .all()
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dtypes_come_back_from_a_file(kind: str, tmp_path: Path) -> None:
+    make, full, bare = KINDS[kind]
+    for rows in ([], [full], [full, bare, full]):
+        frame = make(rows)
+        frame.to_pickle(tmp_path / "frame.pickle")
+        pd.testing.assert_frame_equal(pd.read_pickle(tmp_path / "frame.pickle"), frame)  # noqa: S301 - our own file
+
+
+def test_other_frames_have_the_same_dtypes_with_and_without_rows() -> None:
+    sighting = Sighting(0, 1000, "Running", 49_000)
+    record = MachineRecord("ins-1", "key", "", "TW-03", RTX_4090, 1, "img", "Base", 0, (sighting,))
+    known = DayCost(date(2026, 3, 1), 3600, Rate(49_000).over(3600), Cost(), is_estimate=False)
+    unknown = DayCost(date(2026, 3, 1), None, None, Cost(), is_estimate=True)
+    assert dtypes(frames.spending([])) == dtypes(frames.spending([(record, known), (record, unknown)]))
+    values = frames.spending([(record, known), (record, unknown)])
+    assert values["cost"].iloc[0] == 0.49
+    assert values["cost"].isna().tolist() == [False, True]
+    differing = [frames.Discrepancy(None, "key", "ordered", "ordered", None)]
+    assert dtypes(frames.discrepancies([])) == dtypes(frames.discrepancies(differing))
+    assert dtypes(frames.stats({})) == dtypes(frames.stats({"Running": 2, "Teleporting": 1}))
+    assert frames.stats({"Finished": 1, "Running": 2})["status"].tolist() == ["Running", "Finished"]
+
+
+def test_sample_snapshot_network_and_endpoint_of_the_contract_give_these_values() -> None:
+    created = pd.Timestamp(1_728_287_027, unit="s", tz="UTC")
+    values = row(frames.snapshots([snapshot()])).to_dict()
+    assert {name: values[name] for name in SNAPSHOT_COLUMNS} == {
+        "snapshot_id": "snap-5mrq9a2w",
+        "instance_id": "ins-boyqp4g8",
+        "status": "Available",
+        "type": 1,
+        "size_gb": 1.0,
+        "volume_gb": 10.0,
+        "created": created,
+        "modified": pd.Timestamp(1_728_287_080, unit="s", tz="UTC"),
+    }
+    assert row(frames.networks([network()])).tolist() == ["net-od7pv75w", "DefaultNet_DM0", "Overlay", 0, created]
+    assert row(frames.endpoints([endpoint()])).tolist() == [
+        "ept-9avm2m3p",
+        "net-od7pv75w",
+        "ins-boyqp4g8",
+        "Connected",
+        "203.0.113.2/24",
+        "02:00:01:00:00:02",
+        created,
+    ]
+
+
+def test_numbers_without_a_word_are_kept_as_they_are() -> None:
+    assert row(frames.snapshots([snapshot(status=99)]))["status"] == "99"
+    assert row(frames.endpoints([endpoint(status=99)]))["status"] == "99"
+    assert pd.isna(row(frames.snapshots([snapshot(status=None, size_bytes=None)]))["size_gb"])
+
+
+def test_snapshot_has_the_name_and_image_that_the_ledger_knows() -> None:
+    named = SnapshotRecord("before", "img-1", "Base")
+    assert row(frames.snapshots([snapshot()], {"snap-5mrq9a2w": named}))[["name", "image", "image_id"]].tolist() == [
+        "before",
+        "Base",
+        "img-1",
+    ]
+    of_machine = SnapshotRecord("", "img-2", "Other")
+    values = row(frames.snapshots([snapshot()], {}, {"ins-boyqp4g8": of_machine}))
+    assert pd.isna(values["name"])
+    assert values["image_id"] == "img-2"
+    assert {"name", "image", "image_id"} <= missing(frames.snapshots([snapshot()]))
+
+
+def test_specs_by_region_are_all_offers_in_the_services_order() -> None:
+    regions = [
+        RegionSpecs(region_name="B", specs=(spec(region_name="B"),)),
+        RegionSpecs(region_name="empty"),
+        RegionSpecs(region_name="A", specs=(spec(region_name="A"), spec(region_name="A"))),
+    ]
+    assert frames.specs_by_region(regions)["region"].tolist() == ["B", "A", "A"]
+    assert dtypes(frames.specs_by_region([])) == dtypes(frames.specs([]))
+
+
+def leaves(body: Any) -> Iterator[str]:
+    """Every value in a JSON body, as text."""
+    if isinstance(body, dict | list):
+        for part in body.values() if isinstance(body, dict) else body:
+            yield from leaves(part)
+    elif body not in (None, "", 0):
+        yield str(body)
+
+
+# What a wide frame writes otherwise than the wire does, and what it must not show.
+WRITTEN_OTHERWISE: dict[str, set[str]] = {
+    "specs": {"43008"},
+    "instances": {"43008", "ssh://access.example.com:15692", "**********"},
+    "images": set(),
+    "snapshots": set(),
+    "networks": set(),
+    "endpoints": set(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wide_frame_has_every_field_of_the_model_but_secrets(kind: str) -> None:
+    make, full, _ = KINDS[kind]
+    cells = list(make([full], wide=True).iloc[0])
+    moments = [cell for cell in cells if isinstance(cell, pd.Timestamp)]
+    shown = " ".join(map(str, cells))
+    shown += " ".join(f"{moment:%Y-%m-%dT%H:%M:%SZ} {moment.timestamp():.0f}" for moment in moments)
+    left_out = {text for text in leaves(json.loads(full.model_dump_json())) if text not in shown}
+    assert left_out == WRITTEN_OTHERWISE[kind]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import doctest
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glows_nb import money
-from glows_nb.money import Rate
+from glows_nb.money import Cost, Rate
+from glows_nb.money import millicents as millicents_of
 
 millicents = st.integers(min_value=0, max_value=10**9)
 
@@ -105,3 +108,57 @@ def test_examples_in_the_docstrings_are_true() -> None:
     results = doctest.testmod(money)
     assert results.attempted > 0
     assert results.failed == 0
+
+
+@given(st.lists(st.tuples(millicents, st.integers(min_value=0, max_value=10**7)), max_size=200))
+def test_sum_of_costs_has_no_drift_in_any_order(parts: list[tuple[int, int]]) -> None:
+    costs = [Rate(price).over(seconds) for price, seconds in parts]
+    total = sum(costs, Cost())
+    assert total == sum(reversed(costs), Cost())
+    assert total.millicent_seconds == sum(price * seconds for price, seconds in parts)
+    assert total.millicents == int(Fraction(total.millicent_seconds, 3600) + Fraction(1, 2))
+    assert total - total == Cost()
+
+
+@given(st.integers(min_value=0, max_value=10**12))
+def test_whole_millicents_come_back(whole: int) -> None:
+    assert Cost.from_millicents(whole).millicents == whole
+    assert millicents_of(Cost.from_millicents(whole).credits) == whole
+
+
+def test_cost_is_rounded_half_up_as_bills_are() -> None:
+    assert [Cost(part).millicents for part in (0, 1799, 1800, 3600, 5399, 5400)] == [0, 0, 1, 1, 1, 2]
+
+
+def test_ten_minutes_at_039_cost_what_the_console_shows() -> None:
+    assert str(Rate(39_000).over(600)) == "0.065 Credits"  # FACTS 4.4
+
+
+@pytest.mark.parametrize("amount", ["a lot", float("nan"), float("inf"), ""])
+def test_amount_that_is_no_number_is_refused(amount: float | str) -> None:
+    with pytest.raises(ValueError, match="Credits"):
+        millicents_of(amount)
+
+
+@pytest.fixture
+def taiwan_dollars() -> Iterator[None]:
+    money.set_exchange_rate("TWD", "32.05")
+    yield
+    money.set_exchange_rate(None)
+
+
+@pytest.mark.usefixtures("taiwan_dollars")
+def test_amounts_are_written_in_the_users_currency_too_and_stay_credits() -> None:
+    assert str(Rate(49_000)) == "0.490 Credits/h (15.70 TWD/h)"
+    assert str(Rate(100_000).over(7200)) == "2.000 Credits (64.10 TWD)"
+    assert Rate(49_000).per_hour == Decimal("0.49")
+    assert str(money.exchange_rate()) == "1 Credit = 32.05 TWD"
+
+
+@pytest.mark.parametrize(
+    ("currency", "rate"), [("TWD", 0), ("TWD", -1), ("TWD", float("nan")), ("TWD", "much"), ("", 32), (" ", 32)]
+)
+def test_exchange_rate_that_is_none_is_refused_and_changes_nothing(currency: str, rate: float | str) -> None:
+    with pytest.raises(ValueError, match="no exchange rate"):
+        money.set_exchange_rate(currency, rate)
+    assert str(Rate(49_000)) == "0.490 Credits/h"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import subprocess
 import sys
 import types
@@ -15,7 +16,9 @@ import glows_nb as glows
 
 # DESIGN, "Names that are promised", as far as this version has them.
 PROMISED = """
-connect Client specs instances images frames.specs frames.instances frames.images launch_form sandbox
+connect Client specs instances images snapshots networks endpoints launch_form sandbox
+frames.specs frames.instances frames.images frames.snapshots frames.networks frames.endpoints frames.stats
+cheapest spending burn_rate balance set_balance discrepancies set_exchange_rate
 GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError
 BadResponse AmbiguousResult MachineDiffers StalePlan WaitTimeout ConfigError
 load_ipython_extension unload_ipython_extension
@@ -25,6 +28,10 @@ instances.get instances.create instances.plan instances.launch instances.cancel 
 instances.all instances.wait images.list images.all specs.list specs.all
 """
 INSTANCE = ("instance_id", "status", "meta_key", "create_time", "ssh_command", "url", "is_terminal", "is_billed")
+FRAMES = (
+    *("specs", "specs_by_region", "instances", "images", "snapshots", "networks", "endpoints", "stats"),
+    *("spending", "discrepancies"),
+)
 HEAVY = {"pandas", "ipywidgets", "httpx", "IPython", "pydantic", "starlette", "uvicorn", "click"}
 
 
@@ -57,7 +64,7 @@ def explained() -> dict[str, Any]:
     with glows.Client("token", "http://127.0.0.1:9") as client:
         for noun in ("instances", "images", "specs"):
             found |= dict(public_parts(type(getattr(client, noun))))
-    found |= {f"frames.{name}": getattr(glows.frames, name) for name in ("specs", "instances", "images")}
+    found |= {f"frames.{name}": getattr(glows.frames, name) for name in FRAMES}
     return found
 
 
@@ -136,7 +143,7 @@ def test_everything_that_can_be_reached_is_explained() -> None:
 
 def test_errors_are_one_tree() -> None:
     errors = [value for name in glows.__all__ if isinstance(value := getattr(glows, name), type)]
-    errors = [error for error in errors if issubclass(error, Exception)]
+    errors = [error for error in errors if issubclass(error, Exception) and not issubclass(error, Warning)]
     assert len(errors) > 25
     assert all(issubclass(error, glows.GlowsError) for error in errors)
     assert issubclass(glows.PermissionDenied, glows.AuthError)
@@ -147,3 +154,9 @@ def test_version_is_that_of_the_package() -> None:
     from importlib.metadata import version
 
     assert glows.__version__ == version("glows-nb")
+
+
+def test_name_of_a_function_is_no_module_whatever_was_asked_first() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(glows.__path__)}
+    assert modules & set(glows._HOME_OF) == {"sandbox"}, "which _Face takes care of"
+    assert python("import glows_nb as g; g.burn_rate; g.set_balance; print(callable(g.spending))") == "True"

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from glows_nb.api import async_resources, resources
 from glows_nb.api.config import masked, resolve
+from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
 from glows_nb.api.steps import Batch, Operation, Pause, Probe, Step, Steps, drive
@@ -53,6 +54,11 @@ class _Connected:
     def account_mark(self) -> str:
         """Eight digits that stand for the account in the keys of named machines."""
         return account_mark(self._session.connection.token.get_secret_value())
+
+    @property
+    def observers(self) -> Observers:
+        """Who is told what this client does."""
+        return self._session.observers
 
     @property
     def backoff(self) -> float:

@@ -27,7 +27,7 @@ from glows_nb.api.errors import (
 )
 from glows_nb.api.keys import KEY_LIMIT, bare_id, derived_name, find_newest, key_for_name, key_of_generation, look_up
 from glows_nb.api.models import LEAVING, Instance, Spec
-from glows_nb.api.offers import has_left, is_meant, specs_for
+from glows_nb.api.offers import has_left, is_meant, rate_for, specs_for
 from glows_nb.api.operations import create_instance
 from glows_nb.api.requests import CreateInstance, shortened
 from glows_nb.api.steps import Steps
@@ -77,8 +77,8 @@ class Candidate:
 
     @property
     def rate(self) -> Rate:
-        """What all its units cost per hour."""
-        return self.spec.rate * self.request.unit_qty
+        """What all its units cost per hour, with what is added to them."""
+        return rate_for(self.spec, self.request.unit_qty, self.request.extra_resource)
 
     def __str__(self) -> str:
         unit, units = self.spec.unit, self.request.unit_qty

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from glows_nb.api.errors import BadResponse, InvalidRequest
@@ -13,11 +13,39 @@ from glows_nb.api.operations import list_region_specs, list_specs
 from glows_nb.api.paging import all_items
 from glows_nb.api.requests import CreateInstance
 from glows_nb.api.steps import Operation, Steps
+from glows_nb.money import Rate
 
 
 def has_left(spec: Spec, units: int = 1) -> bool:
     """Are so many units of the offer to be had?"""
     return bool(spec.avail) and (spec.max_available_units or 0) >= units
+
+
+def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | None = None) -> Rate:
+    """What so many units of an offer cost per hour, with what is added to each of them.
+
+    Args:
+        spec: the offer.
+        unit_qty: how many units.
+        extra_resource: what is added to each unit, such as {"cpus": 4}, as a create takes it.
+
+    Raises:
+        InvalidRequest: the offer does not sell that, so nobody can say what it costs.
+    """
+    rate = spec.rate
+    for name, quantity in (extra_resource or {}).items():
+        sold = {
+            int(extra.resource[name]): extra.price.millicent_per_hour
+            for extra in spec.extra_resources
+            if extra.price is not None and set(extra.resource) == {name} and extra.resource[name]
+        }
+        step = max((size for size in sold if quantity % size == 0), default=None)
+        if quantity and step is None:
+            sizes = ", ".join(str(size) for size in sorted(sold)) or "none"
+            raise InvalidRequest("extra_resource", f"{quantity} more {name} are not sold there; steps of {sizes} are.")
+        if quantity and step is not None:
+            rate = rate + Rate(sold[step]) * (quantity // step)
+    return rate * unit_qty
 
 
 def default_image() -> Steps[Image]:

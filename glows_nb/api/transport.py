@@ -25,6 +25,7 @@ from pydantic import SecretStr
 from glows_nb.api.config import Connection, is_loopback
 from glows_nb.api.errors import AuthError, BadResponse, GlowsError, RateLimited, TransportError, api_error
 from glows_nb.api.models import mark_sandbox
+from glows_nb.api.observing import Answered, Failed, Observers, Sending
 from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota, pause_before_retry, read_retry_after
 from glows_nb.api.steps import Operation, Pause
 from glows_nb.api.tokens import expiry, is_sandbox
@@ -58,6 +59,7 @@ class Session:
     clock: Callable[[], float] = time.monotonic
     quota: RetryQuota = field(default_factory=RetryQuota)
     cool_down: CoolDown = field(default_factory=CoolDown)
+    observers: Observers = field(default_factory=Observers)
 
     def __post_init__(self) -> None:
         token = self.connection.token.get_secret_value()
@@ -122,6 +124,7 @@ class HttpTransport:
 
     def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
+        _begin(operation, self.session)
         steps = exchange(operation, self.session)
         try:
             step = next(steps)
@@ -133,10 +136,11 @@ class HttpTransport:
                 reply = self._send_once(step)
                 step = steps.throw(reply) if isinstance(reply, GlowsError) else steps.send(reply)
         except StopIteration as stop:
-            result: T = _result(stop, self.session)
+            result: T = _result(operation, stop, self.session)
             return result
         except GlowsError as error:
             failure = error
+        self.session.observers.tell(Failed(operation, failure))
         raise _without_frames(failure)
 
     def close(self) -> None:
@@ -163,6 +167,7 @@ class AsyncHttpTransport:
 
     async def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
+        _begin(operation, self.session)
         steps = exchange(operation, self.session)
         try:
             step = next(steps)
@@ -174,10 +179,11 @@ class AsyncHttpTransport:
                 reply = await self._send_once(step)
                 step = steps.throw(reply) if isinstance(reply, GlowsError) else steps.send(reply)
         except StopIteration as stop:
-            result: T = _result(stop, self.session)
+            result: T = _result(operation, stop, self.session)
             return result
         except GlowsError as error:
             failure = error
+        self.session.observers.tell(Failed(operation, failure))
         raise _without_frames(failure)
 
     async def close(self) -> None:
@@ -278,9 +284,15 @@ def _without_frames(error: GlowsError) -> GlowsError:
     return error.with_traceback(None)
 
 
-def _result(stop: StopIteration, session: Session) -> Any:
+def _begin(operation: Operation[Any], session: Session) -> None:
+    if not operation.is_repeatable:
+        session.observers.tell(Sending(operation))
+
+
+def _result(operation: Operation[Any], stop: StopIteration, session: Session) -> Any:
     if session.is_sandbox:
         mark_sandbox(stop.value)
+    session.observers.tell(Answered(operation, stop.value))
     return stop.value
 
 

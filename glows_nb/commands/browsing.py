@@ -1,4 +1,4 @@
-"""Commands that only read: specs, images, list, show, stats."""
+"""Commands that only read: specs, images, list, show, spending, stats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from glows_nb import browse
+from glows_nb import browse, costs
 from glows_nb.api.models import Instance, InstanceStatus
 from glows_nb.commands.group import group
 from glows_nb.connection import current_client
@@ -35,6 +35,7 @@ def _status_word(word: str) -> str:
 @click.option("--region", metavar="NAME", help="Only this region.")
 @click.option("--min-vram", "min_vram_gb", type=float, metavar="GB", help="Only GPUs with at least this memory each.")
 @click.option("--max-price", type=float, metavar="CREDITS", help="Only offers up to this price per hour.")
+@click.option("--gpus", type=click.IntRange(min=0), help="Only offers with so many GPUs in one unit; 0 is CPUs.")
 @click.option("--available", is_flag=True, help="Only what is to be had now.")
 @click.option("--sort", metavar="COLUMN", help="A column, or price, vram, ram; -price puts the dearest first.")
 @click.option("--where", metavar="EXPR", help="A filter in pandas' query language, such as 'gpus >= 8'.")
@@ -44,6 +45,7 @@ def specs(
     region: str | None,
     min_vram_gb: float | None,
     max_price: float | None,
+    gpus: int | None,
     available: bool,
     sort: str | None,
     where: str | None,
@@ -58,6 +60,7 @@ def specs(
         region=region,
         min_vram_gb=min_vram_gb,
         max_price=max_price,
+        gpus=gpus,
         available=available,
         sort=sort,
         where=where,
@@ -95,6 +98,15 @@ def show(machine: str) -> Instance:
     Example: show train
     """
     return current_client().instances.find(machine)
+
+
+@group.command()
+def spending() -> pd.DataFrame:
+    """What each machine cost on each day, by the ledger on this computer.
+
+    Example: spending
+    """
+    return costs.spending()
 
 
 @group.command()

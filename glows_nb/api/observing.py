@@ -1,0 +1,72 @@
+"""Who wants to know what a client does: told before each write, and of each answer and failure.
+
+The ledger watches this way without being known here. An observer that breaks never breaks a call.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from glows_nb.api.steps import Operation
+
+log: Final = logging.getLogger("glows_nb")
+
+
+@dataclass(frozen=True)
+class Sending:
+    """An operation that changes something is about to be sent; it may be sent again under another `Sending`."""
+
+    operation: Operation[Any]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An operation's result."""
+
+    operation: Operation[Any]
+    result: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An operation that raised, after all repetitions."""
+
+    operation: Operation[Any]
+    error: Exception
+
+
+Event = Sending | Answered | Failed
+Observer = Callable[[Event], None]
+
+
+class Observers:
+    """The observers of one client, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._all: tuple[Observer, ...] = ()
+        self._broken: set[Observer] = set()
+
+    def add(self, observer: Observer) -> None:
+        """Tell this one too, from now on; it may be called from several threads at once."""
+        self._all = (*self._all, observer)
+
+    def __iter__(self) -> Iterator[Observer]:
+        return iter(self._all)
+
+    def tell(self, event: Event) -> None:
+        """Tell all; whatever one of them raises is said once as a warning, and the call goes on."""
+        for observer in self._all:
+            try:
+                observer(event)
+            except Exception as error:  # noqa: BLE001 - a machine was rented: its id must reach the caller
+                log.warning("an observer failed: %s", error)
+                if observer not in self._broken:
+                    self._broken.add(observer)
+                    # Where warnings are errors, one here would swallow the answer to a create.
+                    with suppress(UserWarning):
+                        warnings.warn(f"{error} Calls go on without it.", stacklevel=2)

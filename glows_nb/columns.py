@@ -1,0 +1,126 @@
+"""Columns and dtypes of every frame (DESIGN, "Columns"); what they mean is said by the functions of `frames`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MOMENT: Final = "datetime64[ns, UTC]"
+
+SPEC_COLUMNS: Final = {
+    "region": "category",
+    "machine_category": "category",
+    "gpu": "category",
+    "gpus": "Int64",
+    "vram_gb": "Float64",
+    "cpu": "category",
+    "cpus": "Int64",
+    "ram_gb": "Float64",
+    "disk_gb": "Int64",
+    "price_per_hour": "float64",
+    "price_per_gpu_hour": "float64",
+    "available": "boolean",
+    "max_units": "Int64",
+    "instance_categories": "category",
+    "resource_id": "string",
+}
+
+INSTANCE_COLUMNS: Final = {
+    "instance_id": "string",
+    "meta_key": "string",
+    "remark": "string",
+    "status": "category",
+    "region": "category",
+    "category": "category",
+    "gpu": "category",
+    "gpus": "Int64",
+    "vram_gb": "Float64",
+    "cpus": "Int64",
+    "ram_gb": "Float64",
+    "disk_gb": "Int64",
+    "price_per_hour": "float64",
+    "created": MOMENT,
+    "age": "timedelta64[ns]",
+    "cost_estimate": "float64",
+    "image": "category",
+    "image_id": "category",
+    "snapshot_id": "string",
+    "ssh": "string",
+    "http": "string",
+    "networks": "string",
+}
+
+IMAGE_COLUMNS: Final = {"image_id": "string", "name": "string", "status": "Int64", "created": MOMENT}
+
+SNAPSHOT_COLUMNS: Final = {
+    "snapshot_id": "string",
+    "instance_id": "string",
+    "status": "category",
+    "type": "Int64",
+    "size_gb": "Float64",
+    "volume_gb": "Float64",
+    "created": MOMENT,
+    "modified": MOMENT,
+    "name": "string",
+    "image": "category",
+    "image_id": "category",
+}
+
+NETWORK_COLUMNS: Final = {
+    "network_id": "string",
+    "name": "string",
+    "cluster_type": "category",
+    "domain": "Int64",
+    "created": MOMENT,
+}
+
+ENDPOINT_COLUMNS: Final = {
+    "endpoint_id": "string",
+    "network_id": "string",
+    "instance_id": "string",
+    "status": "category",
+    "cidr": "string",
+    "mac": "string",
+    "created": MOMENT,
+}
+
+STATS_COLUMNS: Final = {"status": "category", "machines": "Int64"}
+
+SPENDING_COLUMNS: Final = {
+    "day": MOMENT,
+    "instance_id": "string",
+    "meta_key": "string",
+    "remark": "string",
+    "region": "category",
+    "gpu": "category",
+    "gpus": "Int64",
+    "hours": "Float64",
+    "price_per_hour": "float64",
+    "cost": "float64",
+    "cost_at_least": "float64",
+    "is_estimate": "boolean",
+    "is_from_here": "boolean",
+    "notebook": "category",
+}
+
+DISCREPANCY_COLUMNS: Final = {
+    "instance_id": "string",
+    "meta_key": "string",
+    "what": "string",
+    "in_ledger": "category",
+    "on_service": "category",
+}
+
+# What `wide=True` adds: all other fields of the models but secrets.
+WIDE_SPEC_COLUMNS: Final = {"unit_qty": "Int64", "millicent_per_hour": "Int64", "extra_resources": "string"}
+WIDE_INSTANCE_COLUMNS: Final = {
+    "cpu": "category",
+    "gpu_ram_mb": "Int64",
+    "price_cent": "Int64",
+    "domain": "Int64",
+    "source_type": "category",
+    "cmd": "string",
+    "ssh_user": "category",
+    "ports": "string",
+    "network_addresses": "string",
+}
+WIDE_SNAPSHOT_COLUMNS: Final = {"domain": "Int64", "size_bytes": "Int64", "volume_bytes": "Int64"}

@@ -1,0 +1,199 @@
+"""What machines have cost, worked out of when they were seen in which status; pure, exact, and open about gaps.
+
+A machine is billed while it is Running, by the full second (FACTS 4.4). It is known only at the moments at which it
+was seen, so there are two amounts: `cost`, which counts from the last moment before Running to the first one after it
+(at most so much was paid), and `at_least`, which counts from the first to the last time that it was seen Running. A
+machine that was seen Running twice is taken to have run between. Where not even the greater one can be known, `cost` is
+None, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+from glows_nb.api.models import LEAVING, InstanceStatus
+from glows_nb.ledger.records import MachineRecord, Sighting
+from glows_nb.money import Cost, Rate
+
+SLACK_MS: Final = 60_000
+"""Gaps up to this are what it takes to look now and then; costs with longer ones are marked as estimates."""
+
+DAY_MS: Final = 86_400_000
+
+NEVER_RAN: Final = frozenset(
+    {InstanceStatus.SCHED_INIT, InstanceStatus.SCHED_QUEUED, InstanceStatus.PENDING, InstanceStatus.PRICE_CHANGED}
+)
+
+
+@dataclass(frozen=True)
+class DayCost:
+    """What one machine cost on one day (UTC)."""
+
+    day: date
+    seconds: int | None
+    cost: Cost | None
+    at_least: Cost
+    is_estimate: bool
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A time for which a machine is billed, or may be: then `is_known` is False, or its price is None."""
+
+    begun_ms: int
+    ended_ms: int
+    seen_begun_ms: int
+    seen_ended_ms: int
+    millicents: int | None
+    is_known: bool
+    is_estimate: bool
+
+    def part(self, from_ms: int, to_ms: int) -> tuple[int, int]:
+        """Full seconds in a part of it, at most and at least; those of all parts together are those of the whole."""
+        return (
+            _seconds(self.begun_ms, self.ended_ms, from_ms, to_ms),
+            _seconds(self.seen_begun_ms, self.seen_ended_ms, from_ms, to_ms),
+        )
+
+
+def cost_by_day(machine: MachineRecord, now_ms: int, *, since_ms: int = 0, is_read: bool = True) -> list[DayCost]:
+    """What a machine cost on each day on which it was billed; a time of which nothing is known is one row.
+
+    Args:
+        machine: the machine.
+        now_ms: the time until which to count.
+        since_ms: the time from which to count.
+        is_read: was the service asked just now? If not, nobody knows what a running machine did since.
+    """
+    by_day: dict[int, list[tuple[Stretch, int, int]]] = {}
+    for stretch in stretches(machine, now_ms, is_read=is_read):
+        if stretch.ended_ms <= since_ms:
+            continue
+        first, last = max(stretch.begun_ms, since_ms) // DAY_MS, (stretch.ended_ms - 1) // DAY_MS
+        # Weeks of which nobody knows anything are one row, where they begin, and not one for each day.
+        for day in range(first, last + 1 if stretch.is_known else first + 1):
+            part = stretch.part(max(day * DAY_MS, since_ms), (day + 1) * DAY_MS)
+            if part != (0, 0) or not stretch.is_known:
+                by_day.setdefault(day, []).append((stretch, *part))
+    return [_day_cost(day, parts) for day, parts in sorted(by_day.items())]
+
+
+def cost_since(
+    machines: Iterable[MachineRecord], since_ms: int, now_ms: int, *, is_read: bool = True
+) -> tuple[Cost | None, Cost]:
+    """What machines cost in all since a moment, at most and at least; None where it can't be known."""
+    most: Cost | None = Cost()
+    least = Cost()
+    for machine in machines:
+        for stretch in stretches(machine, now_ms, is_read=is_read):
+            if stretch.ended_ms <= since_ms:
+                continue
+            seconds, seen = stretch.part(since_ms, max(now_ms, stretch.ended_ms))
+            if not stretch.is_known or stretch.millicents is None:
+                most = None
+            elif most is not None:
+                most += Rate(stretch.millicents).over(seconds)
+            least += Rate(stretch.millicents or 0).over(seen)
+    return most, least
+
+
+def stretches(machine: MachineRecord, now_ms: int, *, is_read: bool = True) -> list[Stretch]:
+    """The times for which a machine is billed or may be, oldest first."""
+    seen = machine.sightings
+    found = list(_before(machine))
+    for index, sighting in enumerate(seen):
+        before = seen[index - 1] if index else None
+        after = seen[index + 1] if index + 1 < len(seen) else None
+        if sighting.status == InstanceStatus.RUNNING:
+            found += _running(machine, before, sighting, after, now_ms, is_read=is_read)
+        elif sighting.status not in list(InstanceStatus):
+            found.append(_unknown(sighting.at_ms, after.at_ms if after else now_ms))
+        elif after is None:
+            is_stale = now_ms - sighting.until_ms > (SLACK_MS if is_read else 0)
+            if is_stale and sighting.status not in LEAVING:
+                found.append(_unknown(sighting.until_ms, now_ms))
+        elif _may_have_run(sighting, after):
+            found.append(_unknown(sighting.until_ms, after.at_ms))
+    return found
+
+
+def _before(machine: MachineRecord) -> Iterable[Stretch]:
+    """What may have been before a machine was first seen; whether it ran then is told by its having a price."""
+    first = machine.sightings[0]
+    ran_unseen = first.status not in NEVER_RAN and first.status != InstanceStatus.RUNNING and first.millicents
+    begun_ms = first.at_ms if machine.created_ms is None else machine.created_ms
+    if ran_unseen and (first.at_ms - begun_ms > SLACK_MS or machine.created_ms is None):
+        yield _unknown(min(begun_ms, first.at_ms), first.at_ms)
+
+
+def _running(
+    machine: MachineRecord,
+    before: Sighting | None,
+    sighting: Sighting,
+    after: Sighting | None,
+    now_ms: int,
+    *,
+    is_read: bool,
+) -> Iterable[Stretch]:
+    begun_ms = sighting.at_ms
+    if before is None:
+        begun_ms = min(begun_ms, begun_ms if machine.created_ms is None else machine.created_ms)
+    elif before.status != InstanceStatus.RUNNING:
+        begun_ms = before.until_ms
+    is_open = after is None and now_ms - sighting.until_ms <= (SLACK_MS if is_read else 0)
+    ended_ms = max(now_ms, sighting.until_ms) if is_open else sighting.until_ms
+    ended_ms = ended_ms if after is None else after.at_ms
+    has_gap = sighting.at_ms - begun_ms > SLACK_MS or ended_ms - sighting.until_ms > SLACK_MS
+    # Price changes while it runs are seen as one status after another of the same name: no time is between them.
+    runs_on = after is not None and after.status == InstanceStatus.RUNNING
+    yield Stretch(
+        begun_ms=begun_ms,
+        ended_ms=ended_ms,
+        seen_begun_ms=sighting.at_ms,
+        seen_ended_ms=ended_ms if runs_on else sighting.until_ms,
+        millicents=sighting.millicents,
+        is_known=True,
+        is_estimate=has_gap or is_open or not sighting.is_exact or sighting.millicents is None,
+    )
+    if after is None and not is_open:
+        yield _unknown(sighting.until_ms, max(now_ms, sighting.until_ms))
+
+
+def _may_have_run(sighting: Sighting, after: Sighting) -> bool:
+    """Was nobody looking for so long that it may have run between these two, and did it ever (it has a price)?"""
+    return (
+        after.status != InstanceStatus.RUNNING
+        and sighting.status not in LEAVING
+        and bool(after.millicents)
+        and after.at_ms - sighting.until_ms > SLACK_MS
+    )
+
+
+def _unknown(begun_ms: int, ended_ms: int) -> Stretch:
+    return Stretch(begun_ms, ended_ms, begun_ms, begun_ms, None, is_known=False, is_estimate=True)
+
+
+def _seconds(begun_ms: int, ended_ms: int, from_ms: int, to_ms: int) -> int:
+    """Full seconds of a time that lie in a part, counted from its begin, so that parts add up to the whole."""
+    until = max(min(ended_ms, to_ms) - begun_ms, 0) // 1000
+    before = max(min(ended_ms, from_ms) - begun_ms, 0) // 1000
+    return until - before
+
+
+def _day_cost(day: int, parts: list[tuple[Stretch, int, int]]) -> DayCost:
+    is_known = all(stretch.is_known for stretch, _, _ in parts)
+    has_price = all(stretch.millicents is not None for stretch, _, _ in parts)
+    least, most = Cost(), Cost()
+    for stretch, seconds, seen in parts:
+        least += Rate(stretch.millicents or 0).over(seen)
+        most += Rate(stretch.millicents or 0).over(seconds)
+    return DayCost(
+        day=datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date(),
+        seconds=sum(seconds for _, seconds, _ in parts) if is_known else None,
+        cost=most if is_known and has_price else None,
+        at_least=least,
+        is_estimate=any(stretch.is_estimate for stretch, _, _ in parts),
+    )
