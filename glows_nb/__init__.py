@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         spending,
     )
     from glows_nb.embedded import Sandbox, sandbox
+    from glows_nb.history import timeline
     from glows_nb.ledger import LedgerError
     from glows_nb.money import Cost, Rate, set_exchange_rate
     from glows_nb.widgets.launch_form import launch_form
@@ -78,6 +79,7 @@ _HOMES: Final = {
     "glows_nb.connection": ("connect", "current_client"),
     "glows_nb.embedded": ("Sandbox", "sandbox"),
     "glows_nb.ledger": ("LedgerError",),
+    "glows_nb.history": ("timeline",),
     "glows_nb.money": ("Cost", "Rate", "set_exchange_rate"),
     "glows_nb.costs": (
         "Balance",

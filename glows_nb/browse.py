@@ -22,9 +22,6 @@ from glows_nb.tables import Table, captioned, counted
 
 SORT_WORDS: Final = {"price": "price_per_hour", "gpu_price": "price_per_gpu_hour", "vram": "vram_gb", "ram": "ram_gb"}
 
-DOMAINS: Final = {"TW-01": 0, "TW-02": 1, "TW-03": 2, "TW-04": 3, "TW-05": 4}
-"""Regions' numbers, which no call lists (FACTS 5.2; TW-04 is interpolated); for others they must not be computed."""
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -217,29 +214,14 @@ def snapshots(*, wide: bool = False, client: Client | None = None) -> Table:
 def networks(*, network_type: int = 0, wide: bool = False, client: Client | None = None) -> Table:
     """Networks in all regions whose number is known, one row each; see `frames.networks` for the columns.
 
-    The service lists one domain (a region's number) at a time and tells no list of them: those of FACTS 5.2 are asked,
-    and those of regions in which a machine was seen.
-
     Args:
         network_type: 0 is a mesh, 6 an owned public IP.
         wide: all fields, as further columns.
         client: the client to ask; without it the current one.
     """
     service = client or current_client()
-    recorder = recorder_of(service)
-    domains = set(DOMAINS.values())
-    try:
-        domains |= set(recorder.ledger.domains(recorder.account).values())
-    except LedgerError as error:
-        warnings.warn(f"{error} Regions that only it knows are left out.", stacklevel=2)
-    found = {
-        network.network_id: network
-        for domain in sorted(domains)
-        for network in service.networks.all(network_type=network_type, domain=domain)
-    }
-    table = frames.networks(found.values(), wide=wide)
-    caption = f"{counted(len(table), 'network')} in domains {', '.join(map(str, sorted(domains)))}"
-    return captioned(table, caption, is_sandbox=service.is_sandbox)
+    table = frames.networks(service.networks.all(network_type=network_type), wide=wide)
+    return captioned(table, counted(len(table), "network"), is_sandbox=service.is_sandbox)
 
 
 def endpoints(network_id: str, *, wide: bool = False, client: Client | None = None) -> Table:

@@ -102,6 +102,8 @@ SPENDING_COLUMNS: Final = {
     "notebook": "category",
 }
 
+TIMELINE_COLUMNS: Final = {"status": "category", "since": MOMENT, "until": MOMENT, "price_per_hour": "float64"}
+
 DISCREPANCY_COLUMNS: Final = {
     "instance_id": "string",
     "meta_key": "string",

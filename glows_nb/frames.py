@@ -38,12 +38,13 @@ from glows_nb.columns import (
     SPEC_COLUMNS,
     SPENDING_COLUMNS,
     STATS_COLUMNS,
+    TIMELINE_COLUMNS,
     WIDE_INSTANCE_COLUMNS,
     WIDE_SNAPSHOT_COLUMNS,
     WIDE_SPEC_COLUMNS,
 )
 from glows_nb.gpus import vram_gb
-from glows_nb.ledger import DayCost, MachineRecord, SnapshotRecord
+from glows_nb.ledger import DayCost, MachineRecord, Sighting, SnapshotRecord
 from glows_nb.money import Rate
 
 MB_PER_GB: Final = 1024
@@ -199,6 +200,20 @@ def spending(rows: Iterable[tuple[MachineRecord, DayCost]]) -> pd.DataFrame:
     a minute, or the price is known in cents only), is_from_here (started by this ledger's user), notebook.
     """
     return _frame(SPENDING_COLUMNS, [_spending_row(machine, day) for machine, day in rows])
+
+
+def timeline(sightings: Iterable[Sighting]) -> pd.DataFrame:
+    """In which status a machine was seen, oldest first: status, since and until (UTC), price_per_hour (Credits)."""
+    rows = [
+        {
+            "status": sighting.status,
+            "since": datetime.fromtimestamp(sighting.at_ms / 1000, UTC),
+            "until": datetime.fromtimestamp(sighting.until_ms / 1000, UTC),
+            "price_per_hour": None if sighting.rate is None else _credits(sighting.rate),
+        }
+        for sighting in sightings
+    ]
+    return _frame(TIMELINE_COLUMNS, rows)
 
 
 def discrepancies(rows: Iterable[Discrepancy]) -> pd.DataFrame:

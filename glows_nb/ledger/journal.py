@@ -146,15 +146,6 @@ class Ledger:
             )
             return {row[0]: SnapshotRecord("", row[1], row[2]) for row in rows}
 
-    def domains(self, account: Account) -> dict[str, int]:
-        """The domain number of each region in which a machine was seen."""
-        with self.transaction() as db:
-            rows = db.execute(
-                "SELECT region, domain FROM machines WHERE account_id = ? AND domain IS NOT NULL ORDER BY rowid",
-                (account_id(db, account),),
-            )
-            return {row[0]: row[1] for row in rows if row[0]}
-
     def set_balance(self, account: Account, millicents: int, at_ms: int) -> None:
         """The account held so much at this time: the user says so, the service does not."""
         with self.transaction() as db:
