@@ -3,6 +3,7 @@
 Lifetimes run on the real clock, not the virtual one, because clients decode `exp` and compare it with theirs.
 """
 
+import hashlib
 import time
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ def issue(user: User, secret: str, lifetime: float = LIFETIME_SECONDS) -> str:
         "iss": ISSUER,
         "sub": user.name,
         "uid": user.uid,
+        # Users of two sandboxes are two accounts, though both are called the same: a client may tell them apart by it.
+        "sandbox": hashlib.sha256(secret.encode()).hexdigest()[:12],
         "orig_iat": now,
         "exp": now + int(lifetime),
     }

@@ -7,6 +7,7 @@ import pytest
 
 from glows_nb.sandbox import tokens
 from glows_nb.sandbox.codes import Refusal
+from glows_nb.sandbox.server import SandboxServer
 from glows_nb.sandbox.tokens import User
 
 REJECTED = {"code": 176, "msg": "check jwt token failed"}
@@ -15,9 +16,18 @@ FOREIGN_SECRET = "of another server, " * 3
 
 def test_token_says_who_and_until_when(server):
     claims = jwt.decode(server.token, options={"verify_signature": False})
-    assert set(claims) == {"iss", "sub", "uid", "orig_iat", "exp"}
+    assert set(claims) == {"iss", "sub", "uid", "sandbox", "orig_iat", "exp"}
     assert (claims["iss"], claims["sub"], claims["uid"]) == ("glows-sandbox", "researcher", 10001)
     assert claims["orig_iat"] <= time.time() < claims["exp"]
+
+
+def test_users_of_two_sandboxes_are_two_accounts_and_those_of_one_file_one(tmp_path):
+    def account(path):
+        with SandboxServer(path=path) as server:
+            return jwt.decode(server.token, options={"verify_signature": False})["sandbox"]
+
+    assert account(None) != account(None)
+    assert account(tmp_path / "one.db") == account(tmp_path / "one.db")
 
 
 def test_user_keeps_the_number_and_others_get_others(quiet_server):
