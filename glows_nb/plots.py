@@ -115,6 +115,8 @@ def timeline(statuses: pd.DataFrame) -> Picture:
         seen = statuses[statuses["status"].astype(str) == name]
         starts = seen["since"].dt.tz_convert(None)
         axes.barh([name] * len(seen), seen["until"].dt.tz_convert(None) - starts, left=starts, color=colour)
+        # What was seen once has no length; its moment is marked all the same.
+        axes.scatter(starts, [name] * len(seen), marker="|", s=400, color=colour)
     axes.invert_yaxis()
     locator = AutoDateLocator()
     axes.xaxis.set_major_locator(locator)

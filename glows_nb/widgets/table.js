@@ -2,18 +2,31 @@
 // What is shown is decided in table.py; nothing is fetched from anywhere.
 
 const WINDOW = 100;
-const STATUS_SIGNS = {
-  Running: "●",
-  Pending: "◔",
-  SchedQueued: "◌",
-  SchedInit: "◌",
-  Canceling: "◑",
-  Finished: "○",
-  Exited: "○",
-  Paused: "‖",
-  Pausing: "‖",
-  Resuming: "▷",
+// A sign and a colour, never a colour alone; the colours are those of Okabe and Ito, which colour blindness leaves
+// apart, and of middling lightness, so that they can be seen on light and on dark.
+const GREEN = "#009E73";
+const ORANGE = "#D68A00";
+const BLUE = "#3B8EC9";
+const STATUS = {
+  Running: ["●", GREEN],
+  SchedInit: ["◌", ORANGE],
+  SchedQueued: ["◌", ORANGE],
+  Pending: ["◔", ORANGE],
+  Pausing: ["‖", BLUE],
+  Paused: ["‖", BLUE],
+  Resuming: ["▷", BLUE],
+  Canceling: ["◑", "gray"],
+  Finished: ["○", "gray"],
+  Exited: ["○", "gray"],
 };
+
+function statusSign(word) {
+  const [sign, colour] = STATUS[word] ?? ["?", "inherit"];
+  const made = element("span", { textContent: `${sign} ` });
+  made.style.color = colour;
+  made.setAttribute("aria-hidden", "true");
+  return made;
+}
 
 function element(tag, properties = {}, children = []) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -88,8 +101,8 @@ function render({ model, el }) {
         row.append(
           ...cells.map((text, index) => {
             const { kind } = columns[index];
-            const sign = kind === "status" ? `${STATUS_SIGNS[text] ?? "?"} ` : "";
-            const cell = element("td", { textContent: sign + text, title: text });
+            const parts = kind === "status" ? [statusSign(text), text] : [text];
+            const cell = element("td", { title: text }, parts);
             if (kind === "number") cell.className = "glows-number";
             if (bars[index] !== null) {
               const part = `${100 * bars[index]}%`;

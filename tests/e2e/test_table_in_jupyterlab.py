@@ -54,3 +54,28 @@ def test_rows_are_sorted_filtered_chosen_by_keys_and_copied(lab: Lab, page: Page
     copied = page.evaluate("() => navigator.clipboard.readText()").splitlines()
     assert copied[0].startswith("region,machine_category,gpu")
     assert [line.partition(",")[0] for line in copied[1:]] == ["TW-03", "TW-03"]
+
+
+MACHINES = """
+import glows_nb as glows
+%load_ext glows_nb
+%glows sandbox
+%glows launch --gpu 4090 --name first --wait --yes
+%glows cancel first --wait --yes
+%glows launch --gpu 4090 --name second --yes
+%glows wait second
+glows.show(glows.instances())
+"""
+
+
+def test_statuses_have_a_sign_and_a_word_beside_their_colour(lab: Lab, page: Page) -> None:
+    write_notebook(lab, "machines.ipynb", MACHINES)
+    open_notebook(page, lab, "machines.ipynb")
+    command(page, "notebook:run-all-cells")
+    table = page.locator(".glows-table")
+    expect(table.get_by_role("gridcell", name="Running").first).to_be_visible()
+    expect(table.locator("td", has_text="● Running").first).to_be_visible()
+    expect(table.locator("td", has_text="○ Finished").first).to_be_visible()
+    screenshot(page, "machines-light")
+    theme(page, "Dark")
+    screenshot(page, "machines-dark")
