@@ -346,5 +346,5 @@ def _gb(mb: int) -> float | None:
 
 
 def _vram_gb(gpu_name: str, gpu_ram_mb: int) -> float | None:
-    """The data sheet's size; for an unknown GPU what the wire tells, which is a little less (24564 MB of 24 GB)."""
-    return vram_gb(gpu_name) or (round(gpu_ram_mb / MB_PER_GB) if gpu_ram_mb else None)
+    """What the wire tells, in whole GB (24564 MB of a card of 24 GB); the data sheet's size while it tells nothing."""
+    return round(gpu_ram_mb / MB_PER_GB) if gpu_ram_mb else vram_gb(gpu_name)
