@@ -27,7 +27,7 @@ ANSWERS = {
     "code 999": json_answer({"code": 999, "msg": "?"}),
 }
 """What is answered whatever was done; beside these there are reset, cut, drip, and the truth."""
-DRIP = 0.2
+DRIP = 0.4
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from tests.api.faulty_service import ANSWERS, AsyncRefusingTransport, Fault, Fau
 
 TOKEN = "token"
 MARK = account_mark(TOKEN)
-OPTIONS: dict[str, Any] = {"backoff": 0, "timeout": 0.15}
+OPTIONS: dict[str, Any] = {"backoff": 0, "timeout": 0.25}
 FIELDS = {
     "gpu_name": "NVIDIA GeForce RTX 4090",
     "region_name": "TW-03",

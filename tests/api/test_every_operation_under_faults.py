@@ -57,7 +57,7 @@ def raises_reset(answer: Answer) -> Answer:
 FAULTS: dict[str, tuple[Callable[[Answer], Answer], type[Exception]]] = {
     "reset": (raises_reset, glows.TransportError),
     "cut": (cut, glows.TransportError),
-    "drip": (lambda answer: Answer(answer.body, drip=0.3), glows.TransportError),
+    "drip": (lambda answer: Answer(answer.body, drip=0.6), glows.TransportError),
     "429": (lambda answer: Answer(b"slow down", status=429, content_type="text/plain"), glows.RateLimited),
     "429 with Retry-After": (
         lambda answer: Answer(b"", status=429, headers={"Retry-After": "0"}),
@@ -98,7 +98,7 @@ def ask(
 ) -> Any:
     """What the caller gets: a result or an error."""
     call = CALLS[operation][1]
-    settings = {"backoff": 0, "max_retries": 1, "timeout": 0.2} | options
+    settings = {"backoff": 0, "max_retries": 1, "timeout": 0.4} | options
 
     async def awaited(base_url: str) -> Any:
         async with glows.AsyncClient("token", base_url, **settings) as client:
