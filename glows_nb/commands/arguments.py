@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 
-class Named(click.ParamType):
+class Named(click.ParamType[str]):
     """A word that names a thing: any text is taken, the service knows whether the thing exists."""
 
     def __init__(self, name: str) -> None:

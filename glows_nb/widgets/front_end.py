@@ -1,0 +1,49 @@
+"""What only the page in the browser can do for a widget: copy, open another page, say whether anybody looks.
+
+What is copied or opened goes over as a message when somebody clicks. It is never a trait, so it is never saved with
+the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import anywidget
+import traitlets
+
+CONTAINER: Final = "glows-widget"
+"""The CSS class of the box that a FrontEnd looks after; the FrontEnd is one of its children."""
+
+
+class FrontEnd(anywidget.AnyWidget):
+    """An unseen child of a form or panel, its hands in the page.
+
+    Args:
+        labels: attributes for elements by CSS class, such as {"glows-message": {"role": "status"}}.
+    """
+
+    _esm = Path(__file__).parent / "front_end.js"
+
+    labels: traitlets.Dict[str, dict[str, str]] = traitlets.Dict().tag(sync=True)
+    is_seen = traitlets.Bool(True).tag(sync=True)
+    """Is the widget on the screen of anybody? Last view wins where there are several."""
+
+    def __init__(self, labels: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        super().__init__(labels={name: dict(attributes) for name, attributes in (labels or {}).items()})
+        self._copied: Callable[[bool], None] | None = None
+        self.on_msg(self._on_message)
+
+    def copy(self, text: str, then: Callable[[bool], None] | None = None) -> None:
+        """Put a text on the clipboard; `then` hears whether the browser allowed it."""
+        self._copied = then
+        self.send({"copy": text})
+
+    def open(self, url: str) -> None:
+        """Open a page in a new tab; to be called while a click is answered, or the browser takes it for a pop-up."""
+        self.send({"open": url})
+
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
+        if isinstance(content, dict) and "copied" in content and self._copied is not None:
+            self._copied(bool(content["copied"]))
