@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from glows_nb import commands, embedded
+from glows_nb import commands, embedded, shells
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import Instance
@@ -114,8 +114,20 @@ def demo(output: Path) -> None:
     run_demo(output)
 
 
+@terminal.command()
+@click.argument("shell", type=click.Choice(shells.SHELLS))
+def completion(shell: str) -> str:
+    """Print what makes SHELL complete the words of glows-nb when Tab is pressed.
+
+    For bash, put this line into ~/.bashrc: eval "$(glows-nb completion bash)"; for zsh the same with zsh into ~/.zshrc.
+    For fish: glows-nb completion fish > ~/.config/fish/completions/glows-nb.fish
+    """
+    return shells.script(shell, terminal, PROGRAM)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: prints the command's value; errors are one sentence on stderr and exit status 1."""
+    shells.register()
     try:
         value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
     except commands.CommandError as error:
