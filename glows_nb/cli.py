@@ -15,6 +15,7 @@ from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import Instance
 from glows_nb.connection import disconnect
+from glows_nb.diagnosis import FAILED, Diagnosis
 from glows_nb.tables import as_text
 
 PROGRAM = "glows-nb"
@@ -143,12 +144,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = as_words(value)
     if text:
         click.echo(text)
+    if isinstance(value, Diagnosis) and value.attrs[FAILED]:
+        raise SystemExit(1)
 
 
 def as_words(value: Any) -> str:
     """A command's value as plain text for a terminal."""
     if value is None:
         return ""
+    if isinstance(value, Diagnosis):
+        return repr(value)
     if isinstance(value, pd.DataFrame):
         return as_text(value)
     if isinstance(value, Instance):
