@@ -69,7 +69,11 @@ class Zsh(ZshComplete):
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         """What can follow."""
-        return _with_option(self.cli, self.prog_name, args, incomplete)
+        items = _with_option(self.cli, self.prog_name, args, incomplete)
+        if len(items) > 1 and not all(item.value.lower().startswith(incomplete.lower()) for item in items):
+            # Else zsh would put in what all have in common, even where that is less than what was typed.
+            items.append(CompletionItem(incomplete, help="as typed"))
+        return items
 
 
 class Fish(FishComplete):

@@ -114,6 +114,8 @@ def test_bash_is_told_nothing_where_nothing_is_known(place: dict[str, str]) -> N
 def test_zsh_and_fish_are_told_what_stands_beside_each_word(place: dict[str, str]) -> None:
     zsh = answered(place, "zsh", "glows-nb", "specs", "--gpu=409")
     assert zsh == ["plain", "--gpu=NVIDIA GeForce RTX 4090", "from 0.390 Credits/h"]
+    several = answered(place, "zsh", "glows-nb", "specs", "--gpu", "40")
+    assert several[-3:] == ["plain", "40", "as typed"], "what is typed stays while several words fit"
     fish = answered(place, "fish", "glows-nb", "specs", "--gpu", "409")
     assert fish == ["plain,NVIDIA GeForce RTX 4090\tfrom 0.390 Credits/h"]
 

@@ -22,6 +22,8 @@ log: Final = logging.getLogger("glows_nb")
 MAGIC_LINE: Final = re.compile(r"\s*%{1,2}glows\s(?P<line>.*)|[^#'\"%]*=\s*%glows\s(?P<value>.*)", re.DOTALL)
 """A magic, or one whose value is given to a name."""
 
+NO_BREAK_SPACE: Final = "\u00a0"
+
 _source: Final = Source(in_thread)
 
 
@@ -61,7 +63,8 @@ def _matches(context: CompletionContext) -> SimpleMatcherResult:
     items = [
         SimpleCompletion(
             text=quoted(str(item.value), line.quote).removesuffix(line.quote if is_closed else ""),
-            type=label(item, group),
+            # JupyterLab would break the line at plain spaces and write rows over each other.
+            type=label(item, group).replace(" ", NO_BREAK_SPACE),
         )
         for item in completions(group, "%glows", line, _source)
     ]

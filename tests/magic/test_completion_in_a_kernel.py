@@ -53,7 +53,8 @@ class Kernel:
         whole = before + after
         return Completed(
             [whole[:start] + match + whole[end:] for match in reply["matches"]],
-            [item["type"] for item in reply["metadata"].get(TYPES, ())],
+            # JupyterLab breaks no line at these.
+            [item["type"].replace("\u00a0", " ") for item in reply["metadata"].get(TYPES, ())],
         )
 
     def complete_until(self, code: str, is_there: Callable[[Completed], bool]) -> Completed:
