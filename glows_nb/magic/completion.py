@@ -70,7 +70,7 @@ def _matches(context: CompletionContext) -> SimpleMatcherResult:
     ]
     # With nothing of ours IPython would go on to offer Python's names and files: what was typed stays as it is.
     return {
-        "completions": items or [SimpleCompletion(text=line.fragment, type="as typed")],
+        "completions": items or [SimpleCompletion(text=line.fragment, type=f"no{NO_BREAK_SPACE}suggestion")],
         "matched_fragment": line.fragment,
         "ordered": True,
         "suppress": True,

@@ -38,12 +38,14 @@ def test_tab_offers_live_values_with_what_they_are_and_puts_the_chosen_one_in(la
 
     page.keyboard.type(" --reg")
     page.keyboard.press("Tab")
-    # The only one that fits is put in at once.
-    page.wait_for_function(f"() => ({SOURCE})().endsWith(' --region')")
+    expect(offered).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(offered).to_have_count(0)
     page.keyboard.type(" ")
     page.keyboard.press("Tab")
-    expect(offered).to_have_count(7)
+    # Below ours JupyterLab lists words of the cell itself, which no completer of a kernel can keep away.
     expect(offered.first).to_contain_text("JP-01")
+    expect(offered.filter(has_text="TW-07").first).to_contain_text("region")
     screenshot(page, "completion-region")
     page.keyboard.press("Escape")
 
@@ -51,14 +53,17 @@ def test_tab_offers_live_values_with_what_they_are_and_puts_the_chosen_one_in(la
     page.keyboard.press("Enter")
     page.keyboard.type('x = %glows launch --image="torch2.8')
     page.keyboard.press("Tab")
+    expect(offered).to_have_count(1)
+    expect(offered).to_contain_text("Torch2.8", ignore_case=True)
+    screenshot(page, "completion-image")
+    page.keyboard.press("Enter")
     page.wait_for_function(f"""() => /\\nx = %glows launch --image="img-\\w+"$/.test(({SOURCE})())""")
 
     command(page, "notebook:insert-cell-below")
     command(page, "notebook:enter-edit-mode")
     page.keyboard.type("%glows ")
     page.keyboard.press("Tab")
-    expect(offered.filter(has_text="launch")).to_be_visible()
-    expect(offered.filter(has_text="command")).to_have_count(offered.count())
+    expect(offered.filter(has_text="launch").first).to_contain_text("command")
     screenshot(page, "completion-commands")
     page.keyboard.press("Escape")
 

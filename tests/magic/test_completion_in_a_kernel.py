@@ -187,7 +187,7 @@ def test_where_nothing_is_known_the_line_stays_as_it_is(code: str, kernel: Kerne
 )
 def test_other_lines_are_completed_as_always(code: str, word: str | None, kernel: Kernel) -> None:
     completed = kernel.complete(code)
-    assert not {"command", "option", "as typed"} & set(completed.types)
+    assert not {"command", "option", "no suggestion"} & set(completed.types)
     assert word is None or word in completed.lines
 
 
@@ -202,14 +202,14 @@ def test_answer_never_waits_for_the_service(kernel: Kernel) -> None:
         kernel.run(f"silent = glows.connect('planted-token', {server.base_url!r})")
         try:
             for line in ("%glows show t", "%glows specs --gpu ", "%glows launch --image "):
-                assert kernel.complete(line).types == ["as typed"]
+                assert kernel.complete(line).types == ["no suggestion"]
             deadline = time.monotonic() + 30
             while len(server.requests) < 3:
                 assert time.monotonic() < deadline, server.requests
                 time.sleep(0.01)  # a poll with a deadline, not a guess
             # The service holds all three requests now, and still every Tab is answered.
             assert not released.is_set()
-            assert kernel.complete("%glows show t").types == ["as typed"]
+            assert kernel.complete("%glows show t").types == ["no suggestion"]
             assert kernel.complete("%glows sho").first == "%glows show"
             assert len(server.requests) == 3, "who is asked already is not asked again"
         finally:
@@ -220,10 +220,10 @@ def test_answer_never_waits_for_the_service(kernel: Kernel) -> None:
 def test_dead_address_and_no_account_leave_commands_and_options(kernel: Kernel) -> None:
     kernel.run("dead = glows.connect('planted-token', 'http://127.0.0.1:9/sdk/v1')")
     try:
-        assert kernel.complete("%glows show t").types == ["as typed"]
+        assert kernel.complete("%glows show t").types == ["no suggestion"]
         assert kernel.complete("%glows list --status run").first == "%glows list --status Running"
         kernel.run("connection._default.client = None")
-        assert kernel.complete("%glows show t").types == ["as typed"]
+        assert kernel.complete("%glows show t").types == ["no suggestion"]
         assert kernel.complete("%glows sho").first == "%glows show"
         kernel.run("assert connection.client_in_use() is None")
     finally:
