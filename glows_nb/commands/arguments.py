@@ -1,14 +1,15 @@
 """What the words of commands stand for: one click type for each kind of thing that can be named.
 
 A command declares an option or argument with one of these, as in `type=MACHINE`; how such a word is completed is
-told here once, for the notebook and the terminal alike. What is known of the account comes from the `Source` in click's
-`context.obj`; where there is none, only what needs no account is offered.
+told here once, for the notebook and the terminal alike. What is known of the account comes from `source`; where none is
+set, only what needs no account is offered.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Final, Literal
 
 import click
@@ -22,6 +23,9 @@ from glows_nb.columns import SPEC_COLUMNS
 from glows_nb.known import Kind, Known, KnownMachine
 from glows_nb.money import Rate
 from glows_nb.refreshing import Source
+
+source: Final[ContextVar[Source | None]] = ContextVar("source", default=None)
+"""Where completion that is going on reads what is known."""
 
 LONGEST_ABOUT: Final = 40
 """Characters of what is said about a word; JupyterLab's list is as wide as its longest."""
@@ -59,7 +63,8 @@ class Named(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         """The words that begin with what was typed, then those that hold it, in any case."""
-        known = ctx.obj.known(self._kind) if self._kind is not None and isinstance(ctx.obj, Source) else None
+        asked = source.get()
+        known = asked.known(self._kind) if asked is not None and self._kind is not None else None
         typed = incomplete.lower()
         found = [told for told in self._words(known) if typed in " ".join((told[0], told[2])).lower()]
         found.sort(key=lambda told: not told[0].lower().startswith(typed))

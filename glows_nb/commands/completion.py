@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
+from glows_nb.commands.arguments import source
 from glows_nb.refreshing import Source
 
 PLAIN_WORD: Final = re.compile(r"[\w@%+=:,./~-]+")
@@ -61,19 +62,22 @@ def unfinished(line: str) -> Unfinished:
     return Unfinished(tuple(words), value, fragment, quote)
 
 
-def completions(commands: click.Group, name: str, line: Unfinished, source: Source) -> list[CompletionItem[str]]:
+def completions(commands: click.Group, name: str, line: Unfinished, known_from: Source) -> list[CompletionItem[str]]:
     """What can stand where the cursor is; where a command is waiting for nothing else, its options.
 
     Args:
         commands: the group whose line it is.
         name: how the group is called.
         line: the line up to the cursor, without that name.
-        source: where the names of things come from.
+        known_from: where the names of things come from.
     """
 
     def asked(typed: str) -> list[CompletionItem[str]]:
-        shell = ShellComplete(commands, {"obj": source}, name, "")
-        return shell.get_completions(list(line.words), typed)
+        reset = source.set(known_from)
+        try:
+            return ShellComplete(commands, {}, name, "").get_completions(list(line.words), typed)
+        finally:
+            source.reset(reset)
 
     if re.match(r"-[^-]", line.value):
         # click takes every word with a minus for an option; a column to sort by can have one too.
@@ -84,13 +88,14 @@ def completions(commands: click.Group, name: str, line: Unfinished, source: Sour
     return found if found or line.value or _awaits_value(commands, line.words) else asked("-")
 
 
-def label(item: CompletionItem[Any], commands: click.Group) -> str:
+def label(item: CompletionItem[Any]) -> str:
     """What kind of word it is, and what is known of it, in few words."""
     if item.label:
         return str(item.label)
     if item.value.startswith("-"):
         return "option"
-    return "command" if item.value in commands.commands else "value"
+    # Of the words that click offers by itself, only commands are explained.
+    return "command" if item.help else "value"
 
 
 def quoted(word: str, quote: str = "") -> str:
@@ -107,7 +112,7 @@ def _awaits_value(commands: click.Group, words: tuple[str, ...]) -> bool:
     command: click.Command = commands
     for word in words:
         if isinstance(command, click.Group):
-            command = command.commands.get(word, command)
+            command = command.get_command(click.Context(command), word) or command
     return any(
         isinstance(option, click.Option) and not option.is_flag and not option.count and words[-1] in option.opts
         for option in command.params

@@ -64,7 +64,7 @@ def _matches(context: CompletionContext) -> SimpleMatcherResult:
         SimpleCompletion(
             text=quoted(str(item.value), line.quote).removesuffix(line.quote if is_closed else ""),
             # JupyterLab would break the line at plain spaces and write rows over each other.
-            type=label(item, group).replace(" ", NO_BREAK_SPACE),
+            type=label(item).replace(" ", NO_BREAK_SPACE),
         )
         for item in completions(group, "%glows", line, _source)
     ]
