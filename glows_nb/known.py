@@ -45,6 +45,9 @@ Kind = Literal["machine", "offer", "image", "snapshot", "network"]
 FRESH_SECONDS: Final = 30.0
 """What was asked for so lately is not asked for again."""
 
+KEPT_SECONDS: Final = 30 * 86400.0
+"""A file that was not written for so long is deleted."""
+
 MOST_ENTRIES: Final = 500
 """Of each kind, so many of the newest are remembered."""
 
@@ -170,9 +173,16 @@ class Known:
                 for kind, entry in ENTRY_OF.items()
             }
         except FileNotFoundError:
-            return
+            self._tidy()
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             log.debug("what completion knew can't be read and is asked for again: %s", error)
+
+    def _tidy(self) -> None:
+        """Files that nobody has used for long go: every sandbox that ever ran had one."""
+        with suppress(OSError):
+            for path in self._path.parent.glob("known-*"):
+                if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                    path.unlink()
 
     def _write(self) -> None:
         with self._lock:

@@ -97,6 +97,17 @@ def test_damaged_file_is_passed_over_and_written_anew(text: str, client: glows.C
     assert not another_process(client).is_due("machine")
 
 
+def test_file_that_nobody_used_for_long_goes_when_a_new_one_comes(client: glows.Client) -> None:
+    folder = user_cache_path("glows-nb", appauthor=False)
+    folder.mkdir(parents=True)
+    old, new = folder / "known-old.json", folder / "known-new.json"
+    for path, days in ((old, 31), (new, 29)):
+        path.write_text("{}")
+        os.utime(path, (time.time() - days * 86400,) * 2)
+    known_of(client)
+    assert kept_files() == [new]
+
+
 def test_folder_that_cant_be_written_costs_no_call(client: glows.Client) -> None:
     folder = user_cache_path("glows-nb", appauthor=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
