@@ -10,11 +10,12 @@ from typing import Any
 import click
 import pandas as pd
 
-from glows_nb import commands, embedded
+from glows_nb import commands, embedded, shells
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import Instance
 from glows_nb.connection import disconnect
+from glows_nb.diagnosis import FAILED, Diagnosis
 from glows_nb.tables import as_text
 
 PROGRAM = "glows-nb"
@@ -114,8 +115,20 @@ def demo(output: Path) -> None:
     run_demo(output)
 
 
+@terminal.command()
+@click.argument("shell", type=click.Choice(shells.SHELLS))
+def completion(shell: str) -> str:
+    """Print what makes SHELL complete the words of glows-nb when Tab is pressed.
+
+    For bash, put this line into ~/.bashrc: eval "$(glows-nb completion bash)"; for zsh the same with zsh into ~/.zshrc.
+    For fish: glows-nb completion fish > ~/.config/fish/completions/glows-nb.fish
+    """
+    return shells.script(shell, terminal, PROGRAM)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: prints the command's value; errors are one sentence on stderr and exit status 1."""
+    shells.register()
     try:
         value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
     except commands.CommandError as error:
@@ -131,12 +144,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = as_words(value)
     if text:
         click.echo(text)
+    if isinstance(value, Diagnosis) and value.attrs[FAILED]:
+        raise SystemExit(1)
 
 
 def as_words(value: Any) -> str:
     """A command's value as plain text for a terminal."""
     if value is None:
         return ""
+    if isinstance(value, Diagnosis):
+        return repr(value)
     if isinstance(value, pd.DataFrame):
         return as_text(value)
     if isinstance(value, Instance):

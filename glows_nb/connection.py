@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from glows_nb.api.client import Client
 from glows_nb.api.config import masked
 from glows_nb.embedded import Sandbox, sandbox, sandbox_of_environment
+from glows_nb.known import Known, known_account
 from glows_nb.ledger import Account, Ledger, Recorder
 
 
@@ -25,6 +26,7 @@ class _Default:
         # The client before is not closed: it may be in use in another thread or under another name.
         self.client = client
         recorder_of(client)
+        known_of(client)
         return client
 
 
@@ -44,6 +46,15 @@ def recorder_of(client: Client) -> Recorder:
         recorder = Recorder(Ledger(), account)
         client.observers.add(recorder)
         return recorder
+
+
+def known_of(client: Client) -> Known:
+    """What completion knows of a client's account; from now on it learns from what the client is answered."""
+    known = known_account(client.base_url, client.account_mark)
+    with _default.lock:
+        if known not in client.observers:
+            client.observers.add(known)
+    return known
 
 
 def connect(token: str | SecretStr | None = None, base_url: str | None = None, profile: str | None = None) -> Client:
@@ -85,6 +96,11 @@ def current_client() -> Client:
     """
     with _default.lock:
         return _default.client or connect()
+
+
+def client_in_use() -> Client | None:
+    """The client in use, if there is one already; makes none and never waits."""
+    return _default.client
 
 
 def disconnect() -> None:

@@ -17,7 +17,7 @@ settings.load_profile("glows_nb")
 FAST = 200.0
 """Virtual seconds per real one: a machine is Running after a quarter of a second."""
 
-FOLDERS_OF_THE_USER = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
+FOLDERS_OF_THE_USER = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA")
 
 
 @pytest.fixture(autouse=True)

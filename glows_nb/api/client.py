@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from glows_nb.api import async_resources, resources
-from glows_nb.api.config import masked, resolve
+from glows_nb.api.config import Connection, masked, resolve
 from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
@@ -44,6 +44,11 @@ class _Connected:
     def base_url(self) -> str:
         """The address that requests go to."""
         return self._session.connection.base_url
+
+    @property
+    def connection(self) -> Connection:
+        """The address, the token (masked) and the routes that are others there."""
+        return self._session.connection
 
     @property
     def is_sandbox(self) -> bool:

@@ -104,6 +104,16 @@ def profiles_path() -> Path:
     return user_config_path("glows-nb", appauthor=False) / "profiles.toml"
 
 
+def profile_names() -> list[str]:
+    """The names of the profiles in the profile file, in its order; none where there is no file.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    path = profiles_path()
+    return [name for name, table in _read_profiles(path).items() if isinstance(table, dict)] if path.is_file() else []
+
+
 def checked_token(token: SecretStr) -> SecretStr:
     """The token as it goes into a header: without stray white space, byte-order mark or "Bearer "."""
     cleaned = SecretStr(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())

@@ -4,7 +4,7 @@ Importing this package gives the complete `group`; `run` carries a line of words
 not decided here.
 """
 
-from glows_nb.commands import browsing, machines, setup
+from glows_nb.commands import browsing, doctor, machines, setup
 from glows_nb.commands.group import CommandError, group, run
 
-__all__ = ["CommandError", "browsing", "group", "machines", "run", "setup"]
+__all__ = ["CommandError", "browsing", "doctor", "group", "machines", "run", "setup"]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from glows_nb import browse, costs
 from glows_nb.api.models import Instance, InstanceStatus
+from glows_nb.commands.arguments import GPU, IMAGE, MACHINE, REGION, SPEC_COLUMN, STATUS
 from glows_nb.commands.group import group
 from glows_nb.connection import current_client
 
@@ -31,15 +32,19 @@ def _status_word(word: str) -> str:
 
 
 @group.command()
-@click.option("--gpu", metavar="TEXT", help="Only GPUs whose name holds this, such as 4090.")
-@click.option("--region", metavar="NAME", help="Only this region.")
+@click.option("--gpu", type=GPU, metavar="TEXT", help="Only GPUs whose name holds this, such as 4090.")
+@click.option("--region", type=REGION, metavar="NAME", help="Only this region.")
 @click.option("--min-vram", "min_vram_gb", type=float, metavar="GB", help="Only GPUs with at least this memory each.")
 @click.option("--max-price", type=float, metavar="CREDITS", help="Only offers up to this price per hour.")
 @click.option("--gpus", type=click.IntRange(min=0), help="Only offers with so many GPUs in one unit; 0 is CPUs.")
 @click.option("--available", is_flag=True, help="Only what is to be had now.")
-@click.option("--sort", metavar="COLUMN", help="A column, or price, vram, ram; -price puts the dearest first.")
+@click.option(
+    "--sort", type=SPEC_COLUMN, metavar="COLUMN", help="A column, or price, vram, ram; -price puts the dearest first."
+)
 @click.option("--where", metavar="EXPR", help="A filter in pandas' query language, such as 'gpus >= 8'.")
-@click.option("--image", "image_id", metavar="ID", help="The image that is to run; a base image without it.")
+@click.option(
+    "--image", "image_id", type=IMAGE, metavar="ID", help="The image that is to run; a base image without it."
+)
 def specs(
     gpu: str | None,
     region: str | None,
@@ -80,7 +85,9 @@ def images(keywords: tuple[str, ...], owned: bool) -> pd.DataFrame:
 
 
 @group.command(name="list")
-@click.option("--status", "statuses", multiple=True, callback=status_words, help="Only this; may be repeated.")
+@click.option(
+    "--status", "statuses", type=STATUS, multiple=True, callback=status_words, help="Only this; may be repeated."
+)
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many, the newest.")
 def list_machines(statuses: tuple[str, ...], limit: int | None) -> pd.DataFrame:
     """Your machines, newest first, ended ones included.
@@ -91,7 +98,7 @@ def list_machines(statuses: tuple[str, ...], limit: int | None) -> pd.DataFrame:
 
 
 @group.command()
-@click.argument("machine")
+@click.argument("machine", type=MACHINE)
 def show(machine: str) -> Instance:
     """One machine: MACHINE is its id, its meta key or the name it was launched with.
 

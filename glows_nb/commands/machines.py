@@ -12,6 +12,7 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.keys import derived_name
 from glows_nb.api.models import LEAVING, Instance, InstanceStatus
 from glows_nb.api.offers import match_gpu, regions_by_price
+from glows_nb.commands.arguments import GPU, IMAGE, MACHINE, REGION, STATUS
 from glows_nb.commands.browsing import status_words
 from glows_nb.commands.group import CommandError, group
 from glows_nb.connection import current_client
@@ -19,9 +20,11 @@ from glows_nb.tables import counted
 
 
 @group.command()
-@click.option("--gpu", required=True, metavar="TEXT", help="The GPU, such as 4090.")
-@click.option("--region", "regions", multiple=True, metavar="NAME", help="Where; repeat it for an order to try.")
-@click.option("--image", "image_id", metavar="ID", help="The image to start from; a base image without it.")
+@click.option("--gpu", type=GPU, required=True, metavar="TEXT", help="The GPU, such as 4090.")
+@click.option(
+    "--region", "regions", type=REGION, multiple=True, metavar="NAME", help="Where; repeat it for an order to try."
+)
+@click.option("--image", "image_id", type=IMAGE, metavar="ID", help="The image to start from; a base image without it.")
 @click.option("--name", metavar="NAME", help="A name: launching it again finds the machine that is there.")
 @click.option("--units", type=click.IntRange(min=1), default=1, help="How many units.")
 @click.option("--max-price", type=float, metavar="CREDITS", help="Rent nothing above this price per hour.")
@@ -76,8 +79,10 @@ def launch(
 
 
 @group.command()
-@click.argument("machine")
-@click.option("--until", callback=status_words, default=InstanceStatus.RUNNING.value, help="The status to wait for.")
+@click.argument("machine", type=MACHINE)
+@click.option(
+    "--until", type=STATUS, callback=status_words, default=InstanceStatus.RUNNING.value, help="The status to wait for."
+)
 @click.option("--timeout", type=float, default=600, metavar="SECONDS", help="How long to wait at most.")
 def wait(machine: str, until: str, timeout: float) -> Instance:
     """Wait until MACHINE is Running, or another status.
@@ -91,7 +96,7 @@ def wait(machine: str, until: str, timeout: float) -> Instance:
 
 
 @group.command()
-@click.argument("machines", nargs=-1, metavar="[MACHINE]...")
+@click.argument("machines", type=MACHINE, nargs=-1, metavar="[MACHINE]...")
 @click.option("--all", "is_all", is_flag=True, help="Every machine that has not ended.")
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when they have ended.")
 @click.option("--yes", is_flag=True, help="Release without asking.")

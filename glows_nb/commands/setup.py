@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from glows_nb.api.client import Client
+from glows_nb.commands.arguments import COMMAND
 from glows_nb.commands.group import group
 from glows_nb.connection import connect_to_sandbox
 
@@ -21,7 +22,7 @@ def sandbox() -> Client:
 
 
 @group.command(name="help")
-@click.argument("command", required=False)
+@click.argument("command", type=COMMAND, required=False)
 @click.pass_context
 def help_command(context: click.Context, command: str | None) -> None:
     """Say what the commands do, or how one is used.

@@ -146,6 +146,19 @@ class Ledger:
             )
             return {row[0]: SnapshotRecord("", row[1], row[2]) for row in rows}
 
+    def verify(self) -> dict[str, int]:
+        """Read the whole file and count what is in it: machines, orders and snapshots of all accounts.
+
+        Raises:
+            LedgerError: the file is damaged, or can't be used.
+        """
+        with self.transaction() as db:
+            said = [row[0] for row in db.execute("PRAGMA quick_check(1)")]
+            if said != ["ok"]:
+                raise LedgerError(f"The ledger at {self.path} is damaged: {'; '.join(map(str, said))}.")
+            tables = ("machines", "orders", "snapshots")
+            return {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608
+
     def set_balance(self, account: Account, millicents: int, at_ms: int) -> None:
         """The account held so much at this time: the user says so, the service does not."""
         with self.transaction() as db:

@@ -10,14 +10,16 @@ from IPython.core.interactiveshell import InteractiveShell
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import Instance
 from glows_nb.commands import run
+from glows_nb.magic import completion
 from glows_nb.magic.rendering import error_text, instance_html, instance_text
 
 MAGIC_NAME = "glows"
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register %glows, the short form of GLOWS errors, and how a machine is shown."""
+    """Register %glows and its completion, the short form of GLOWS errors, and how a machine is shown."""
     shell.register_magic_function(line_magic, "line", MAGIC_NAME)  # type: ignore[arg-type]  # typed as a method
+    completion.load(shell)
     shell.set_custom_exc((GlowsError,), show_error)
     _formatters(shell)["text/html"].for_type(Instance, instance_html)
     _formatters(shell)["text/plain"].for_type(
@@ -28,6 +30,7 @@ def load(shell: InteractiveShell) -> None:
 def unload(shell: InteractiveShell) -> None:
     """Take away what `load` registered."""
     shell.magics_manager.magics["line"].pop(MAGIC_NAME, None)
+    completion.unload(shell)
     shell.set_custom_exc((), None)
     for kind in ("text/html", "text/plain"):
         _formatters(shell)[kind].pop(Instance, None)
