@@ -1,12 +1,10 @@
-"""The quickstart: what it shows, and how `glows-nb demo` runs it from top to bottom."""
+"""The quickstart: what it shows, and how `glows-nb demo`, from the wheel, runs it from top to bottom."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 
 from glows_nb.jupyter import quickstart
+from tests.install.wheel import Installed
 
 MOST_SECONDS = 60
 PRICED_ROW = re.compile(r"^ *(?:TW|JP)-\d\d .*? (\d+\.\d{3}) .* (?:yes|no) ", re.MULTILINE)
@@ -39,13 +38,13 @@ def notebook() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def demo(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo")
     own_places = {name: str(folder / "home") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "IPYTHONDIR")}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GLOWS_")}
+    environment = {name: value for name, value in installed.variables.items() if not name.startswith("GLOWS_")}
     started = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "glows_nb", "demo"],
+        [installed.program, "demo"],
         cwd=folder,
         env={**environment, **own_places, "COLUMNS": "160"},
         stdin=subprocess.DEVNULL,
