@@ -89,6 +89,16 @@ def current_client() -> Client:
         return _default.client or connect()
 
 
+def disconnect() -> None:
+    """Forget the client in use and stop the sandbox that was started for it."""
+    with _default.lock:
+        if _default.client is not None:
+            _default.client.close()
+        if _default.sandbox is not None:
+            _default.sandbox.close()
+        _default.client = _default.sandbox = None
+
+
 @contextmanager
 def used_for_a_while(client: Client) -> Iterator[Client]:
     """Use this client wherever none is named, for the time of a with block; then the one before is in use again."""
@@ -102,13 +112,3 @@ def used_for_a_while(client: Client) -> Iterator[Client]:
         with _default.lock:
             disconnect()
             _default.client, _default.sandbox = before
-
-
-def disconnect() -> None:
-    """Forget the client in use and stop the sandbox that was started for it."""
-    with _default.lock:
-        if _default.client is not None:
-            _default.client.close()
-        if _default.sandbox is not None:
-            _default.sandbox.close()
-        _default.client = _default.sandbox = None
