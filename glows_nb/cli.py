@@ -94,7 +94,7 @@ def sandbox_token(user: str, lifetime: float | None) -> str:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="JupyterLab's port; a free one without it.")
 @click.option("--speed", type=float, help="How much faster than real the sandbox's clock runs; 1 is real time.")
 def lab(folder: Path, browser: bool, port: int, speed: float | None) -> None:
-    """Open the quickstart in JupyterLab, on a sandbox."""
+    """Open the notebooks in JupyterLab, the quickstart first, on a sandbox."""
     from glows_nb.jupyter import run_lab
 
     raise SystemExit(run_lab(folder, has_browser=browser, port=port, speed=speed))

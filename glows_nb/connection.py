@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import RLock
 from typing import Final
 
@@ -111,3 +113,18 @@ def disconnect() -> None:
         if _default.sandbox is not None:
             _default.sandbox.close()
         _default.client = _default.sandbox = None
+
+
+@contextmanager
+def used_for_a_while(client: Client) -> Iterator[Client]:
+    """Use this client wherever none is named, for the time of a with block; then the one before is in use again."""
+    with _default.lock:
+        before = _default.client, _default.sandbox
+        _default.client = _default.sandbox = None
+        _default.use(client)
+    try:
+        yield client
+    finally:
+        with _default.lock:
+            disconnect()
+            _default.client, _default.sandbox = before

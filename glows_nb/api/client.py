@@ -101,6 +101,17 @@ class Client(_Connected):
         ConfigError: no token was found, or the address or a route is refused.
     """
 
+    instances: resources.Instances
+    """Machines: start, find, watch and release them."""
+    images: resources.Images
+    """Images to start machines from."""
+    specs: resources.Specs
+    """What can be rented, at which price."""
+    networks: resources.Networks
+    """Private networks between machines."""
+    snapshots: resources.Snapshots
+    """Snapshots of machines."""
+
     def __init__(
         self,
         token: str | SecretStr | None = None,
@@ -162,6 +173,17 @@ class AsyncClient(_Connected):
 
     Args, errors and rules for repetitions are those of `Client`; `transport` is an httpx async transport.
     """
+
+    instances: async_resources.AsyncInstances
+    """Machines: start, find, watch and release them."""
+    images: async_resources.AsyncImages
+    """Images to start machines from."""
+    specs: async_resources.AsyncSpecs
+    """What can be rented, at which price."""
+    networks: async_resources.AsyncNetworks
+    """Private networks between machines."""
+    snapshots: async_resources.AsyncSnapshots
+    """Snapshots of machines."""
 
     def __init__(
         self,

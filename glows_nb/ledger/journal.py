@@ -14,8 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_data_path
-
+from glows_nb.api.config import data_folder
 from glows_nb.api.errors import GlowsError
 from glows_nb.ledger.records import Account, MachineRecord, Order, Sighting, SnapshotRecord
 
@@ -63,8 +62,8 @@ class LedgerError(GlowsError):
 
 
 def ledger_path() -> Path:
-    """The user's ledger, in the data folder of this system."""
-    return user_data_path("glows-nb", appauthor=False) / "ledger.sqlite3"
+    """The user's ledger, in the folder for data."""
+    return data_folder() / "ledger.sqlite3"
 
 
 class Ledger:
