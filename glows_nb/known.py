@@ -7,6 +7,7 @@ statuses and prices, and no secret.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -51,15 +52,19 @@ KEPT_SECONDS: Final = 30 * 86400.0
 MOST_ENTRIES: Final = 500
 """Of each kind, so many of the newest are remembered."""
 
+WRITE_EVERY: Final = 2.0
+"""Seconds between two writings of the file: a list of many pages is many answers."""
+
 
 @dataclass(frozen=True)
 class KnownMachine:
-    """A machine as it was last seen."""
+    """A machine as it was last seen; `created` is in seconds since 1970."""
 
     id: str
     meta_key: str
     status: str
     hardware: str
+    created: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ class Known:
         self._path = user_cache_path("glows-nb", appauthor=False) / f"known-{digest(f'{base_url} {account_mark}')}.json"
         self._lock = RLock()
         self._writing = RLock()
+        self._written_at = -WRITE_EVERY
+        self._is_written = True
         self._asked: dict[str, float] = {}
         self._entries: dict[Kind, dict[str, Any]] = {kind: {} for kind in ENTRY_OF}
         self._read()
@@ -139,6 +146,13 @@ class Known:
     def __call__(self, event: Event) -> None:
         """What `Client.observers` calls."""
         if isinstance(event, Answered) and self._learn(event.operation, event.result):
+            self._is_written = False
+            if time.monotonic() - self._written_at >= WRITE_EVERY:
+                self._write()
+
+    def save(self) -> None:
+        """Write what was learnt since the file was last written; done by itself when the process ends."""
+        if not self._is_written:
             self._write()
 
     def _learn(self, operation: Operation[Any], result: Any) -> bool:
@@ -185,6 +199,7 @@ class Known:
                     path.unlink()
 
     def _write(self) -> None:
+        self._written_at, self._is_written = time.monotonic(), True
         with self._lock:
             rows = {kind: [asdict(entry) for entry in entries.values()] for kind, entries in self._entries.items()}
             text = json.dumps({"asked": self._asked, "entries": rows})
@@ -218,11 +233,21 @@ def known_account(base_url: str, account_mark: str) -> Known:
         return _accounts[key]
 
 
+@atexit.register
+def _save_all() -> None:
+    for known in _accounts.values():
+        known.save()
+
+
 def _kept(news: dict[str, Any], before: dict[str, Any], *, is_complete: bool = False) -> dict[str, Any]:
-    """The news first, then what was known before; what only an earlier answer told is kept in both."""
+    """The news first, then what was known before; what only an earlier answer told is kept in both.
+
+    Machines stand in the order of their age, since later pages of a list hold the older ones.
+    """
     told = {id_: _merged(entry, before.get(id_)) for id_, entry in news.items()}
     rest = {} if is_complete else {id_: entry for id_, entry in before.items() if id_ not in news}
-    return dict(list({**told, **rest}.items())[:MOST_ENTRIES])
+    newest_first = sorted({**told, **rest}.items(), key=lambda item: -getattr(item[1], "created", 0))
+    return dict(newest_first[:MOST_ENTRIES])
 
 
 def _merged(entry: Any, before: Any) -> Any:
@@ -243,7 +268,9 @@ def _entries_in(result: Any, operation: Operation[Any] | None = None) -> list[tu
             return [entry for spec in result.specs for entry in _entries_in(spec)]
         case Instance():
             hardware = result.hardware.gpu_name or result.hardware.cpu_name
-            return [("machine", KnownMachine(result.instance_id, result.meta_key, str(result.status), hardware))]
+            created = int(result.create_time.timestamp() if result.create_time else time.time())
+            machine = KnownMachine(result.instance_id, result.meta_key, str(result.status), hardware, created)
+            return [("machine", machine)]
         case Spec():
             id_ = f"{result.region_name}/{result.resource_id}"
             offer = KnownOffer(id_, result.region_name, result.unit.gpu_name, result.rate.millicents_per_hour)

@@ -24,7 +24,8 @@ def kept_files() -> list[Path]:
 
 
 def another_process(client: glows.Client) -> Known:
-    """What a new process would begin with."""
+    """What a new process would begin with, after this one has ended."""
+    known_of(client).save()
     return Known(client.base_url, client.account_mark)
 
 
@@ -59,6 +60,21 @@ def test_status_follows_the_machine(client: glows.Client) -> None:
     assert [found.status for found in known.machines()] == ["Finished"]
 
 
+def test_of_very_many_machines_the_newest_are_kept_and_the_file_is_not_written_for_each_page(
+    client: glows.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glows_nb.known.MOST_ENTRIES", 3)
+    known = known_of(client)
+    machines = [launch(client, name) for name in ("one", "two", "three", "four")]
+    known.save()
+    (file,) = kept_files()
+    before = file.stat().st_mtime_ns
+    for page in (1, 2, 3, 4):
+        client.instances.list(page=page, per_page=1)
+    assert {found.id for found in known.machines()} == {machine.instance_id for machine in machines[1:]}
+    assert file.stat().st_mtime_ns == before
+
+
 def test_deleted_image_is_forgotten_and_a_list_does_not_take_the_snapshots_name(client: glows.Client) -> None:
     known = known_of(client)
     image = client.images.submit("docker.io/library/ubuntu:22.04")
@@ -74,6 +90,7 @@ def test_deleted_image_is_forgotten_and_a_list_does_not_take_the_snapshots_name(
 def test_file_is_its_owners_alone_and_holds_no_secret(client: glows.Client, sandbox: glows.Sandbox) -> None:
     known_of(client)
     machine = launch(client)
+    known_of(client).save()
     (file,) = kept_files()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     text = file.read_text()
