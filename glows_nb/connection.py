@@ -87,6 +87,17 @@ def current_client() -> Client:
         return _default.client or connect()
 
 
+def forget_client() -> None:
+    """Forget the client in use; the next call takes what environment and profiles say then. A sandbox goes on."""
+    with _default.lock:
+        _default.client = None
+
+
+def client_in_use() -> Client | None:
+    """The client in use; None where there is none yet. Makes none."""
+    return _default.client
+
+
 def disconnect() -> None:
     """Forget the client in use and stop the sandbox that was started for it."""
     with _default.lock:

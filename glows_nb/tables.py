@@ -55,13 +55,21 @@ class Table(pd.DataFrame):
         caption = html.escape(self.attrs.get(CAPTION, ""))
         badge = f"{SANDBOX_BADGE} " if self.attrs.get(IS_SANDBOX) else ""
         with pd.option_context("display.max_colwidth", WIDEST_CELL):
-            body = written(self).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
+            body = written(self).to_html(notebook=True, border=0, max_rows=_most_rows[0])
         # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
         body = body.replace("<td>", '<td style="white-space:nowrap">')
         return f'<div style="margin:.3em 0">{badge}{caption}</div><div style="overflow-x:auto">{body}</div>'
 
     def __repr__(self) -> str:
         return as_text(self)
+
+
+_most_rows: Final = [MOST_ROWS]
+
+
+def set_most_rows(number: int) -> None:
+    """Show at most so many rows of every table from now on; the others are there all the same."""
+    _most_rows[:] = [number]
 
 
 def captioned(frame: pd.DataFrame, caption: str, *, is_sandbox: bool) -> Table:
@@ -110,7 +118,7 @@ def written(frame: pd.DataFrame) -> pd.DataFrame:
 def _text(frame: pd.DataFrame) -> str:
     if frame.empty:
         return "  ".join(map(str, frame.columns)) + "\n(none)"
-    return written(frame).to_string(index=False, max_rows=MOST_ROWS, max_colwidth=WIDEST_CELL)
+    return written(frame).to_string(index=False, max_rows=_most_rows[0], max_colwidth=WIDEST_CELL)
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:

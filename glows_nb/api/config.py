@@ -104,6 +104,17 @@ def profiles_path() -> Path:
     return user_config_path("glows-nb", appauthor=False) / "profiles.toml"
 
 
+def stored_base_url(profile: str) -> str | None:
+    """The address in a profile; None where the file, the profile or the address in it is missing.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    path = profiles_path()
+    settings = _read_profiles(path).get(profile) if path.is_file() else None
+    return str(settings["base_url"]) if isinstance(settings, dict) and "base_url" in settings else None
+
+
 def checked_token(token: SecretStr) -> SecretStr:
     """The token as it goes into a header: without stray white space, byte-order mark or "Bearer "."""
     cleaned = SecretStr(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())
