@@ -21,7 +21,7 @@ def facts(value: Any) -> Facts:
 
 def facts_text(value: Any) -> str:
     """The facts in a few lines."""
-    return "\n".join(f"{label:<9}{words}" for label, words in facts(value))
+    return "\n".join(f"{label:<10}{words}" for label, words in facts(value))
 
 
 def _instance(instance: Instance) -> Facts:

@@ -26,7 +26,7 @@ def network() -> None:
     """Private networks between machines: create one, attach machines, see who is in it."""
 
 
-@network.command(examples=["network create team --region TW-03"])
+@network.command(examples=["network create team --region TW-01"])
 @click.argument("name")
 @click.option("--region", type=REGION, required=True, metavar="NAME", help="Where; machines join from the same region.")
 def create(name: str, region: str) -> str:

@@ -15,18 +15,12 @@ from glows_nb.tables import MOST_ROWS, set_most_rows
 class Glows(Configurable):
     """What %glows does where a line does not say."""
 
-    ask_above = Float(
-        0.0, min=0.0, help="Credits per hour above which launch and unpark ask before they rent; 0 always asks."
-    ).tag(config=True)
-    max_price = Float(
-        0.0, min=0.0, help="The most that launch may pay per hour without --max-price, in Credits; 0 sets no limit."
-    ).tag(config=True)
-    regions = List(
-        Unicode(), help="Regions for launch without --region, in the order to try; none is the cheapest."
-    ).tag(config=True)
-    image = Unicode("", help="The image for launch and specs without --image; none is a base image.").tag(config=True)
-    wait_timeout = Float(600.0, min=1.0, help="How long to wait without --timeout, in seconds.").tag(config=True)
+    ask_above = Float(0.0, min=0.0, help="launch asks above this, Credits/h; 0 always asks.").tag(config=True)
+    image = Unicode("", help="For launch and specs; '' is a base image.").tag(config=True)
+    max_price = Float(0.0, min=0.0, help="The most launch may pay, Credits/h; 0 is no limit.").tag(config=True)
     most_rows = Int(MOST_ROWS, min=1, help="How many rows of a table are shown.").tag(config=True)
+    regions = List(Unicode(), help="For launch, in this order; [] is the cheapest.").tag(config=True)
+    wait_timeout = Float(600.0, min=1.0, help="Seconds to wait without --timeout.").tag(config=True)
 
     def update_config(self, config: Config) -> None:
         """Take over what `%config Glows.name = value` says.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 import click
 import pandas as pd
@@ -13,7 +14,9 @@ from glows_nb.commands.group import group, say
 from glows_nb.commands.settings import settings
 from glows_nb.connection import client_in_use, connect_to_sandbox
 from glows_nb.ledger import ledger_path
-from glows_nb.tables import Table, captioned
+from glows_nb.tables import WIDEST, Table, captioned
+
+LONGEST_SENTENCE: Final = 120
 
 
 @group.command(examples=["sandbox"])
@@ -45,6 +48,7 @@ def config() -> Table:
         ("ledger", str(ledger_path()), "The file with what was started and seen here."),
     ]
     table = pd.DataFrame(rows, columns=["name", "value", "meaning"])
+    table.attrs[WIDEST] = LONGEST_SENTENCE
     return captioned(
         table, "Change one with: %config Glows.name = value", is_sandbox=bool(client and client.is_sandbox)
     )

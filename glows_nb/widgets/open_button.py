@@ -21,7 +21,7 @@ class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no ty
         badge = SANDBOX_BADGE if instance.is_sandbox else ""
         self._words = f"{badge} {html.escape(instance.instance_id)} at {html.escape(address.without_secret)}"
         self.front_end = FrontEnd()
-        self.button.on_click(lambda button: self.front_end.open(str(self._address)))
+        self.button.on_click(lambda button: self.front_end.open_page(str(self._address)))
         super().__init__([self.button, ipywidgets.HTML(self._words), self.front_end])
         self.add_class(CONTAINER)
 
