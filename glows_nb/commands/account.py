@@ -51,7 +51,10 @@ def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_
             "it asks for the token unseen."
         )
     name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
-    check_profile_name(name)
+    try:
+        check_profile_name(name)
+    except ConfigError as error:
+        raise SecretInLine(str(error)) from None
     address = _address(base_url, name)
     if in_keyring and not has_keyring():
         raise ConfigError('The keyring needs an extra that is not installed; run: pip install "glows-nb[keyring]"')

@@ -15,7 +15,7 @@ from jupyter_client import KernelManager
 from jupyter_client.blocking import BlockingKernelClient
 from traitlets.config import Config
 
-SECONDS = 60.0
+SECONDS = 30.0
 
 
 @dataclass
