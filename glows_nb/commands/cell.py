@@ -8,7 +8,7 @@ from typing import Final
 
 from glows_nb.commands.group import CommandError
 
-SETTING: Final = re.compile(r"(?P<key>port|cmd|env)\b(?:\s+(?P<name>[A-Za-z_]\w*))?\s*(?:=\s*(?P<value>.*\S))?\s*")
+SETTING: Final = re.compile(r"(?P<key>port|cmd|env)(?:\s+(?P<name>[A-Za-z_]\w*))?(?:(?P<sign>\s*=\s*)(?P<value>.*))?")
 ASSIGNMENT: Final = re.compile(r"(\w+)(?:\s+\w+)?\s+=\s+\S.*|(\w+)\s+=\s*")
 """`key = value` with spaces is nothing that a shell would run, so it is a setting that is written wrongly."""
 
@@ -22,6 +22,9 @@ def words_of_cell(body: str) -> list[str]:
         body: at the top lines `port = 8000/http`, `env NAME`, `env NAME = value`, `cmd = command`, empty lines and
             comments with #; the first other line begins the start command, which goes to the end as it stands.
 
+    Returns:
+        The words, such as ["--port", "8000/http", "--cmd", "python x.py"].
+
     Raises:
         CommandError: a setting is not known or not complete, or there are two commands.
     """
@@ -33,7 +36,7 @@ def words_of_cell(body: str) -> list[str]:
         if not text or text.startswith("#"):
             continue
         found = SETTING.fullmatch(text)
-        if found is None or (found["key"] != "env" and found["value"] is None and found["name"] is not None):
+        if found is None or _is_shell(found):
             _refuse_assignment(text)
             commands.append("\n".join(lines[number:]).strip())
             break
@@ -49,6 +52,11 @@ def words_of_cell(body: str) -> list[str]:
     if len(commands) > 1:
         raise CommandError("There are two start commands below the line: one after cmd =, one after that; keep one.")
     return [*words, *(["--cmd", commands[0]] if commands else [])]
+
+
+def _is_shell(found: re.Match[str]) -> bool:
+    """Is this the program env, as in `env A=1 python x.py`? A setting has spaces around = where its value has some."""
+    return found["key"] == "env" and found["sign"] == "=" and len(found["value"].split()) > 1
 
 
 def _refuse_assignment(text: str) -> None:

@@ -14,14 +14,14 @@ from glows_nb.magic.lines import Line, read_line
     [
         ("python train.py", ["--cmd", "python train.py"]),
         ("port = 8000/http\nport=3306/tcp\n", ["--port", "8000/http", "--port", "3306/tcp"]),
-        ("env TOKEN\nenv A = b c\nenv E=", ["--env", "TOKEN", "--env", "A=b c", "--env", "E"]),
+        ("env TOKEN\nenv A = b c\nenv E=", ["--env", "TOKEN", "--env", "A=b c", "--env", "E="]),
         ("# a note\n\ncmd = python -m x", ["--cmd", "python -m x"]),
         (
             "port = 1\n\ncd /x &&\n  # kept\nrun A=1\nport = 2\n",
             ["--port", "1", "--cmd", "cd /x &&\n  # kept\nrun A=1\nport = 2"],
         ),
         ("EPOCHS=3 python x.py", ["--cmd", "EPOCHS=3 python x.py"]),
-        ("env A=1 python x.py", ["--env", "A=1 python x.py"]),
+        ("env A=1\nenv A=1 python x.py", ["--env", "A=1", "--cmd", "env A=1 python x.py"]),
         ("\n \n", []),
     ],
 )

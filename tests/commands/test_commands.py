@@ -17,38 +17,36 @@ from glows_nb.commands import CommandError, group, run
 from glows_nb.tables import Table
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
-PROMISED = set(
-    [
-        "login",
-        "logout",
-        "use",
-        "specs",
-        "cheapest",
-        "images",
-        "image",
-        "launch",
-        "list",
-        "show",
-        "wait",
-        "ssh",
-        "url",
-        "open",
-        "cancel",
-        "park",
-        "unpark",
-        "snap",
-        "snapshots",
-        "networks",
-        "network",
-        "stats",
-        "spend",
-        "panel",
-        "form",
-        "config",
-        "sandbox",
-        "help",
-    ]
-)
+PROMISED = {
+    "login",
+    "logout",
+    "use",
+    "specs",
+    "cheapest",
+    "images",
+    "image",
+    "launch",
+    "list",
+    "show",
+    "wait",
+    "ssh",
+    "url",
+    "open",
+    "cancel",
+    "park",
+    "unpark",
+    "snap",
+    "snapshots",
+    "networks",
+    "network",
+    "stats",
+    "spend",
+    "panel",
+    "form",
+    "config",
+    "sandbox",
+    "help",
+}
 TRAIN = "launch --gpu 4090 --name train --yes"
 
 
