@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         set_balance,
         spending,
     )
+    from glows_nb.diagnosis import doctor
     from glows_nb.embedded import Sandbox, sandbox
     from glows_nb.history import timeline
     from glows_nb.ledger import LedgerError
@@ -77,6 +78,7 @@ _HOMES: Final = {
     "glows_nb.api.requests": ("CreateInstance", "Port"),
     "glows_nb.browse": ("cheapest", "endpoints", "images", "instances", "networks", "snapshots", "specs"),
     "glows_nb.connection": ("connect", "current_client"),
+    "glows_nb.diagnosis": ("doctor",),
     "glows_nb.embedded": ("Sandbox", "sandbox"),
     "glows_nb.ledger": ("LedgerError",),
     "glows_nb.history": ("timeline",),

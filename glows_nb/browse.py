@@ -242,6 +242,9 @@ def _where(table: pd.DataFrame, expression: str) -> pd.DataFrame:
         fits = table.eval(expression)
     except Exception as error:  # noqa: BLE001 - pandas raises whatever the expression meets
         raise InvalidRequest("where", f"{expression!r} can't be used: {error}.") from None
+    if isinstance(fits, pd.Series):
+        # pandas 2 gives words like `gpu.str.contains(…)` as objects: true, false and unknown.
+        fits = fits.convert_dtypes()
     # `DataFrame.query` would take the numbers of "gpus" for labels of rows, and give some rows many times.
     if not isinstance(fits, pd.Series) or not pd.api.types.is_bool_dtype(fits):
         raise InvalidRequest(

@@ -11,12 +11,13 @@ from typing import Any
 import click
 import pandas as pd
 
-from glows_nb import commands, embedded
+from glows_nb import commands, embedded, shells
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.commands.facts import SHOWN, facts_text
 from glows_nb.commands.group import Commands, is_traced, trace_option
 from glows_nb.connection import disconnect
+from glows_nb.diagnosis import FAILED, Diagnosis
 from glows_nb.tables import as_text
 
 PROGRAM = "glows-nb"
@@ -96,7 +97,7 @@ def sandbox_token(user: str, lifetime: float | None) -> str:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="JupyterLab's port; a free one without it.")
 @click.option("--speed", type=float, help="How much faster than real the sandbox's clock runs; 1 is real time.")
 def lab(folder: Path, browser: bool, port: int, speed: float | None) -> None:
-    """Open the quickstart in JupyterLab, on a sandbox."""
+    """Open the notebooks in JupyterLab, the quickstart first, on a sandbox."""
     from glows_nb.jupyter import run_lab
 
     raise SystemExit(run_lab(folder, has_browser=browser, port=port, speed=speed))
@@ -117,11 +118,23 @@ def demo(output: Path) -> None:
     run_demo(output)
 
 
+@terminal.command(cls=click.Command)
+@click.argument("shell", type=click.Choice(shells.SHELLS))
+def completion(shell: str) -> str:
+    """Print what makes SHELL complete the words of glows-nb when Tab is pressed.
+
+    For bash, put this line into ~/.bashrc: eval "$(glows-nb completion bash)"; for zsh the same with zsh into ~/.zshrc.
+    For fish: glows-nb completion fish > ~/.config/fish/completions/glows-nb.fish
+    """
+    return shells.script(shell, terminal, PROGRAM)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: prints the command's value; errors are one sentence on stderr.
 
     Exit status: 2 for words that can't be understood or carried out, 1 for other errors, 130 for an interrupt.
     """
+    shells.register()
     try:
         value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
     except GlowsError as error:
@@ -138,12 +151,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = as_words(value)
     if text:
         click.echo(text)
+    if isinstance(value, Diagnosis) and value.attrs[FAILED]:
+        raise SystemExit(1)
 
 
 def as_words(value: Any) -> str:
     """A command's value as plain text for a terminal."""
     if value is None:
         return ""
+    if isinstance(value, Diagnosis):
+        return repr(value)
     if isinstance(value, pd.DataFrame):
         return as_text(value)
     if type(value) in SHOWN:

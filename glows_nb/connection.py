@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import RLock
 from typing import Final
 
@@ -10,6 +12,7 @@ from pydantic import SecretStr
 from glows_nb.api.client import Client
 from glows_nb.api.config import masked
 from glows_nb.embedded import Sandbox, sandbox, sandbox_of_environment
+from glows_nb.known import Known, known_account
 from glows_nb.ledger import Account, Ledger, Recorder
 
 
@@ -25,6 +28,7 @@ class _Default:
         # The client before is not closed: it may be in use in another thread or under another name.
         self.client = client
         recorder_of(client)
+        known_of(client)
         return client
 
 
@@ -44,6 +48,15 @@ def recorder_of(client: Client) -> Recorder:
         recorder = Recorder(Ledger(), account)
         client.observers.add(recorder)
         return recorder
+
+
+def known_of(client: Client) -> Known:
+    """What completion knows of a client's account; from now on it learns from what the client is answered."""
+    known = known_account(client.base_url, client.account_mark)
+    with _default.lock:
+        if known not in client.observers:
+            client.observers.add(known)
+    return known
 
 
 def connect(token: str | SecretStr | None = None, base_url: str | None = None, profile: str | None = None) -> Client:
@@ -94,7 +107,7 @@ def forget_client() -> None:
 
 
 def client_in_use() -> Client | None:
-    """The client in use; None where there is none yet. Makes none."""
+    """The client in use, if there is one already; makes none and never waits."""
     return _default.client
 
 
@@ -106,3 +119,18 @@ def disconnect() -> None:
         if _default.sandbox is not None:
             _default.sandbox.close()
         _default.client = _default.sandbox = None
+
+
+@contextmanager
+def used_for_a_while(client: Client) -> Iterator[Client]:
+    """Use this client wherever none is named, for the time of a with block; then the one before is in use again."""
+    with _default.lock:
+        before = _default.client, _default.sandbox
+        _default.client = _default.sandbox = None
+        _default.use(client)
+    try:
+        yield client
+    finally:
+        with _default.lock:
+            disconnect()
+            _default.client, _default.sandbox = before

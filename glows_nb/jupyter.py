@@ -1,4 +1,4 @@
-"""Jupyter around the quickstart: `glows-nb lab` opens it, `glows-nb demo` runs it without a browser."""
+"""Jupyter around our notebooks: `glows-nb lab` opens them, `glows-nb demo` runs the quickstart without a browser."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 
 def run_lab(folder: Path, *, has_browser: bool, port: int, speed: float | None) -> int:
-    """Start a sandbox and JupyterLab on a copy of the quickstart; returns JupyterLab's exit status.
+    """Start a sandbox and JupyterLab on copies of the notebooks; returns JupyterLab's exit status.
 
     Raises:
         ConfigError: the extra `lab` is not installed.
     """
     _require("jupyterlab")
-    notebook = copy_quickstart(folder)
+    copy_notebooks(folder)
     with sandbox(speed=speed) as server:
         click.echo(f"SANDBOX at {server.base_url}: nothing here costs money. Stop with Ctrl-C.")
-        command = [sys.executable, "-m", "jupyterlab", str(notebook), f"--ServerApp.port={port}"]
+        command = [sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART), f"--ServerApp.port={port}"]
         command += [] if has_browser else ["--no-browser"]
         command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         process = subprocess.Popen(command, env=_environment(server))  # noqa: S603 - our own command
@@ -87,22 +87,30 @@ def run_demo(output: Path) -> None:
     click.echo(f"\nThe whole run as a page: {output.resolve()}")
 
 
-def copy_quickstart(folder: Path) -> Path:
-    """The quickstart in a folder of the user's; one that is there already is kept with what was written in it."""
+def copy_notebooks(folder: Path) -> None:
+    """Put the notebooks into a folder of the user's; one that is there already is kept with what was written in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    notebook = folder / QUICKSTART
-    if not notebook.exists():
-        shutil.copyfile(quickstart(), notebook)
-    return notebook
+    for notebook in notebooks():
+        if not (folder / notebook.name).exists():
+            shutil.copyfile(notebook, folder / notebook.name)
 
 
 def quickstart() -> Path:
-    """The notebook as it was shipped: inside an installed package, beside the package in a checkout."""
+    """The quickstart as it was shipped."""
+    return next(notebook for notebook in notebooks() if notebook.name == QUICKSTART)
+
+
+def notebooks() -> list[Path]:
+    """The notebooks as they were shipped: inside an installed package, beside the package in a checkout.
+
+    Raises:
+        ConfigError: they are in neither place.
+    """
     package = Path(__file__).parent
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / QUICKSTART).is_file():
-            return folder / QUICKSTART
-    raise ConfigError("The quickstart notebook is missing from this installation; install glows-nb again.")
+            return sorted(folder.glob("*.ipynb"))
+    raise ConfigError("The notebooks are missing from this installation; install glows-nb again.")
 
 
 def _environment(server: Sandbox) -> dict[str, str]:

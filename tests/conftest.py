@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 import glows_nb as glows
 from glows_nb.connection import disconnect
+from tests.install.wheel import Installed, build_and_install
 
 # How long an example takes says more about the machine's other work than about our code.
 settings.register_profile("glows_nb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,7 +18,7 @@ settings.load_profile("glows_nb")
 FAST = 200.0
 """Virtual seconds per real one: a machine is Running after a quarter of a second."""
 
-FOLDERS_OF_THE_USER = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
+FOLDERS_OF_THE_USER = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA")
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +54,9 @@ def client(sandbox: glows.Sandbox) -> Iterator[glows.Client]:
     """A client for the test's own sandbox."""
     with sandbox.client(backoff=0) as connected:
         yield connected
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """An environment with the package installed from its wheel."""
+    return build_and_install(tmp_path_factory.mktemp("wheel"))

@@ -18,7 +18,7 @@ import glows_nb as glows
 PROMISED = """
 connect Client specs instances images snapshots networks endpoints launch_form sandbox
 frames.specs frames.instances frames.images frames.snapshots frames.networks frames.endpoints frames.stats
-cheapest spending burn_rate balance set_balance discrepancies set_exchange_rate
+cheapest doctor spending burn_rate balance set_balance discrepancies set_exchange_rate
 GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError
 BadResponse AmbiguousResult MachineDiffers StalePlan WaitTimeout ConfigError
 load_ipython_extension unload_ipython_extension

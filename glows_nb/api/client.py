@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from glows_nb.api import async_resources, resources
-from glows_nb.api.config import masked, resolve
+from glows_nb.api.config import Connection, masked, resolve
 from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
@@ -44,6 +44,11 @@ class _Connected:
     def base_url(self) -> str:
         """The address that requests go to."""
         return self._session.connection.base_url
+
+    @property
+    def connection(self) -> Connection:
+        """The address, the token (masked) and the routes that are others there."""
+        return self._session.connection
 
     @property
     def is_sandbox(self) -> bool:
@@ -95,6 +100,17 @@ class Client(_Connected):
     Raises:
         ConfigError: no token was found, or the address or a route is refused.
     """
+
+    instances: resources.Instances
+    """Machines: start, find, watch and release them."""
+    images: resources.Images
+    """Images to start machines from."""
+    specs: resources.Specs
+    """What can be rented, at which price."""
+    networks: resources.Networks
+    """Private networks between machines."""
+    snapshots: resources.Snapshots
+    """Snapshots of machines."""
 
     def __init__(
         self,
@@ -157,6 +173,17 @@ class AsyncClient(_Connected):
 
     Args, errors and rules for repetitions are those of `Client`; `transport` is an httpx async transport.
     """
+
+    instances: async_resources.AsyncInstances
+    """Machines: start, find, watch and release them."""
+    images: async_resources.AsyncImages
+    """Images to start machines from."""
+    specs: async_resources.AsyncSpecs
+    """What can be rented, at which price."""
+    networks: async_resources.AsyncNetworks
+    """Private networks between machines."""
+    snapshots: async_resources.AsyncSnapshots
+    """Snapshots of machines."""
 
     def __init__(
         self,

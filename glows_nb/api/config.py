@@ -2,6 +2,7 @@
 
 The profile file is TOML, one table a profile (`[default]`, `[lab]`) with `token` (or `keyring = true`) and, where
 it is not the live service, `base_url`; a table `routes` in it changes paths. `profiles_path()` says where it lies.
+GLOWS_CONFIG_DIR and GLOWS_DATA_DIR name other folders than the system's own for what this package keeps.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from platformdirs import user_config_path
+from platformdirs import user_config_path, user_data_path
 from pydantic import SecretStr
 
 from glows_nb.api.errors import ConfigError
@@ -27,6 +28,8 @@ LIVE_BASE_URL: Final = "https://a.glows.ai/sdk/v1"
 TOKEN_VARIABLE: Final = "GLOWS_SDK_TOKEN"  # noqa: S105 - the variable's name, not a token
 BASE_URL_VARIABLE: Final = "GLOWS_BASE_URL"
 PROFILE_VARIABLE: Final = "GLOWS_PROFILE"
+CONFIG_FOLDER_VARIABLE: Final = "GLOWS_CONFIG_DIR"
+DATA_FOLDER_VARIABLE: Final = "GLOWS_DATA_DIR"
 DEFAULT_PROFILE: Final = "default"
 KEYRING_SERVICE: Final = "glows-nb"
 
@@ -101,7 +104,29 @@ def _first(*candidates: SecretStr | None) -> SecretStr | None:
 
 def profiles_path() -> Path:
     """The file that holds the profiles."""
-    return user_config_path("glows-nb", appauthor=False) / "profiles.toml"
+    return config_folder() / "profiles.toml"
+
+
+def config_folder() -> Path:
+    """The folder for what the user sets: GLOWS_CONFIG_DIR, else the one in the system's folder for that."""
+    named = os.environ.get(CONFIG_FOLDER_VARIABLE)
+    return Path(named) if named else user_config_path("glows-nb", appauthor=False)
+
+
+def data_folder() -> Path:
+    """The folder for what is kept for the user: GLOWS_DATA_DIR, else the one in the system's folder for that."""
+    named = os.environ.get(DATA_FOLDER_VARIABLE)
+    return Path(named) if named else user_data_path("glows-nb", appauthor=False)
+
+
+def profile_names() -> list[str]:
+    """The names of the profiles in the profile file, in its order; none where there is no file.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    path = profiles_path()
+    return [name for name, table in _read_profiles(path).items() if isinstance(table, dict)] if path.is_file() else []
 
 
 def stored_base_url(profile: str) -> str | None:

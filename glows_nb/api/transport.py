@@ -48,6 +48,7 @@ class Reply:
     # Neither is in the repr: a redirect and an answer can hold secrets.
     location: str = field(repr=False)
     body: bytes = field(repr=False)
+    date: str = ""
 
 
 @dataclass
@@ -133,7 +134,7 @@ class HttpTransport:
                     time.sleep(step.seconds)
                     step = steps.send(None)
                     continue
-                reply = self._send_once(step)
+                reply = self.send_once(step)
                 step = steps.throw(reply) if isinstance(reply, GlowsError) else steps.send(reply)
         except StopIteration as stop:
             result: T = _result(operation, stop, self.session)
@@ -147,7 +148,8 @@ class HttpTransport:
         """Give the connections back."""
         self._http.close()
 
-    def _send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
+    def send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
+        """What comes back from one try, or the error that httpx met."""
         # An error is returned, not raised: raised inside `except`, it would carry httpx's frames along, and they
         # hold the token.
         started = self.session.clock()
@@ -306,6 +308,7 @@ def _reply(operation: Operation[Any], response: httpx.Response, session: Session
         headers.get("retry-after", ""),
         headers.get("location", ""),
         response.content,
+        headers.get("date", ""),
     )
 
 

@@ -4,7 +4,19 @@ Importing this package gives the complete `group`; `run` carries a line of words
 not decided here.
 """
 
-from glows_nb.commands import access, account, browsing, forms, images, machines, networks, renting, saving, setup
+from glows_nb.commands import (
+    access,
+    account,
+    browsing,
+    doctor,
+    forms,
+    images,
+    machines,
+    networks,
+    renting,
+    saving,
+    setup,
+)
 from glows_nb.commands.group import CommandError, Interrupted, SecretInLine, group, run
 
 __all__ = [
@@ -14,6 +26,7 @@ __all__ = [
     "access",
     "account",
     "browsing",
+    "doctor",
     "forms",
     "group",
     "images",

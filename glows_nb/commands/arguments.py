@@ -1,35 +1,177 @@
 """What the words of commands stand for: one click type for each kind of thing that can be named.
 
 A command declares an option or argument with one of these, as in `type=MACHINE`; how such a word is completed is
-told here once, for the notebook and the terminal alike.
+told here once, for the notebook and the terminal alike. What is known of the account comes from `source`; where none is
+set, only what needs no account is offered.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Final, Literal
 
 import click
+from click.shell_completion import CompletionItem
+
+from glows_nb.api.config import profile_names
+from glows_nb.api.errors import GlowsError
+from glows_nb.api.models import LEAVING, InstanceStatus
+from glows_nb.browse import SORT_WORDS
+from glows_nb.columns import SPEC_COLUMNS
+from glows_nb.known import Kind, Known, KnownMachine
+from glows_nb.money import Rate
+from glows_nb.refreshing import Source
+
+source: Final[ContextVar[Source | None]] = ContextVar("source", default=None)
+"""Where completion that is going on reads what is known."""
+
+LONGEST_ABOUT: Final = 40
+"""Characters of what is said about a word; JupyterLab's list is as wide as its longest."""
+
+Told = tuple[str, str, str]
+"""A word that can be typed, what is said about it, and further text by which it is found."""
 
 
 class Named(click.ParamType[str]):
-    """A word that names a thing: any text is taken, the service knows whether the thing exists."""
+    """A word that names a thing: any text is taken, the service knows whether the thing exists.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: what it is called in help and in the list that Tab shows.
+        words: gives the words to offer, with what is known of the account, if that is anything.
+        kind: what of the account it needs to know; None needs no account.
+        is_signed: may it also stand behind a minus?
+    """
+
+    def __init__(
+        self,
+        name: str,
+        words: Callable[[Known | None], Iterator[Told]],
+        kind: Kind | None = None,
+        *,
+        is_signed: bool = False,
+    ) -> None:
         self.name = name
+        self.is_signed = is_signed
+        self._words = words
+        self._kind = kind
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The word as it was typed."""
         return value
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """The words that begin with what was typed, then those that hold it, in any case."""
+        asked = source.get()
+        known = asked.known(self._kind) if asked is not None and self._kind is not None else None
+        typed = incomplete.lower()
+        found = [told for told in self._words(known) if typed in " ".join((told[0], told[2])).lower()]
+        found.sort(key=lambda told: not told[0].lower().startswith(typed))
+        return [self._item(word, about) for word, about, _ in found]
 
-MACHINE: Final = Named("machine")
+    def _item(self, word: str, about: str) -> CompletionItem[str]:
+        short = about if len(about) <= LONGEST_ABOUT else f"{about[: LONGEST_ABOUT - 1]}…"
+        label = f"{self.name} · {short}" if short else self.name
+        return CompletionItem(word, help=short or None, label=label, is_signed=self.is_signed)
+
+
+def _machines(known: Known | None) -> Iterator[Told]:
+    if known is None:
+        return
+    mark = known.account_mark
+    machines = sorted(known.machines(), key=lambda machine: machine.status in LEAVING)
+    told = set()
+    for machine in machines:
+        about = machine.status
+        for word in (_given_name(machine, mark), machine.id, machine.meta_key):
+            if word and word not in told:
+                told.add(word)
+                yield word, about, ""
+
+
+def _given_name(machine: KnownMachine, mark: str) -> str:
+    """The name that the machine was launched with; "" where its key was not made from one."""
+    made = re.fullmatch(rf"(.+)-{re.escape(mark)}(?:\.\d+)?", machine.meta_key)
+    return "" if made is None else made[1]
+
+
+def _gpus(known: Known | None) -> Iterator[Told]:
+    prices: dict[str, int] = {}
+    for offer in known.offers() if known else ():
+        if offer.gpu:
+            prices[offer.gpu] = min(prices.get(offer.gpu, offer.millicents), offer.millicents)
+    for gpu in sorted(prices):
+        yield gpu, f"from {Rate(prices[gpu])}", ""
+
+
+def _regions(known: Known | None) -> Iterator[Told]:
+    for region in sorted({offer.region for offer in known.offers()} if known else ()):
+        yield region, "", ""
+
+
+def _images(known: Known | None) -> Iterator[Told]:
+    for image in known.things("image") if known else ():
+        yield image.id, image.name, image.name
+
+
+def _own_images(known: Known | None) -> Iterator[Told]:
+    for image in known.things("image") if known else ():
+        if image.is_owned:
+            yield image.id, image.name, image.name
+
+
+def _things(kind: Literal["snapshot", "network"]) -> Callable[[Known | None], Iterator[Told]]:
+    def words(known: Known | None) -> Iterator[Told]:
+        for thing in known.things(kind) if known else ():
+            yield thing.id, thing.name or thing.about, f"{thing.name} {thing.about}"
+
+    return words
+
+
+def _profiles(known: Known | None) -> Iterator[Told]:
+    try:
+        for name in profile_names():
+            yield name, "", ""
+    except GlowsError:
+        return  # the command that is going to read the file says what is wrong with it
+
+
+def _statuses(known: Known | None) -> Iterator[Told]:
+    for status in InstanceStatus:
+        yield status.value, "", ""
+
+
+def _spec_columns(known: Known | None) -> Iterator[Told]:
+    for word, column in SORT_WORDS.items():
+        yield word, column, ""
+    for column in SPEC_COLUMNS:
+        yield column, "", ""
+
+
+class CommandName(click.ParamType[str]):
+    """The name of a command beside the one that asks for it."""
+
+    name = "command"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word as it was typed."""
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands that begin with what was typed."""
+        return ctx.parent.command.shell_complete(ctx.parent, incomplete) if ctx.parent else []
+
+
+COMMAND: Final = CommandName()
+MACHINE: Final = Named("machine", _machines, "machine")
 """A machine's id, its meta key or the name it was launched with."""
-GPU: Final = Named("gpu")
-REGION: Final = Named("region")
-IMAGE: Final = Named("image")
-OWN_IMAGE: Final = Named("image")
-SNAPSHOT: Final = Named("snapshot")
-NETWORK: Final = Named("network")
-PROFILE: Final = Named("profile")
-STATUS: Final = Named("status")
-SPEC_COLUMN: Final = Named("column")
+GPU: Final = Named("gpu", _gpus, "offer")
+REGION: Final = Named("region", _regions, "offer")
+IMAGE: Final = Named("image", _images, "image")
+OWN_IMAGE: Final = Named("image", _own_images, "image")
+SNAPSHOT: Final = Named("snapshot", _things("snapshot"), "snapshot")
+NETWORK: Final = Named("network", _things("network"), "network")
+PROFILE: Final = Named("profile", _profiles)
+STATUS: Final = Named("status", _statuses)
+SPEC_COLUMN: Final = Named("column", _spec_columns, is_signed=True)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from glows_nb.api.client import Client
 from glows_nb.api.config import BASE_URL_VARIABLE, LIVE_BASE_URL, PROFILE_VARIABLE, TOKEN_VARIABLE, profiles_path
+from glows_nb.commands.arguments import COMMAND
 from glows_nb.commands.group import group, say
 from glows_nb.commands.settings import settings
 from glows_nb.connection import client_in_use, connect_to_sandbox
@@ -55,7 +56,7 @@ def config() -> Table:
 
 
 @group.command(name="help", examples=["help launch", "help network create"])
-@click.argument("command", nargs=-1)
+@click.argument("command", type=COMMAND, nargs=-1)
 @click.pass_context
 def help_command(context: click.Context, command: tuple[str, ...]) -> None:
     """Say what the commands do, or how one is used."""

@@ -14,8 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_data_path
-
+from glows_nb.api.config import data_folder
 from glows_nb.api.errors import GlowsError
 from glows_nb.ledger.records import Account, MachineRecord, Order, Sighting, SnapshotRecord
 
@@ -63,8 +62,8 @@ class LedgerError(GlowsError):
 
 
 def ledger_path() -> Path:
-    """The user's ledger, in the data folder of this system."""
-    return user_data_path("glows-nb", appauthor=False) / "ledger.sqlite3"
+    """The user's ledger, in the folder for data."""
+    return data_folder() / "ledger.sqlite3"
 
 
 class Ledger:
@@ -145,6 +144,19 @@ class Ledger:
                 (account_id(db, account),),
             )
             return {row[0]: SnapshotRecord("", row[1], row[2]) for row in rows}
+
+    def verify(self) -> dict[str, int]:
+        """Read the whole file and count what is in it: machines, orders and snapshots of all accounts.
+
+        Raises:
+            LedgerError: the file is damaged, or can't be used.
+        """
+        with self.transaction() as db:
+            said = [row[0] for row in db.execute("PRAGMA quick_check(1)")]
+            if said != ["ok"]:
+                raise LedgerError(f"The ledger at {self.path} is damaged: {'; '.join(map(str, said))}.")
+            tables = ("machines", "orders", "snapshots")
+            return {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608
 
     def set_balance(self, account: Account, millicents: int, at_ms: int) -> None:
         """The account held so much at this time: the user says so, the service does not."""

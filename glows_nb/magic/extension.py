@@ -16,6 +16,7 @@ from glows_nb.commands.cell import words_of_cell
 from glows_nb.commands.facts import SHOWN, facts_text
 from glows_nb.commands.group import Command, is_traced
 from glows_nb.commands.settings import Glows, use_settings
+from glows_nb.magic import completion
 from glows_nb.magic.forgetting import forget, is_login, words_of_login
 from glows_nb.magic.lines import is_statement, read_line
 from glows_nb.magic.rendering import card_html, error_text
@@ -27,9 +28,10 @@ FRAMES_TO_CELL: Final = 3
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register %glows and %%glows, their settings, the short form of errors, and how values are shown."""
+    """Register %glows and %%glows with completion and settings, the short form of errors, how values are shown."""
     magic.__doc__ = documentation()
     shell.register_magic_function(magic, "line_cell", MAGIC_NAME)  # type: ignore[arg-type]  # typed as a method
+    completion.load(shell)
     shell.set_custom_exc((GlowsError, Interrupted), show_error)
     _remove_settings(shell)
     chosen = Glows(parent=shell)
@@ -46,6 +48,7 @@ def unload(shell: InteractiveShell) -> None:
     """Take away what `load` registered."""
     for where in ("line", "cell"):
         shell.magics_manager.magics[where].pop(MAGIC_NAME, None)
+    completion.unload(shell)
     shell.set_custom_exc((), None)
     _remove_settings(shell)
     use_settings(Glows())

@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import pickle
+import re
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -101,7 +102,8 @@ def with_rich(error: BaseException) -> str:
 
 def with_ipython(error: BaseException) -> str:
     """The traceback in IPython's verbose mode, which prints variables too."""
-    return VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
+    # Without colours, which IPython 8 and 9 ask for by different names.
+    return re.sub(r"\x1b\[[0-9;]*m", "", VerboseTB().text(type(error), error, error.__traceback__))
 
 
 def reset(request: Request) -> Answer:

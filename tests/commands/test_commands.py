@@ -44,6 +44,7 @@ PROMISED = {
     "panel",
     "form",
     "config",
+    "doctor",
     "sandbox",
     "help",
 }

@@ -24,6 +24,7 @@ from tests.magic.live_kernel import LiveKernel, Shown, live_kernel
 OWN_IMAGE = "img-9x8y7z6w"
 PASTED = "eyJwYXN0ZWQi.eyJpbnRvIGEgbGluZSI6.dG9rZW4tNDcxMQ"
 TYPED_WRONG = "typed-but-wrong-token-4711"
+ENV_VALUE = "planted-env-value-4711"
 HAS_PANEL = find_spec("glows_nb.widgets.panel") is not None
 
 EXAMPLES = [
@@ -32,6 +33,7 @@ EXAMPLES = [
     "sandbox",
     "use sandbox",
     "config",
+    "doctor",
     "specs --gpu 4090 --sort price",
     "specs --available --where 'gpus >= 8'",
     "cheapest",
@@ -82,6 +84,7 @@ KINDS = {
     "sandbox": "Client",
     "use": "Client",
     "config": "Table",
+    "doctor": "Diagnosis",
     "specs": "Table",
     "cheapest": "Spec",
     "images": "Table",
@@ -140,6 +143,7 @@ FAILURES = {
     "login": ("login", "Set GLOWS_SDK_TOKEN in the environment"),
     "logout": ("logout --profile 'no name'", "1 to 40 letters"),
     "use": ("use nobody", "'nobody'"),
+    "doctor": ("doctor now", "unexpected extra argument (now)"),
     "config": ("config Glows", "unexpected extra argument (Glows)"),
     "sandbox": ("sandbox --sped", "No such option '--sped'"),
     "help": ("help spces", "'specs'"),
@@ -185,7 +189,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
             patch.setenv(name, str(home))
         patch.delenv("GLOWS_PROFILE", raising=False)
-        environment = {"GLOWS_BASE_URL": sandbox.base_url, "GLOWS_SDK_TOKEN": sandbox.token}
+        environment = {"GLOWS_BASE_URL": sandbox.base_url, "GLOWS_SDK_TOKEN": sandbox.token, "FROM_HERE": ENV_VALUE}
         with live_kernel(environment) as kernel, sandbox.client() as client:
             assert kernel.run("%load_ext glows_nb").error is None
             session = Session(kernel, sandbox, client, home, {}, {})
@@ -358,7 +362,6 @@ def test_question_is_asked_in_the_notebook(session: Session) -> None:
 
 
 def test_cell_gives_ports_variables_and_the_start_command(session: Session) -> None:
-    session.run("import os; os.environ['FROM_HERE'] = 'planted-env-value'")
     settings = "port = 8000/http\nenv FROM_HERE\n\n# serve"
     command = "echo '$HOME {x}' &&\\\n  python -m http.server 8000"
     cell = f"%%glows launch --gpu 4090 --name cell --yes --wait\n{settings}\n{command}\n"
@@ -368,7 +371,7 @@ def test_cell_gives_ports_variables_and_the_start_command(session: Session) -> N
     machine = session.client.instances.find("cell")
     assert machine.cmd == command
     assert 8000 in [access.listen_port for access in machine.accesses]
-    assert machine.envs.get_secret_value() == "FROM_HERE=planted-env-value"
+    assert machine.envs.get_secret_value() == f"FROM_HERE={ENV_VALUE}"
     assert session.run("%glows cancel cell --yes").error is None
 
 
@@ -515,7 +518,7 @@ def test_no_secret_is_in_any_output_or_history(session: Session) -> None:
     assert all(len(secret) >= 8 for secret in secrets)
     assert session.run("'a last cell, so that the one before is written'").error is None
     everything = str([each["content"] for each in session.kernel.everything if each["msg_type"] != "execute_input"])
-    assert [secret for secret in [*secrets, "planted-env-value"] if secret in everything] == []
+    assert [secret for secret in [*secrets, ENV_VALUE] if secret in everything] == []
     (path,) = session.home.rglob("history.sqlite")
 
     def rows() -> list[Any]:

@@ -67,6 +67,7 @@ use(os.environ["TEST_TOKEN"], first.ssh_password)
     "load twice": "%load_ext glows_nb\n%reload_ext glows_nb\nz = %glows stats\nz",
     "cancel": "%glows cancel --all --wait --yes",
     "stats": "%glows stats",
+    "doctor": "%glows doctor",
     "secrets": """
 import json, pathlib
 secrets = [os.environ["TEST_TOKEN"], os.environ["TEST_BAD_TOKEN"]]
@@ -138,7 +139,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home folder of its own for kernels, so that nobody's start-up files run in them."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
             patch.setenv(name, str(folder))
         for name in ("GLOWS_SDK_TOKEN", "GLOWS_BASE_URL", "GLOWS_PROFILE"):
             patch.delenv(name, raising=False)
@@ -287,6 +288,14 @@ def test_extension_loads_again_and_twice_does_no_harm(run: Run) -> None:
 
 def test_released_machines_are_ended_when_the_cell_returns(run: Run) -> None:
     assert run.cells["stats"].text == "{'Finished': 1}"
+
+
+def test_doctor_tells_the_kernel_and_what_it_lacks(run: Run) -> None:
+    doctor = run.cells["doctor"]
+    assert "SANDBOX" in doctor.html
+    assert "✗ fail" not in doctor.html
+    assert "a notebook&#x27;s kernel (ipykernel)" in doctor.html
+    assert re.search(r"! warn +questions +nobody can be asked here", doctor.text)
 
 
 def test_run_all_stops_at_an_error_of_glows(home: Path) -> None:

@@ -1,12 +1,10 @@
-"""The quickstart: as it is committed, and as `glows-nb demo` runs it from top to bottom."""
+"""The quickstart: what it shows, and how `glows-nb demo`, from the wheel, runs it from top to bottom."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
@@ -15,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from glows_nb.jupyter import copy_quickstart, quickstart
+from glows_nb.jupyter import quickstart
+from tests.install.wheel import Installed
 
 MOST_SECONDS = 60
 PRICED_ROW = re.compile(r"^ *(?:TW|JP)-\d\d .*? (\d+\.\d{3}) .* (?:yes|no) ", re.MULTILINE)
@@ -39,13 +38,13 @@ def notebook() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def demo(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo")
     own_places = {name: str(folder / "home") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "IPYTHONDIR")}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GLOWS_")}
+    environment = {name: value for name, value in installed.variables.items() if not name.startswith("GLOWS_")}
     started = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "glows_nb", "demo"],
+        [installed.program, "demo"],
         cwd=folder,
         env={**environment, **own_places, "COLUMNS": "160"},
         stdin=subprocess.DEVNULL,
@@ -58,20 +57,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     assert done.returncode == 0, done.stdout + done.stderr
     page = (folder / "glows-demo.html").read_text(encoding="utf-8")
     return Demo(done.returncode, done.stdout, done.stderr, seconds, page)
-
-
-def test_committed_notebook_has_no_outputs(notebook: dict[str, Any]) -> None:
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert len(code) >= 5
-    assert [cell["outputs"] for cell in code] == [[]] * len(code)
-    assert [cell["execution_count"] for cell in code] == [None] * len(code)
-
-
-def test_committed_notebook_names_its_kernel_and_holds_nothing_of_a_machine(notebook: dict[str, Any]) -> None:
-    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
-    assert notebook["metadata"]["kernelspec"]["display_name"]
-    assert "widgets" not in notebook["metadata"]
-    assert (notebook["nbformat"], len({cell["id"] for cell in notebook["cells"]})) == (4, len(notebook["cells"]))
 
 
 def test_notebook_shows_the_whole_job(notebook: dict[str, Any]) -> None:
@@ -120,9 +105,3 @@ def test_page_and_output_hold_no_token(demo: Demo) -> None:
         assert not re.search(r"token=\w{8}\b", text)
     assert jwt == "eyJhbGci"
 
-
-def test_copy_of_the_notebook_never_overwrites_what_was_written_in_it(tmp_path: Path) -> None:
-    first = copy_quickstart(tmp_path / "new" / "folder")
-    assert first.read_bytes() == quickstart().read_bytes()
-    first.write_text("my work")
-    assert copy_quickstart(first.parent).read_text() == "my work"

@@ -1,0 +1,135 @@
+"""Keeps what completion offers fresh, in the background: nobody who completes ever waits for the service.
+
+A notebook asks the service from a thread; a terminal, where each Tab is a process of its own, from a process that goes
+on behind it: `python -m glows_nb.refreshing machine`. Nothing runs while nobody completes.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from threading import Lock, Thread
+from typing import Final
+
+from glows_nb.api.client import Client
+from glows_nb.api.config import resolve
+from glows_nb.api.errors import GlowsError
+from glows_nb.api.tokens import account_mark
+from glows_nb.connection import client_in_use, known_of, recorder_of
+from glows_nb.known import ENTRY_OF, Kind, Known, known_account
+
+log: Final = logging.getLogger("glows_nb")
+
+LONGEST_LOOK: Final = 0.08
+"""Seconds that finding out whose account it is may hold up completion; a keyring can take longer."""
+
+NEWEST_MACHINES: Final = 100
+
+
+class Source:
+    """What completion reads: what is known of the account in use, refreshed when it is old.
+
+    Args:
+        refresh: starts asking the service for a kind, and returns at once.
+    """
+
+    def __init__(self, refresh: Callable[[Kind], None]) -> None:
+        self._refresh = refresh
+
+    def known(self, kind: Kind) -> Known | None:
+        """What is known now, None where there is no account; never waits for the service."""
+        client = client_in_use()
+        known = _environment.known() if client is None else known_account(client.base_url, client.account_mark)
+        if known is not None and known.is_due(kind):
+            known.note_asking(kind)
+            self._refresh(kind)
+        return known
+
+
+def in_thread(kind: Kind) -> None:
+    """Ask the service from a thread of this process."""
+    Thread(target=_refresh_quietly, args=(kind,), name=f"glows-nb-{kind}", daemon=True).start()
+
+
+def in_process(kind: Kind) -> None:
+    """Ask the service from a process that outlives this one."""
+    # -P: what lies in the folder where the user happens to be is not imported.
+    command = [sys.executable, "-P", "-m", "glows_nb.refreshing", kind]
+    nowhere = subprocess.DEVNULL
+    try:
+        subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)  # noqa: S603
+    except OSError as error:
+        log.debug("completion can't be refreshed: %s", error)
+
+
+def refresh(client: Client, kind: Kind) -> None:
+    """Ask the service for everything of a kind.
+
+    Raises:
+        GlowsError: the service can't be asked.
+    """
+    known = known_of(client)
+    match kind:
+        case "machine":
+            known.replace(kind, client.instances.all(limit=NEWEST_MACHINES))
+        case "offer":
+            known.replace(kind, client.specs.all())
+        case "image":
+            known.replace(kind, client.images.all())
+            client.images.all(owned=True)
+        case "snapshot":
+            recorder = recorder_of(client)
+            named = recorder.ledger.snapshots(recorder.account)
+            known.replace(kind, client.snapshots.all(), {id_: record.name for id_, record in named.items()})
+        case "network":
+            known.replace(kind, client.networks.all())
+
+
+def _refresh_quietly(kind: Kind) -> None:
+    """For the background, where no error has a reader: a command that meets the same one will tell."""
+    try:
+        # A client of the environment is made for this alone: which one is in use is for the user to say.
+        client = client_in_use()
+        with nullcontext(client) if client is not None else Client() as asking:
+            refresh(asking, kind)
+    except Exception as error:  # noqa: BLE001 - see above
+        log.debug("completion can't be refreshed: %s", error)
+
+
+class _Environment:
+    """The account that the environment or the profile file names, found out in a thread with a deadline."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._thread: Thread | None = None
+        self._known: Known | None = None
+
+    def known(self) -> Known | None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._look, name="glows-nb-account", daemon=True)
+                self._thread.start()
+            self._thread.join(LONGEST_LOOK)
+            return self._known
+
+    def _look(self) -> None:
+        try:
+            connection = resolve()
+            self._known = known_account(connection.base_url, account_mark(connection.token.get_secret_value()))
+        except GlowsError:
+            self._known = None
+        except Exception as error:  # noqa: BLE001 - a keyring raises what it likes
+            log.debug("completion can't tell the account: %s", error)
+            self._known = None
+
+
+_environment: Final = _Environment()
+
+
+if __name__ == "__main__":
+    for _word in sys.argv[1:]:
+        if _word in ENTRY_OF:
+            _refresh_quietly(_word)

@@ -1,0 +1,110 @@
+"""Tab in bash, zsh and fish for `glows-nb`: click's scripts, and what these shells need besides.
+
+Click asks by the variable _GLOWS_NB_COMPLETE; `register` puts these classes in the place of its own, in the process of
+`glows-nb` alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
+
+from glows_nb.commands.completion import Unfinished, completions, quoted, unfinished
+from glows_nb.refreshing import Source, in_process
+
+SHELLS: Final = ("bash", "zsh", "fish")
+
+BASH_SCRIPT: Final = """\
+%(complete_func)s() {
+    local IFS=$'\\n' line
+    COMPREPLY=()
+    while read -r line; do
+        case "$line" in
+            dir,*) compopt -o dirnames ;;
+            file,*) compopt -o default ;;
+            plain,*) COMPREPLY+=("${line#plain,}") ;;
+        esac
+    done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1" 2>/dev/null)
+}
+
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+"""The line is given as it was typed: of the words that bash makes of it the quotes and `=` can't be told any more."""
+
+
+class Bash(BashComplete):
+    """Bash puts in what it is given as it is, so words with spaces come in quotes."""
+
+    source_template = BASH_SCRIPT
+
+    def complete(self) -> str:
+        """What can follow, in the form that the script reads."""
+        _, _, typed = os.environ["COMP_LINE"].lstrip().partition(" ")
+        line = unfinished(typed)
+        items = _completions(self.cli, self.prog_name, line)
+        words = [str(item.value) for item in items if item.type == "plain"]
+        if not line.quote:
+            words = [quoted(word, "'" if re.search(r"\s", word) else "") for word in words]
+        # Bash would put in what several words have in common, even where that is less than what was typed.
+        if len(words) > 1 and not all(word.lstrip("'").lower().startswith(line.value.lower()) for word in words):
+            words.append(line.value if line.quote else line.fragment)
+        others = [self.format_completion(item) for item in items if item.type != "plain"]
+        return "\n".join([*others, *(f"plain,{word}" for word in words)])
+
+
+class Zsh(ZshComplete):
+    """Zsh writes quotes by itself; of `--gpu=H1` it replaces the whole."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        """What can follow."""
+        items = _with_option(self.cli, self.prog_name, args, incomplete)
+        if len(items) > 1 and not all(item.value.lower().startswith(incomplete.lower()) for item in items):
+            # Else zsh would put in what all have in common, even where that is less than what was typed.
+            items.append(CompletionItem(incomplete, help="as typed"))
+        return items
+
+
+class Fish(FishComplete):
+    """Fish writes quotes by itself; of `--gpu=H1` it replaces the whole."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        """What can follow."""
+        return _with_option(self.cli, self.prog_name, args, incomplete)
+
+
+def register() -> None:
+    """Let click answer the shells by these classes."""
+    for shell in (Bash, Zsh, Fish):
+        add_completion_class(shell)
+
+
+def script(shell: str, commands: click.Group, name: str) -> str:
+    """The text that makes a shell complete a program."""
+    classes: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
+    variable = f"_{name.replace('-', '_')}_COMPLETE".upper()
+    context: MutableMapping[str, Any] = {}
+    return classes[shell](commands, context, name, variable).source()
+
+
+def _completions(cli: click.Command, name: str, line: Unfinished) -> list[CompletionItem[str]]:
+    return completions(cli, name, line, Source(in_process)) if isinstance(cli, click.Group) else []
+
+
+def _with_option(cli: click.Command, name: str, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+    option, equals, value = incomplete.partition("=")
+    if not equals or not re.fullmatch(r"--[\w-]+", option):
+        return _completions(cli, name, Unfinished(tuple(args), incomplete, incomplete, ""))
+    items = _completions(cli, name, Unfinished((*args, option), value, value, ""))
+    return [CompletionItem(f"{option}={item.value}", type=item.type, help=item.help) for item in items]
