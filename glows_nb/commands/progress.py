@@ -53,18 +53,21 @@ def watch(client: Client, instance: Instance, until: str, steps: Callable[[OnCha
     Raises:
         KeyboardInterrupt: the user stopped the waiting; the machine goes on.
     """
-    progress = Progress(client, instance, until)
+    progress: Progress | None = None
     has_come = False
     try:
+        progress = Progress(client, instance, until)
         result = client.run(_ticking(steps(progress.change), progress.tick))
         has_come = True
         return result
     except KeyboardInterrupt:
-        progress.end(has_come=False)
+        if progress is not None:
+            progress.end(has_come=False)
         say(resume)
         raise
     finally:
-        progress.end(has_come=has_come)
+        if progress is not None:
+            progress.end(has_come=has_come)
 
 
 class Progress:
