@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import click
@@ -13,7 +14,8 @@ import pandas as pd
 from glows_nb import commands, embedded, shells
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
-from glows_nb.api.models import Instance
+from glows_nb.commands.facts import SHOWN, facts_text
+from glows_nb.commands.group import Commands, is_traced, trace_option
 from glows_nb.connection import disconnect
 from glows_nb.diagnosis import FAILED, Diagnosis
 from glows_nb.tables import as_text
@@ -21,7 +23,8 @@ from glows_nb.tables import as_text
 PROGRAM = "glows-nb"
 
 
-@click.group(name=PROGRAM, context_settings=commands.group.context_settings, invoke_without_command=True)
+@click.group(name=PROGRAM, cls=Commands, context_settings=commands.group.context_settings, invoke_without_command=True)
+@trace_option
 @click.version_option(package_name="glows-nb", prog_name=PROGRAM)
 @click.pass_context
 def terminal(context: click.Context) -> None:
@@ -38,7 +41,7 @@ for _name, _command in commands.group.commands.items():
         terminal.add_command(_command, _name)
 
 
-@terminal.group(invoke_without_command=True)
+@terminal.group(cls=click.Group, invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; a free one without it.")
 @click.option("--speed", type=float, help="How much faster than real its clock runs; 1 is real time.")
@@ -82,7 +85,7 @@ def sandbox_token(user: str, lifetime: float | None) -> str:
     return embedded.sandbox_token(user, lifetime)
 
 
-@terminal.command()
+@terminal.command(cls=click.Command)
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -100,7 +103,7 @@ def lab(folder: Path, browser: bool, port: int, speed: float | None) -> None:
     raise SystemExit(run_lab(folder, has_browser=browser, port=port, speed=speed))
 
 
-@terminal.command()
+@terminal.command(cls=click.Command)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -115,7 +118,7 @@ def demo(output: Path) -> None:
     run_demo(output)
 
 
-@terminal.command()
+@terminal.command(cls=click.Command)
 @click.argument("shell", type=click.Choice(shells.SHELLS))
 def completion(shell: str) -> str:
     """Print what makes SHELL complete the words of glows-nb when Tab is pressed.
@@ -127,16 +130,20 @@ def completion(shell: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point: prints the command's value; errors are one sentence on stderr and exit status 1."""
+    """The entry point: prints the command's value; errors are one sentence on stderr.
+
+    Exit status: 2 for words that can't be understood or carried out, 1 for other errors, 130 for an interrupt.
+    """
     shells.register()
     try:
         value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
-    except commands.CommandError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(2) from None
     except GlowsError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
-        raise SystemExit(1) from None
+        is_usage = isinstance(error, commands.CommandError)
+        if is_traced(error):
+            click.echo("".join(format_exception(error)), err=True, nl=False)
+        else:
+            click.echo(str(error) if is_usage else f"{type(error).__name__}: {error}", err=True)
+        raise SystemExit(2 if is_usage else 1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     finally:
@@ -156,8 +163,8 @@ def as_words(value: Any) -> str:
         return repr(value)
     if isinstance(value, pd.DataFrame):
         return as_text(value)
-    if isinstance(value, Instance):
-        return f"{value}\n{value.ssh_command or ''}".rstrip()
+    if type(value) in SHOWN:
+        return facts_text(value)
     if isinstance(value, dict):
         return "\n".join(f"{count:>5}  {name}" for name, count in value.items()) or "(none)"
     return str(value)

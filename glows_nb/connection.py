@@ -100,6 +100,12 @@ def current_client() -> Client:
         return _default.client or connect()
 
 
+def forget_client() -> None:
+    """Forget the client in use; the next call takes what environment and profiles say then. A sandbox goes on."""
+    with _default.lock:
+        _default.client = None
+
+
 def client_in_use() -> Client | None:
     """The client in use, if there is one already; makes none and never waits."""
     return _default.client

@@ -14,6 +14,9 @@ import pandas as pd
 
 CAPTION: Final = "glows_caption"
 IS_SANDBOX: Final = "glows_is_sandbox"
+WIDEST: Final = "glows_widest_cell"
+"""In `attrs` of a table whose cells hold sentences: how many characters of one are shown."""
+
 SANDBOX_WORD: Final = "SANDBOX"
 SANDBOX_BADGE: Final = (
     '<span style="border:1px solid currentColor;border-radius:3px;padding:0 .4em;'
@@ -54,14 +57,22 @@ class Table(pd.DataFrame):
     def _repr_html_(self) -> str:
         caption = html.escape(self.attrs.get(CAPTION, ""))
         badge = f"{SANDBOX_BADGE} " if self.attrs.get(IS_SANDBOX) else ""
-        with pd.option_context("display.max_colwidth", WIDEST_CELL):
-            body = written(self).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
+        with pd.option_context("display.max_colwidth", self.attrs.get(WIDEST, WIDEST_CELL)):
+            body = written(self).to_html(notebook=True, border=0, max_rows=_most_rows[0])
         # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
         body = body.replace("<td>", '<td style="white-space:nowrap">')
         return f'<div style="margin:.3em 0">{badge}{caption}</div><div style="overflow-x:auto">{body}</div>'
 
     def __repr__(self) -> str:
         return as_text(self)
+
+
+_most_rows: Final = [MOST_ROWS]
+
+
+def set_most_rows(number: int) -> None:
+    """Show at most so many rows of every table from now on; the others are there all the same."""
+    _most_rows[:] = [number]
 
 
 def captioned(frame: pd.DataFrame, caption: str, *, is_sandbox: bool) -> Table:
@@ -110,7 +121,9 @@ def written(frame: pd.DataFrame) -> pd.DataFrame:
 def _text(frame: pd.DataFrame) -> str:
     if frame.empty:
         return "  ".join(map(str, frame.columns)) + "\n(none)"
-    return written(frame).to_string(index=False, max_rows=MOST_ROWS, max_colwidth=WIDEST_CELL)
+    return written(frame).to_string(
+        index=False, max_rows=_most_rows[0], max_colwidth=frame.attrs.get(WIDEST, WIDEST_CELL)
+    )
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -103,7 +105,8 @@ def test_machine_is_launched_listed_counted_and_released(sandbox: glows.Sandbox)
     launched = program("launch", "--gpu", "4090", "--name", "cli", "--wait", "--yes", **place)
     assert launched.returncode == 0, launched.stderr
     assert "Rents 1 × NVIDIA GeForce RTX 4090 in TW-01 at 0.390 Credits/h" in launched.stdout
-    assert re.fullmatch(r"ssh -p \d+ root@\S+", launched.stdout.splitlines()[-1])
+    assert re.search(r"^ssh +ssh -p \d+ root@\S+$", launched.stdout, re.MULTILINE)
+    assert re.fullmatch(r"ssh -p \d+ root@\S+\n", program("ssh", "cli", **place).stdout)
 
     assert program("stats", **place).stdout.split() == ["1", "Running"]
     assert "cli" in program("list", "--status", "running", **place).stdout
@@ -118,7 +121,7 @@ def test_machine_is_launched_listed_counted_and_released(sandbox: glows.Sandbox)
 def test_help_lists_the_commands_of_the_terminal(words: list[str]) -> None:
     done = program(*words)
     assert (done.returncode, done.stderr) == (0, "")
-    listed = re.findall(r"^  ([a-z]+) +\w", done.stdout, re.MULTILINE)
+    listed = re.findall(r"^  ([a-z]+)(?:, [a-z]+)? +\w", done.stdout, re.MULTILINE)
     assert {"specs", "list", "launch", "cancel", "sandbox", "lab", "demo"} <= set(listed)
     assert "glows-nb" in done.stdout
 
@@ -199,7 +202,108 @@ def test_interrupted_wait_leaves_the_machine_and_has_the_status_of_an_interrupt(
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert f"To wait again: wait {machine.instance_id}" in output
+    assert f"To wait again: glows-nb wait {machine.instance_id} --until Paused" in output
     assert "Traceback" not in errors
     assert "nothing was done" not in errors
     assert client.instances.stats() == {"Running": 1}
+
+
+def test_interrupt_in_the_middle_of_a_create_says_what_became_of_the_machine(sandbox: glows.Sandbox) -> None:
+    sandbox.admin.order("latency", "instance_create", when="after", seconds=5.0)
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*PROGRAM, "launch", "--gpu", "4090", "--name", "cut", "--yes"],
+        env={**os.environ, **environment_of(sandbox)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with sandbox.client() as client:
+        end = time.monotonic() + 20
+        while not client.instances.all() and time.monotonic() < end:
+            time.sleep(0.05)
+        (machine,) = client.instances.all()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert f"machine {machine.instance_id} ({machine.meta_key}) is there" in output
+    assert f"Release it with: glows-nb cancel {machine.instance_id}" in output
+    assert "Traceback" not in errors
+
+
+def test_interrupt_before_the_order_says_that_no_machine_was_started(sandbox: glows.Sandbox) -> None:
+    # The second look for the machine, when the plan that was shown is carried out.
+    fault = sandbox.admin.order("latency", "instance_get", first=2, seconds=5.0)
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*PROGRAM, "launch", "--gpu", "4090", "--name", "cut", "--yes"],
+        env={**os.environ, **environment_of(sandbox)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 20
+    while fault not in [each["id"] for each in sandbox.admin.faults(fired=True)] and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Interrupted before anything was ordered: no machine was started." in output
+    with sandbox.client() as client:
+        assert client.instances.all() == []
+
+
+def test_json_is_all_that_stdout_gets(sandbox: glows.Sandbox) -> None:
+    place = environment_of(sandbox)
+    launched = program("launch", "--gpu", "4090", "--name", "cli", "--wait", "--yes", "--json", **place)
+    assert json.loads(launched.stdout)["status"] == "Running"
+    assert "Rents 1 ×" in launched.stderr
+    assert re.search(r"\d s  ins-\w+ Running", launched.stderr)
+    (row,) = json.loads(program("list", "--json", **place).stdout)
+    assert row["remark"] == "cli"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", row["created"])
+    shown = [program(*words, "--json", **place).stdout for words in (("show", "cli"), ("url", "cli"), ("spend",))]
+    assert all(json.loads(text) for text in shown)
+    with sandbox.client() as client:
+        machine = client.instances.find("cli")
+    assert machine.ssh_password is not None
+    secrets = [sandbox.token, machine.ssh_password.get_secret_value(), str(machine.url()).partition("token=")[2]]
+    assert [secret for secret in secrets for text in shown if secret in text] == []
+
+
+def test_password_and_address_are_printed_where_they_are_asked_for(sandbox: glows.Sandbox) -> None:
+    place = environment_of(sandbox)
+    assert program("launch", "--gpu", "4090", "--name", "cli", "--wait", "--yes", **place).returncode == 0
+    with sandbox.client() as client:
+        machine = client.instances.find("cli")
+    assert machine.ssh_password is not None
+    assert program("ssh", "cli", "--password", **place).stdout == f"{machine.ssh_password.get_secret_value()}\n"
+    refused = program("ssh", "cli", "--password", "--json", **place)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert program("url", "cli", **place).stdout == f"{machine.url()!s}\n"
+    no_screen = program("open", "cli", **place, DISPLAY="", WAYLAND_DISPLAY="", BROWSER="")
+    assert no_screen.returncode == 2
+    assert "glows-nb url cli --port 8888" in no_screen.stderr
+
+
+def test_whole_traceback_is_shown_where_it_is_asked_for(shared_sandbox: glows.Sandbox) -> None:
+    done = program("--trace", "show", "nobody", **environment_of(shared_sandbox))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("glows_nb.api.errors.ParamIllegal: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["login"], "Nobody can type a token unseen here"),
+        (["login", "planted-token-4711"], "A token does not belong into a line"),
+        (["form"], "form needs a notebook"),
+        (["panel"], "panel needs a notebook"),
+        (["use", "sandbox"], "glows-nb sandbox"),
+    ],
+)
+def test_what_a_terminal_can_not_do_is_one_sentence(words: list[str], sentence: str) -> None:
+    done = program(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "4711" not in done.stderr

@@ -221,6 +221,21 @@ class AsyncInstances:
             parking.unpark(machine, self._client.account_mark, backoff=self._client.backoff, **changes)
         )
 
+    async def plan_unpark(self, machine: str | Parked | Instance, **changes: Any) -> Plan:
+        """What `unpark` with the same arguments would do: reads only, rents nothing.
+
+        Args:
+            machine, changes: as for `unpark`.
+
+        Raises:
+            ParamIllegal, SnapshotFailed, NoResourceAvailable, PriceTooHigh: as for `unpark`.
+        """
+        newest, wanted = await self._client.run(parking.want_again(machine, self._client.account_mark, **changes))
+        if wanted is None:
+            return Plan(newest.meta_key, newest, (), _launch=partial(self._look_again, newest.instance_id))
+        planned = await self._client.run(launching.plan(wanted))
+        return replace(planned, _launch=partial(self._launch_planned, wanted))
+
     async def find(self, machine: str) -> Instance:
         """A machine by its id, its meta key or the name that it was launched with.
 
@@ -231,6 +246,9 @@ class AsyncInstances:
 
     async def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
         return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+
+    async def _look_again(self, instance_id: str, planned: Plan) -> Instance:
+        return await self._client.run(perform(operations.get_instance(instance_id)))
 
 
 class AsyncImages:

@@ -129,6 +129,17 @@ def profile_names() -> list[str]:
     return [name for name, table in _read_profiles(path).items() if isinstance(table, dict)] if path.is_file() else []
 
 
+def stored_base_url(profile: str) -> str | None:
+    """The address in a profile; None where the file, the profile or the address in it is missing.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    path = profiles_path()
+    settings = _read_profiles(path).get(profile) if path.is_file() else None
+    return str(settings["base_url"]) if isinstance(settings, dict) and "base_url" in settings else None
+
+
 def checked_token(token: SecretStr) -> SecretStr:
     """The token as it goes into a header: without stray white space, byte-order mark or "Bearer "."""
     cleaned = SecretStr(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())

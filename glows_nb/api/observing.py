@@ -55,6 +55,10 @@ class Observers:
         """Tell this one too, from now on; it may be called from several threads at once."""
         self._all = (*self._all, observer)
 
+    def remove(self, observer: Observer) -> None:
+        """Tell this one nothing more."""
+        self._all = tuple(other for other in self._all if other is not observer)
+
     def __iter__(self) -> Iterator[Observer]:
         return iter(self._all)
 

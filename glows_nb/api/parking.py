@@ -126,15 +126,29 @@ def unpark(
         ParamIllegal: there is no such machine.
         SnapshotFailed: no snapshot of it is available.
     """
+    newest, wanted = yield from want_again(machine, account_mark, **changes)
+    if wanted is None:
+        return newest
+    return (yield from launching.launch(wanted, adopt=True, backoff=backoff))
+
+
+def want_again(
+    machine: str | Parked | Instance, account_mark: str, **changes: Any
+) -> Steps[tuple[Instance, launching.Wanted | None]]:
+    """The newest machine under a name, key or id, and the launch that brings it back: None where it has not ended.
+
+    Raises:
+        ParamIllegal: there is no such machine.
+        SnapshotFailed: no snapshot of it is available.
+    """
     newest, key = yield from find_parked(machine, account_mark)
     if newest.status not in LEAVING:
-        return newest
+        return newest, None
     snapshot = yield from _newest_available(newest.instance_id)
     if snapshot is None:
         raise SnapshotFailed(f"There is no available snapshot of {newest.instance_id} to start again from.")
     fields = yield from _same_again(newest, snapshot)
-    wanted = launching.want(account_mark, meta_key=key or newest.meta_key, **(fields | changes))
-    return (yield from launching.launch(wanted, adopt=True, backoff=backoff))
+    return newest, launching.want(account_mark, meta_key=key or newest.meta_key, **(fields | changes))
 
 
 def _same_again(ended: Instance, snapshot: Snapshot) -> Steps[dict[str, Any]]:

@@ -4,7 +4,36 @@ Importing this package gives the complete `group`; `run` carries a line of words
 not decided here.
 """
 
-from glows_nb.commands import browsing, doctor, machines, setup
-from glows_nb.commands.group import CommandError, group, run
+from glows_nb.commands import (
+    access,
+    account,
+    browsing,
+    doctor,
+    forms,
+    images,
+    machines,
+    networks,
+    renting,
+    saving,
+    setup,
+)
+from glows_nb.commands.group import CommandError, Interrupted, SecretInLine, group, run
 
-__all__ = ["CommandError", "browsing", "doctor", "group", "machines", "run", "setup"]
+__all__ = [
+    "CommandError",
+    "Interrupted",
+    "SecretInLine",
+    "access",
+    "account",
+    "browsing",
+    "doctor",
+    "forms",
+    "group",
+    "images",
+    "machines",
+    "networks",
+    "renting",
+    "run",
+    "saving",
+    "setup",
+]

@@ -1,18 +1,23 @@
-"""Commands that only read: specs, images, list, show, spending, stats."""
+"""Commands that only read: specs, cheapest, list, show, stats, spend."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import click
 import pandas as pd
 
 from glows_nb import browse, costs
-from glows_nb.api.models import Instance, InstanceStatus
+from glows_nb.api.models import Instance, InstanceStatus, Spec
 from glows_nb.commands.arguments import GPU, IMAGE, MACHINE, REGION, SPEC_COLUMN, STATUS
 from glows_nb.commands.group import group
+from glows_nb.commands.settings import settings
 from glows_nb.connection import current_client
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def status_words(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -31,35 +36,49 @@ def _status_word(word: str) -> str:
     raise click.BadParameter(f"{word!r} is no status; {hint}")
 
 
-@group.command()
-@click.option("--gpu", type=GPU, metavar="TEXT", help="Only GPUs whose name holds this, such as 4090.")
-@click.option("--region", type=REGION, metavar="NAME", help="Only this region.")
-@click.option("--min-vram", "min_vram_gb", type=float, metavar="GB", help="Only GPUs with at least this memory each.")
-@click.option("--max-price", type=float, metavar="CREDITS", help="Only offers up to this price per hour.")
-@click.option("--gpus", type=click.IntRange(min=0), help="Only offers with so many GPUs in one unit; 0 is CPUs.")
+LIMITS: Final = (
+    click.option("--gpu", type=GPU, metavar="TEXT", help="Only GPUs whose name holds this, such as 4090."),
+    click.option("--region", type=REGION, metavar="NAME", help="Only this region."),
+    click.option(
+        "--min-vram", "min_vram_gb", type=float, metavar="GB", help="Only GPUs with at least this memory each."
+    ),
+    click.option("--max-price", type=float, metavar="CREDITS", help="Only offers up to this price per hour."),
+    click.option("--gpus", type=click.IntRange(min=0), help="Only offers with so many GPUs in one unit; 0 is CPUs."),
+    click.option(
+        "--image", "image_id", type=IMAGE, metavar="ID", help="The image that is to run; a base image without it."
+    ),
+)
+
+
+def limits(function: F) -> F:
+    """The options that say what an offer must be like."""
+    for option in reversed(LIMITS):
+        function = option(function)
+    return function
+
+
+@group.command(examples=["specs --gpu 4090 --sort price", "specs --available --where 'gpus >= 8'"])
+@limits
 @click.option("--available", is_flag=True, help="Only what is to be had now.")
 @click.option(
-    "--sort", type=SPEC_COLUMN, metavar="COLUMN", help="A column, or price, vram, ram; -price puts the dearest first."
+    "--sort",
+    type=SPEC_COLUMN,
+    metavar="COLUMN",
+    help="A column, or price, vram, ram; -price puts the dearest first.",
 )
 @click.option("--where", metavar="EXPR", help="A filter in pandas' query language, such as 'gpus >= 8'.")
-@click.option(
-    "--image", "image_id", type=IMAGE, metavar="ID", help="The image that is to run; a base image without it."
-)
 def specs(
     gpu: str | None,
     region: str | None,
     min_vram_gb: float | None,
     max_price: float | None,
     gpus: int | None,
+    image_id: str | None,
     available: bool,
     sort: str | None,
     where: str | None,
-    image_id: str | None,
 ) -> pd.DataFrame:
-    """What can be rented, with prices in Credits per hour.
-
-    Example: specs --gpu 4090 --sort price
-    """
+    """What can be rented, with prices in Credits per hour."""
     return browse.specs(
         gpu=gpu,
         region=region,
@@ -69,57 +88,58 @@ def specs(
         available=available,
         sort=sort,
         where=where,
-        image_id=image_id,
+        image_id=image_id or settings().image or None,
     )
 
 
-@group.command()
-@click.argument("keywords", nargs=-1)
-@click.option("--owned", is_flag=True, help="Only your own.")
-def images(keywords: tuple[str, ...], owned: bool) -> pd.DataFrame:
-    """Images to start from, those whose names hold KEYWORDS.
+@group.command(examples=["cheapest", "cheapest --min-vram 24 --region TW-03"])
+@limits
+def cheapest(
+    gpu: str | None,
+    region: str | None,
+    min_vram_gb: float | None,
+    max_price: float | None,
+    gpus: int | None,
+    image_id: str | None,
+) -> Spec:
+    """The cheapest offer that is to be had now."""
+    return browse.cheapest(
+        gpu=gpu,
+        region=region,
+        min_vram_gb=min_vram_gb,
+        max_price=max_price,
+        gpus=gpus,
+        image_id=image_id or settings().image or None,
+    )
 
-    Example: images torch
-    """
-    return browse.images(keywords=" ".join(keywords), owned=owned)
 
-
-@group.command(name="list")
+@group.command(name="list", aliases=["ls"], examples=["list --status Running", "ls --limit 5"])
 @click.option(
     "--status", "statuses", type=STATUS, multiple=True, callback=status_words, help="Only this; may be repeated."
 )
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many, the newest.")
 def list_machines(statuses: tuple[str, ...], limit: int | None) -> pd.DataFrame:
-    """Your machines, newest first, ended ones included.
-
-    Example: list --status Running
-    """
+    """Your machines, newest first, ended ones included."""
     return browse.instances(statuses=statuses, limit=limit)
 
 
-@group.command()
+@group.command(examples=["show train"])
 @click.argument("machine", type=MACHINE)
 def show(machine: str) -> Instance:
-    """One machine: MACHINE is its id, its meta key or the name it was launched with.
-
-    Example: show train
-    """
+    """One machine: MACHINE is its id, its meta key or the name it was launched with."""
     return current_client().instances.find(machine)
 
 
-@group.command()
-def spending() -> pd.DataFrame:
-    """What each machine cost on each day, by the ledger on this computer.
-
-    Example: spending
-    """
-    return costs.spending()
-
-
-@group.command()
+@group.command(examples=["stats"])
 def stats() -> dict[str, int]:
-    """How many machines are in each status.
-
-    Example: stats
-    """
+    """How many machines are in each status."""
     return current_client().instances.stats()
+
+
+@group.command(examples=["spend", "spend --since 2026-01-31"])
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Count from this day (UTC); all without it."
+)
+def spend(since: datetime | None) -> pd.DataFrame:
+    """What each machine cost on each day, by the ledger on this computer."""
+    return costs.spending(since=since.date() if since else None)

@@ -6,12 +6,10 @@ from glows_nb import diagnosis
 from glows_nb.commands.group import group
 
 
-@group.command()
+@group.command(examples=["doctor"])
 def doctor() -> diagnosis.Diagnosis:
     """Check address, token, clock, routes, versions, front end and ledger, and say what to do about each.
 
     In the terminal the exit status is 1 where a check failed.
-
-    Example: doctor
     """
     return diagnosis.doctor()

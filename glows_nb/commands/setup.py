@@ -1,42 +1,76 @@
-"""Commands around the work: sandbox, help."""
+"""Commands around the work: sandbox, config, help."""
 
 from __future__ import annotations
 
+import os
+from typing import Final
+
 import click
+import pandas as pd
 
 from glows_nb.api.client import Client
+from glows_nb.api.config import BASE_URL_VARIABLE, LIVE_BASE_URL, PROFILE_VARIABLE, TOKEN_VARIABLE, profiles_path
 from glows_nb.commands.arguments import COMMAND
-from glows_nb.commands.group import group
-from glows_nb.connection import connect_to_sandbox
+from glows_nb.commands.group import group, say
+from glows_nb.commands.settings import settings
+from glows_nb.connection import client_in_use, connect_to_sandbox
+from glows_nb.ledger import ledger_path
+from glows_nb.tables import WIDEST, Table, captioned
+
+LONGEST_SENTENCE: Final = 120
 
 
-@group.command()
+@group.command(examples=["sandbox"])
 def sandbox() -> Client:
-    """Use a sandbox: a GLOWS server on this machine that needs no account and costs nothing.
-
-    Example: sandbox
-    """
+    """Use a sandbox: a GLOWS server on this machine that needs no account and costs nothing."""
     client = connect_to_sandbox()
-    click.echo(f"SANDBOX at {client.base_url}: nothing here costs money.")
+    say(f"SANDBOX at {client.base_url}: nothing here costs money.")
     return client
 
 
-@group.command(name="help")
-@click.argument("command", type=COMMAND, required=False)
-@click.pass_context
-def help_command(context: click.Context, command: str | None) -> None:
-    """Say what the commands do, or how one is used.
+@group.command(examples=["config"])
+def config() -> Table:
+    """The settings, where the client talks to, and where files lie.
 
-    Example: help launch
+    In a notebook a setting is changed by %config Glows.name = value, and in ipython_config.py by c.Glows.name = value.
     """
+    client = client_in_use()
+    chosen = settings()
+    rows = [
+        (f"Glows.{name}", repr(getattr(chosen, name)), str(trait.help))
+        for name, trait in sorted(chosen.traits(config=True).items())
+    ]
+    address = client.base_url if client else os.environ.get(BASE_URL_VARIABLE, LIVE_BASE_URL)
+    rows += [
+        ("address", address, "Where requests go." if client else "Nothing is connected yet; without a profile, this."),
+        (PROFILE_VARIABLE, os.environ.get(PROFILE_VARIABLE, ""), "The profile without use or login --profile."),
+        (TOKEN_VARIABLE, "set" if os.environ.get(TOKEN_VARIABLE) else "not set", "Counts before the default profile."),
+        ("profiles", str(profiles_path()), "The file with profiles and their tokens."),
+        ("ledger", str(ledger_path()), "The file with what was started and seen here."),
+    ]
+    table = pd.DataFrame(rows, columns=["name", "value", "meaning"])
+    table.attrs[WIDEST] = LONGEST_SENTENCE
+    return captioned(
+        table, "Change one with: %config Glows.name = value", is_sandbox=bool(client and client.is_sandbox)
+    )
+
+
+@group.command(name="help", examples=["help launch", "help network create"])
+@click.argument("command", type=COMMAND, nargs=-1)
+@click.pass_context
+def help_command(context: click.Context, command: tuple[str, ...]) -> None:
+    """Say what the commands do, or how one is used."""
     parent = context.parent
     if parent is None or not isinstance(parent.command, click.Group):
         raise click.UsageError("help belongs to a group of commands.")
-    if command is None:
-        click.echo(parent.get_help())
-        return
-    _, found, _ = parent.command.resolve_command(parent, [command])
-    if found is None:
-        raise click.UsageError(f"No such command {command!r}.")
-    with click.Context(found, info_name=command, parent=parent) as inner:
-        click.echo(found.get_help(inner))
+    inner: click.Context = parent
+    found: click.Command = parent.command
+    for word in command:
+        if not isinstance(found, click.Group):
+            raise click.UsageError(f"{inner.command_path} has no commands of its own, such as {word!r}.")
+        name, next_found, _ = found.resolve_command(inner, [word])
+        if next_found is None:
+            raise click.UsageError(f"No such command {word!r}.")
+        found = next_found
+        inner = click.Context(found, info_name=name, parent=inner)
+    say(found.get_help(inner))

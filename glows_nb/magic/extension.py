@@ -2,43 +2,98 @@
 
 from __future__ import annotations
 
+import shlex
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
+from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
 
 from glows_nb.api.errors import GlowsError
-from glows_nb.api.models import Instance
-from glows_nb.commands import run
+from glows_nb.commands import CommandError, Interrupted, SecretInLine, group, run
+from glows_nb.commands.cell import words_of_cell
+from glows_nb.commands.facts import SHOWN, facts_text
+from glows_nb.commands.group import Command, is_traced
+from glows_nb.commands.settings import Glows, use_settings
 from glows_nb.magic import completion
-from glows_nb.magic.rendering import error_text, instance_html, instance_text
+from glows_nb.magic.forgetting import forget, is_login, words_of_login
+from glows_nb.magic.lines import is_statement, read_line
+from glows_nb.magic.rendering import card_html, error_text
 
-MAGIC_NAME = "glows"
+MAGIC_NAME: Final = "glows"
+OF_CELLS: Final = "launch"
+FRAMES_TO_CELL: Final = 3
+"""From `is_statement` up: the magic, IPython's `run_line_magic`, the cell."""
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register %glows and its completion, the short form of GLOWS errors, and how a machine is shown."""
-    shell.register_magic_function(line_magic, "line", MAGIC_NAME)  # type: ignore[arg-type]  # typed as a method
+    """Register %glows and %%glows with completion and settings, the short form of errors, how values are shown."""
+    magic.__doc__ = documentation()
+    shell.register_magic_function(magic, "line_cell", MAGIC_NAME)  # type: ignore[arg-type]  # typed as a method
     completion.load(shell)
-    shell.set_custom_exc((GlowsError,), show_error)
-    _formatters(shell)["text/html"].for_type(Instance, instance_html)
-    _formatters(shell)["text/plain"].for_type(
-        Instance, lambda instance, printer, cycle: printer.text("…" if cycle else instance_text(instance))
-    )
+    shell.set_custom_exc((GlowsError, Interrupted), show_error)
+    _remove_settings(shell)
+    chosen = Glows(parent=shell)
+    shell.configurables.append(chosen)  # type: ignore[arg-type]  # typed as shells alone
+    use_settings(chosen)
+    for kind in SHOWN:
+        _formatters(shell)["text/html"].for_type(kind, card_html)
+        _formatters(shell)["text/plain"].for_type(
+            kind, lambda value, printer, cycle: printer.text("…" if cycle else facts_text(value))
+        )
 
 
 def unload(shell: InteractiveShell) -> None:
     """Take away what `load` registered."""
-    shell.magics_manager.magics["line"].pop(MAGIC_NAME, None)
+    for where in ("line", "cell"):
+        shell.magics_manager.magics[where].pop(MAGIC_NAME, None)
     completion.unload(shell)
     shell.set_custom_exc((), None)
-    for kind in ("text/html", "text/plain"):
-        _formatters(shell)[kind].pop(Instance, None)
+    _remove_settings(shell)
+    use_settings(Glows())
+    for mime in ("text/html", "text/plain"):
+        for kind in SHOWN:
+            _formatters(shell)[mime].pop(kind, None)
 
 
-def line_magic(line: str) -> Any:
-    """Browse, launch, watch and release GPU machines: `%glows help` lists the commands."""
-    return run(line)
+def magic(line: str, cell: str | None = None) -> Any:
+    """Browse, launch, watch and release GPU machines; `load` puts the commands and examples here."""
+    shell = get_ipython()
+    try:
+        asked = read_line(line)
+        value = run(asked.command if cell is None else _with_cell(asked.command, cell))
+    except CommandError as error:
+        secrets = words_of_login(line) if is_login(line) else set()
+        if shell is None or not secrets:
+            raise
+        forget(shell, secrets)
+        refusal = error if isinstance(error, SecretInLine) else SecretInLine(_without(secrets, str(error)))
+    else:
+        if shell is not None and asked.name is not None:
+            shell.push({asked.name: value})
+            if not asked.is_quiet:
+                display(value)
+            return None
+        # `x = %glows …;` has its value all the same.
+        return None if asked.is_quiet and (cell is not None or is_statement(FRAMES_TO_CELL)) else value
+    raise refusal
+
+
+def documentation() -> str:
+    """What `%glows?` shows: the commands, how values are had, and an example of each."""
+    with group.make_context("%glows", [], resilient_parsing=True) as context:
+        overview = group.get_help(context)
+    examples = [f"  %glows {example}" for command in _commands(group) for example in command.examples[:1]]
+    values = [
+        "Values:",
+        "  specs = %glows specs --gpu 4090     the DataFrame",
+        "  %glows specs >> specs               stored and shown",
+        "  %glows specs --json                 as JSON",
+        "  %glows specs;                       not shown",
+        "  %glows show {name}                  Python variables, also as $name",
+    ]
+    return "\n".join([overview, "", *values, "", "Examples:", *examples])
 
 
 def show_error(
@@ -49,11 +104,52 @@ def show_error(
     tb_offset: int | None = None,
 ) -> list[str]:
     """One sentence instead of forty lines, and still a real error: Run All stops. `%tb` shows the whole."""
-    # IPython remembers an error for %tb and %debug only where it shows it itself.
-    shell._get_exc_info((kind, error, traceback))
-    lines = [error_text(error)]
+    # IPython remembers an error for %tb and %debug only where it shows it itself. The frames of a line that holds a
+    # token would show it, so that one is not remembered.
+    has_traceback = not isinstance(error, SecretInLine)
+    if has_traceback:
+        shell._get_exc_info((kind, error, traceback))
+    if isinstance(error, Interrupted):
+        kind, words = KeyboardInterrupt, "stopped; what is left behind is said above"
+        lines = [error_text(kind.__name__, KeyboardInterrupt(words))]
+    elif is_traced(error) and has_traceback:
+        lines = shell.InteractiveTB.structured_traceback(kind, error, traceback, tb_offset=tb_offset)
+    else:
+        lines = [error_text(kind.__name__, error, has_traceback=has_traceback)]
     shell._showtraceback(kind, error, lines)
     return lines
+
+
+def _with_cell(line: str, cell: str) -> list[str]:
+    """The words of a launch with what stands below its line."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise CommandError(f"The line can't be read: {error}.") from None
+    if OF_CELLS not in words[:2]:
+        raise CommandError(f"%%glows is for launch alone; write %glows {line.strip()} without the lines below it.")
+    below = words_of_cell(cell)
+    if "--cmd" in below and any(word.partition("=")[0] == "--cmd" for word in words):
+        raise CommandError("There are two start commands: --cmd in the line, and one below it; keep one.")
+    return words + below
+
+
+def _without(secrets: set[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return text
+
+
+def _commands(commands: Any) -> list[Command]:
+    """Every command of a group and of the groups in it."""
+    found: list[Command] = []
+    for _, command in sorted(commands.commands.items()):
+        found += _commands(command) if hasattr(command, "commands") else [command]
+    return found
+
+
+def _remove_settings(shell: InteractiveShell) -> None:
+    shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, Glows)]
 
 
 def _formatters(shell: InteractiveShell) -> Any:

@@ -1,6 +1,6 @@
 """What can be asked of the service, with the contract's limits."""
 
-from glows_nb.api.requests.create import CreateInstance, Port, encode_envs, encode_ports
+from glows_nb.api.requests.create import CMD_LIMIT, ENVS_LIMIT, CreateInstance, Port, encode_envs, encode_ports
 from glows_nb.api.requests.limits import RequestModel, shortened
 from glows_nb.api.requests.parameters import (
     AttachInstances,
@@ -19,6 +19,8 @@ from glows_nb.api.requests.parameters import (
 )
 
 __all__ = [
+    "CMD_LIMIT",
+    "ENVS_LIMIT",
     "AttachInstances",
     "CreateInstance",
     "CreateNetwork",

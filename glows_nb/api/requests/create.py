@@ -14,6 +14,7 @@ from glows_nb.api.requests.limits import HardwareName, Identifier, RegionName, R
 
 T = TypeVar("T")
 
+CMD_LIMIT = 512
 ENVS_LIMIT = 512
 PROTOCOL_NUMBERS = {"tcp": 1, "http": 2}
 """1 also means SSH; the contract's sample shows 2 for http, FACTS 3.3 the rest."""
@@ -62,7 +63,7 @@ class CreateInstance(RequestModel):
     instance_category: Literal["container", "vm"] = "container"
     region_name: RegionName
     remark: Annotated[str, StringConstraints(max_length=32)] = ""
-    cmd: Annotated[str, StringConstraints(max_length=512)] = ""
+    cmd: Annotated[str, StringConstraints(max_length=CMD_LIMIT)] = ""
     envs: Mapping[str, SecretStr] = Field(default_factory=dict)
     ports: Annotated[tuple[Port, ...], BeforeValidator(_ports)] = ()
     unit_qty: Annotated[int, Field(ge=1)] = 1

@@ -1,0 +1,94 @@
+"""Commands for the way into a machine: ssh, url, open."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from typing import Any
+
+import click
+
+from glows_nb.api.models import JUPYTER_PORT, AccessUrl, Instance
+from glows_nb.commands.arguments import MACHINE
+from glows_nb.commands.group import JSON, MAGIC_PROGRAM, CommandError, group, program, say
+from glows_nb.commands.surroundings import has_front_end
+from glows_nb.connection import current_client
+
+
+@group.command(examples=["ssh train"])
+@click.argument("machine", type=MACHINE)
+@click.option("--password", "is_password", is_flag=True, help="In a terminal: print the password, and only that.")
+@click.pass_context
+def ssh(context: click.Context, machine: str, is_password: bool) -> str:
+    """The line to type for a shell on MACHINE; its password is not in it.
+
+    A notebook keeps what it shows, so there the password is not printed; the panel copies it at a click.
+    """
+    if is_password and (program() == MAGIC_PROGRAM or context.meta.get(JSON)):
+        raise CommandError(
+            "The password is not shown here, since notebooks, histories and JSON files keep it. The panel copies it "
+            f"({program()} panel), a terminal prints it (glows-nb ssh {machine} --password), and Python has it as "
+            "machine.ssh_password.get_secret_value()."
+        )
+    found = current_client().instances.find(machine)
+    line, password = found.ssh_command, found.ssh_password
+    if is_password and password is not None and password.get_secret_value():
+        return password.get_secret_value()
+    if line is None or is_password:
+        raise _not_there(found, "ssh")
+    return line
+
+
+@group.command(examples=["url train", "url train --port 8888"])
+@click.argument("machine", type=MACHINE)
+@click.option("--port", type=int, default=JUPYTER_PORT, show_default=True, help="The port inside the machine.")
+def url(machine: str, port: int) -> AccessUrl:
+    """The address of a port of MACHINE; it may hold a token, which is hidden when it is shown.
+
+    In a terminal it is printed as it is. In Python, str(address) is the whole.
+    """
+    return _address(current_client().instances.find(machine), port)
+
+
+@group.command(name="open", examples=["open train"])
+@click.argument("machine", type=MACHINE)
+@click.option("--port", type=int, default=JUPYTER_PORT, show_default=True, help="The port inside the machine.")
+def open_machine(machine: str, port: int) -> Any:
+    """Open a port of MACHINE in the browser: its JupyterLab, without --port.
+
+    In a notebook a button opens it, so that the address with its token is not kept in the notebook.
+    """
+    found = current_client().instances.find(machine)
+    address = _address(found, port)
+    if has_front_end():
+        from glows_nb.widgets.open_button import OpenButton
+
+        return OpenButton(found, address)
+    if _only_text_browsers() or not webbrowser.open(address):
+        raise CommandError(f"There is no browser here; this prints the address: glows-nb url {machine} --port {port}")
+    say(f"Opened {address.without_secret} in the browser.")
+    return None
+
+
+def _address(instance: Instance, port: int) -> AccessUrl:
+    address = instance.url(port)
+    if address is None:
+        raise _not_there(instance, f"port {port}")
+    return address
+
+
+def _not_there(instance: Instance, what: str) -> CommandError:
+    ports = ", ".join(str(access.listen_port) for access in instance.accesses if access.url)
+    next_step = (
+        f"it has addresses for {ports}; other ports are opened by launch --port."
+        if ports
+        else f"run {program()} wait {instance.instance_id} first."
+    )
+    return CommandError(f"{instance.instance_id} is {instance.status} and has no address for {what}; {next_step}")
+
+
+def _only_text_browsers() -> bool:
+    """Is there no screen? A text browser would take the terminal over, and its history would keep the token."""
+    has_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    return sys.platform.startswith("linux") and not has_screen

@@ -1,0 +1,138 @@
+"""Commands around the account: login, logout, use."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import click
+from pydantic import SecretStr
+
+from glows_nb.api.client import Client
+from glows_nb.api.config import (
+    BASE_URL_VARIABLE,
+    DEFAULT_PROFILE,
+    LIVE_BASE_URL,
+    PROFILE_VARIABLE,
+    TOKEN_VARIABLE,
+    checked_base_url,
+    checked_token,
+    profiles_path,
+    stored_base_url,
+)
+from glows_nb.api.errors import AuthError, ConfigError
+from glows_nb.api.profiles import check_profile_name, has_keyring, remove_token, store_token
+from glows_nb.api.tokens import expiry
+from glows_nb.commands.arguments import PROFILE
+from glows_nb.commands.asking import ask_for_token
+from glows_nb.commands.group import CommandError, SecretInLine, group, program, say
+from glows_nb.commands.surroundings import shell
+from glows_nb.connection import connect, connect_to_sandbox, forget_client
+from glows_nb.embedded import sandbox_of_environment
+
+SANDBOX_WORD = "sandbox"
+
+
+@group.command(examples=["login", "login --profile lab"])
+@click.argument("token", nargs=-1, metavar="")
+@click.option("--profile", type=PROFILE, help="The profile to keep the token in; the default one without it.")
+@click.option("--base-url", metavar="URL", help="The service's address, where it is not the live one.")
+@click.option("--keyring", "in_keyring", is_flag=True, help="Keep the token in the system's keyring, not in the file.")
+def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_keyring: bool) -> Client:
+    """Ask for the SDK token unseen, check it by one request, and keep it in a profile.
+
+    Never write the token into the line: notebooks and histories keep lines.
+    """
+    if token:
+        raise SecretInLine(
+            "A token does not belong into a line, which notebook and history keep; it was not used. "
+            f"Take it out, and ask for a new one if others may have seen it. Then run {program()} login alone: "
+            "it asks for the token unseen."
+        )
+    name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
+    try:
+        check_profile_name(name)
+    except ConfigError as error:
+        raise SecretInLine(str(error)) from None
+    address = _address(base_url, name)
+    if in_keyring and not has_keyring():
+        raise ConfigError('The keyring needs an extra that is not installed; run: pip install "glows-nb[keyring]"')
+    given = checked_token(ask_for_token())
+    _check(given, address)
+    path = store_token(
+        name, given, None if address == LIVE_BASE_URL and base_url is None else address, in_keyring=in_keyring
+    )
+    client = connect(profile=name)
+    place = "the keyring" if in_keyring else f"{path}, which only you can read"
+    say(f"Logged in at {client.base_url}{_kind(client)}{_until(given)}. The token is in {place}, profile {name!r}.")
+    if os.environ.get(TOKEN_VARIABLE):
+        say(f"{TOKEN_VARIABLE} is set too and counts first in new sessions; there, say: {program()} use {name}")
+    return client
+
+
+@group.command(examples=["logout", "logout --profile lab"])
+@click.option("--profile", type=PROFILE, help="The profile to take the token out of; the default one without it.")
+def logout(profile: str | None) -> None:
+    """Remove a profile's token from the profile file and the keyring; its other settings stay.
+
+    The token itself stays valid until it expires.
+    """
+    name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
+    if remove_token(name):
+        say(f"The token of profile {name!r} is removed; it stays valid until it expires.")
+    else:
+        say(f"Profile {name!r} has no token in {profiles_path()}.")
+    forget_client()
+    if os.environ.get(TOKEN_VARIABLE):
+        say(f"{TOKEN_VARIABLE} is still set in the environment, and is used without a profile.")
+
+
+@group.command(examples=["use sandbox", "use lab"])
+@click.argument("profile", type=PROFILE)
+def use(profile: str) -> Client:
+    """Use PROFILE of the profile file from now on, or `sandbox`, which needs no account and costs nothing."""
+    if profile == SANDBOX_WORD:
+        if shell() is None and program() != "%glows" and not sandbox_of_environment():
+            raise CommandError(
+                f"A sandbox ends with the program that started it; start one of its own: {program()} sandbox"
+            )
+        client = connect_to_sandbox()
+        say(f"SANDBOX at {client.base_url}: nothing here costs money.")
+        return client
+    client = connect(profile=profile)
+    say(f"Profile {profile!r} at {client.base_url}{_kind(client)}.")
+    if program() != "%glows":
+        say(f"This ends with this command; for the whole shell: export {PROFILE_VARIABLE}={profile}")
+    return client
+
+
+def _address(base_url: str | None, profile: str) -> str:
+    """Where the token is to be checked: the address given, the profile's, the environment's, the live service's."""
+    address = base_url or stored_base_url(profile) or os.environ.get(BASE_URL_VARIABLE) or LIVE_BASE_URL
+    with suppress(ConfigError):
+        return checked_base_url(address)
+    # What was given is not repeated: it may be a token in the wrong place.
+    raise SecretInLine(f"--base-url takes an address such as {LIVE_BASE_URL}; http is for this machine alone.")
+
+
+def _check(token: SecretStr, address: str) -> None:
+    """One request that only reads: is the token taken there?"""
+    try:
+        with Client(token, address) as client:
+            client.instances.list(per_page=1)
+    except AuthError:
+        say("The token was not kept.")
+        raise
+
+
+def _kind(client: Client) -> str:
+    return ", a SANDBOX where nothing costs money" if client.is_sandbox else ""
+
+
+def _until(token: SecretStr) -> str:
+    moment = expiry(token.get_secret_value())
+    if moment is None:
+        return "; the token does not say when it expires"
+    days = (moment - datetime.now(UTC)).total_seconds() / 86400
+    return f"; the token expires on {moment:%Y-%m-%d %H:%M} UTC, in {days:.1f} days"

@@ -1,0 +1,61 @@
+"""Questions to the user, and the token typed unseen; where nobody can answer, a refusal with the way to go on."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import warnings
+
+import click
+from pydantic import SecretStr
+
+from glows_nb.api.config import TOKEN_VARIABLE, profiles_path
+from glows_nb.commands.group import CommandError
+from glows_nb.commands.surroundings import shell
+
+
+def ask(question: str) -> None:
+    """Ask for a yes.
+
+    Raises:
+        CommandError: the answer was no, or nobody can be asked here, as under nbclient or papermill.
+    """
+    try:
+        agreed = click.confirm(question, err=_is_piped())
+    except (NotImplementedError, OSError, RuntimeError):
+        agreed = None
+    except click.Abort as stop:
+        # click makes this of the end of the input as well as of an interrupt.
+        if not isinstance(stop.__context__, EOFError):
+            raise
+        agreed = None
+    if agreed is None:
+        raise CommandError("Nobody can be asked here, so nothing was done; add --yes to go ahead without asking.")
+    if not agreed:
+        raise CommandError("Nothing was done.")
+
+
+def ask_for_token() -> SecretStr:
+    """The token, typed or pasted unseen.
+
+    Raises:
+        CommandError: nobody can be asked, or what is typed would be seen.
+    """
+    refusal = CommandError(
+        "Nobody can type a token unseen here, so nothing was done. "
+        f"Set {TOKEN_VARIABLE} in the environment, or write a profile into {profiles_path()}."
+    )
+    # In a terminal getpass would go past a redirected stdin, and wait at the keyboard of whoever started the script.
+    if shell() is None and not sys.stdin.isatty():
+        raise refusal
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return SecretStr(getpass.getpass("GLOWS SDK token (not shown): "))
+    except (getpass.GetPassWarning, EOFError, NotImplementedError, OSError, RuntimeError):
+        raise refusal from None
+
+
+def _is_piped() -> bool:
+    """A question in a terminal whose stdout is read by a program goes to stderr."""
+    return shell() is None and not sys.stdout.isatty()

@@ -1,0 +1,34 @@
+"""Commands that show something to click: form, panel."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from glows_nb.commands.group import CommandError, group
+from glows_nb.commands.surroundings import has_front_end
+from glows_nb.connection import current_client
+
+
+@group.command(examples=["form", "form --name train"])
+@click.option("--name", default="", metavar="NAME", help="The machine's name, to begin with.")
+def form(name: str) -> Any:
+    """A form to choose a machine, see its price and launch it."""
+    _require_front_end("form", "launch does the same here")
+    from glows_nb.widgets.launch_form import launch_form
+
+    return launch_form(name=name, client=current_client())
+
+
+@group.command(examples=["panel"])
+def panel() -> Any:
+    """A panel of your machines that follows what happens, with buttons for what can be done."""
+    _require_front_end("panel", "list shows the machines here")
+    return import_module("glows_nb.widgets.panel").panel(client=current_client())
+
+
+def _require_front_end(name: str, instead: str) -> None:
+    if not has_front_end():
+        raise CommandError(f"{name} needs a notebook, such as JupyterLab: glows-nb lab opens one; {instead}.")

@@ -1,0 +1,44 @@
+"""Commands for images: images, image submit, image rm."""
+
+from __future__ import annotations
+
+import click
+import pandas as pd
+
+from glows_nb import browse
+from glows_nb.api.models import SubmittedImage
+from glows_nb.commands.arguments import OWN_IMAGE
+from glows_nb.commands.asking import ask
+from glows_nb.commands.group import group, say
+from glows_nb.connection import current_client
+
+
+@group.command(examples=["images torch", "images --owned"])
+@click.argument("keywords", nargs=-1)
+@click.option("--owned", is_flag=True, help="Only your own.")
+def images(keywords: tuple[str, ...], owned: bool) -> pd.DataFrame:
+    """Images to start from, those whose names hold KEYWORDS."""
+    return browse.images(keywords=" ".join(keywords), owned=owned)
+
+
+@group.group()
+def image() -> None:
+    """Images of your own: submit a link, remove one."""
+
+
+@image.command(examples=["image submit registry.example.com/team/runtime:cuda12.2"])
+@click.argument("link")
+def submit(link: str) -> SubmittedImage:
+    """Make a private image of a registry LINK that anybody may pull; the service then fetches it."""
+    return current_client().images.submit(link)
+
+
+@image.command(examples=["image rm img-9x8y7z6w --yes"])
+@click.argument("image_id", type=OWN_IMAGE, metavar="IMAGE")
+@click.option("--yes", is_flag=True, help="Remove it without asking.")
+def rm(image_id: str, yes: bool) -> None:
+    """Delete an image of your own; machines that run keep theirs."""
+    if not yes:
+        ask(f"Delete image {image_id}? It can't be brought back.")
+    current_client().images.delete(image_id)
+    say(f"Deleted image {image_id}.")

@@ -1,0 +1,57 @@
+"""Commands for private networks: networks, network create, network attach, network endpoints."""
+
+from __future__ import annotations
+
+import click
+import pandas as pd
+
+from glows_nb import browse
+from glows_nb.api.models import Attached, NetworkType
+from glows_nb.commands.arguments import MACHINE, NETWORK, REGION
+from glows_nb.commands.group import group, say
+from glows_nb.commands.renting import network_id
+from glows_nb.connection import current_client
+from glows_nb.tables import counted
+
+
+@group.command(examples=["networks", "networks --public-ip"])
+@click.option("--public-ip", "is_public_ip", is_flag=True, help="Your public IPs, not the meshes.")
+def networks(is_public_ip: bool) -> pd.DataFrame:
+    """Your networks in all regions that are known."""
+    return browse.networks(network_type=NetworkType.NAT4 if is_public_ip else NetworkType.MESH)
+
+
+@group.group()
+def network() -> None:
+    """Private networks between machines: create one, attach machines, see who is in it."""
+
+
+@network.command(examples=["network create team --region TW-01"])
+@click.argument("name")
+@click.option("--region", type=REGION, required=True, metavar="NAME", help="Where; machines join from the same region.")
+def create(name: str, region: str) -> str:
+    """Make a mesh network called NAME; gives its id."""
+    return current_client().networks.create(name, region)
+
+
+@network.command(examples=["network attach team train"])
+@click.argument("network", type=NETWORK)
+@click.argument("machines", nargs=-1, required=True, type=MACHINE, metavar="MACHINE...")
+def attach(network: str, machines: tuple[str, ...]) -> Attached:
+    """Put running machines into NETWORK, which is its id or name."""
+    client = current_client()
+    id_ = network_id(client, network)
+    found = [client.instances.find(machine).instance_id for machine in machines]
+    attached = client.networks.attach(id_, found)
+    if len(attached.endpoint_ids) < len(set(found)):
+        joined = counted(len(attached.endpoint_ids), "machine")
+        say(f"{joined} of {len(set(found))} joined; network endpoints {network} shows which.")
+    return attached
+
+
+@network.command(examples=["network endpoints team"])
+@click.argument("network", type=NETWORK)
+def endpoints(network: str) -> pd.DataFrame:
+    """The machines in NETWORK, with their addresses there."""
+    client = current_client()
+    return browse.endpoints(network_id(client, network), client=client)

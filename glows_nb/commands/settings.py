@@ -1,0 +1,58 @@
+"""Settings that the user may change: traits of `Glows`, by `%config Glows.ask_above = 1` or in ipython_config.py."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, Final
+
+from traitlets import Float, Int, List, TraitError, Unicode, observe
+from traitlets.config import Config, Configurable
+
+from glows_nb.commands.group import CommandError
+from glows_nb.tables import MOST_ROWS, set_most_rows
+
+
+class Glows(Configurable):
+    """What %glows does where a line does not say."""
+
+    ask_above = Float(0.0, min=0.0, help="launch asks above this, Credits/h; 0 always asks.").tag(config=True)
+    image = Unicode("", help="For launch and specs; '' is a base image.").tag(config=True)
+    max_price = Float(0.0, min=0.0, help="The most launch may pay, Credits/h; 0 is no limit.").tag(config=True)
+    most_rows = Int(MOST_ROWS, min=1, help="How many rows of a table are shown.").tag(config=True)
+    regions = List(Unicode(), help="For launch, in this order; [] is the cheapest.").tag(config=True)
+    wait_timeout = Float(600.0, min=1.0, help="Seconds to wait without --timeout.").tag(config=True)
+
+    def update_config(self, config: Config) -> None:
+        """Take over what `%config Glows.name = value` says.
+
+        Raises:
+            CommandError: there is no such setting, or it can't have this value.
+        """
+        names = self.class_trait_names(config=True)
+        for name in config.get(type(self).__name__, {}):
+            if name not in names:
+                near = get_close_matches(name, names, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(names))}."
+                raise CommandError(f"Glows has no setting {name!r}; {hint}")
+        try:
+            super().update_config(config)
+        except TraitError as error:
+            raise CommandError(f"{error}".rstrip(".") + ".") from None
+
+    @observe("most_rows")
+    def _show_so_many_rows(self, change: Any) -> None:
+        set_most_rows(change["new"])
+
+
+_in_use: Final = [Glows()]
+
+
+def settings() -> Glows:
+    """The settings in use."""
+    return _in_use[0]
+
+
+def use_settings(chosen: Glows) -> None:
+    """Use these from now on."""
+    _in_use[:] = [chosen]
+    set_most_rows(chosen.most_rows)

@@ -1,0 +1,34 @@
+"""A button that opens a machine's address, whose token is neither in the output nor in the widget's state."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import ipywidgets
+
+from glows_nb.api.models import AccessUrl, Instance
+from glows_nb.tables import SANDBOX_BADGE
+from glows_nb.widgets.front_end import CONTAINER, FrontEnd
+
+
+class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Opens `address` in a new tab at a click; the address goes to the page as a message, which nothing keeps."""
+
+    def __init__(self, instance: Instance, address: AccessUrl) -> None:
+        self._address = address
+        self.button = ipywidgets.Button(description="Open", tooltip=f"Open {address.without_secret} in a new tab")
+        badge = SANDBOX_BADGE if instance.is_sandbox else ""
+        self._words = f"{badge} {html.escape(instance.instance_id)} at {html.escape(address.without_secret)}"
+        self.front_end = FrontEnd()
+        self.button.on_click(lambda button: self.front_end.open_page(str(self._address)))
+        super().__init__([self.button, ipywidgets.HTML(self._words), self.front_end])
+        self.add_class(CONTAINER)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """The button; where no widget lives, what it would open."""
+        bundle = super()._repr_mimebundle_(**options)
+        if isinstance(bundle, dict):
+            bundle["text/plain"] = f"<OpenButton {self._address.without_secret}>"
+            bundle["text/html"] = f"<p>{self._words}; a live notebook has a button for it.</p>"
+        return bundle

@@ -1,0 +1,134 @@
+"""Tokens are put into the profile file and taken out again, and nothing else in it changes."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+import glows_nb as glows
+from glows_nb.api.config import profiles_path, resolve, stored_base_url
+from glows_nb.api.profiles import remove_token, store_token
+
+WRITTEN = """# my accounts
+[default]
+token = "from-default"  # the first
+routes = {"count instances" = "/instance/stat"}
+
+[lab]  # the lab's
+base_url = "https://lab/sdk/v1"
+# until March
+token = "from-lab"
+
+[other.deep]
+x = 1
+"""
+
+
+@pytest.fixture
+def path() -> Path:
+    path = profiles_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(WRITTEN)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def keyring(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """A keyring in memory in place of the extra, which need not be installed."""
+    kept: dict[tuple[str, str], str] = {}
+    module, errors = types.ModuleType("keyring"), types.ModuleType("keyring.errors")
+    errors.KeyringError = type("KeyringError", (Exception,), {})  # type: ignore[attr-defined]
+    errors.PasswordDeleteError = type("PasswordDeleteError", (errors.KeyringError,), {})  # type: ignore[attr-defined]
+    module.errors = errors  # type: ignore[attr-defined]
+    module.get_password = lambda service, name: kept.get((service, name))  # type: ignore[attr-defined]
+    module.set_password = lambda service, name, token: kept.update({(service, name): token})  # type: ignore[attr-defined]
+    module.delete_password = lambda service, name: kept.pop((service, name))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "keyring", module)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+    return kept
+
+
+def test_first_token_makes_a_file_that_only_its_owner_can_read() -> None:
+    assert store_token("default", SecretStr("abc")) == profiles_path()
+    assert profiles_path().read_text() == '[default]\ntoken = "abc"\n'
+    assert profiles_path().stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in profiles_path().parent.iterdir()] == ["profiles.toml"]
+    assert resolve().token.get_secret_value() == "abc"
+
+
+def test_token_is_changed_and_all_else_stays_as_it_was_written(path: Path) -> None:
+    store_token("lab", SecretStr('new"\\token'), "https://lab2/sdk/v1")
+    changed = path.read_text()
+    assert resolve(profile="lab").token.get_secret_value() == 'new"\\token'
+    assert stored_base_url("lab") == "https://lab2/sdk/v1"
+    for line in WRITTEN.splitlines():
+        if "from-lab" not in line and "https://lab/" not in line:
+            assert line in changed.splitlines()
+
+
+def test_new_profile_comes_behind_the_others(path: Path) -> None:
+    store_token("fresh", SecretStr("abc"))
+    assert path.read_text() == WRITTEN + '\n[fresh]\ntoken = "abc"\n'
+
+
+def test_token_is_taken_out_and_the_other_settings_stay(path: Path) -> None:
+    assert remove_token("lab")
+    assert "from-lab" not in path.read_text()
+    assert stored_base_url("lab") == "https://lab/sdk/v1"
+    assert resolve().token.get_secret_value() == "from-default"
+    assert not remove_token("lab")
+    assert not remove_token("nobody")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'lab.token = "x"\n',
+        'lab = {token = "x"}\n',
+        '[lab]\ntoken = """x\ny"""\n',
+    ],
+)
+def test_file_that_is_written_otherwise_is_left_alone(text: str, path: Path) -> None:
+    path.write_text(text)
+    with pytest.raises(glows.ConfigError, match="edit it by hand"):
+        store_token("lab", SecretStr("new-token"))
+    assert path.read_text() == text
+
+
+def test_file_that_is_no_toml_is_left_alone(path: Path) -> None:
+    path.write_text("[lab\n")
+    with pytest.raises(glows.ConfigError, match="not valid TOML"):
+        store_token("lab", SecretStr("new-token"))
+    assert path.read_text() == "[lab\n"
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a.b.c", "x" * 41, "[x]", "é"])
+def test_name_that_is_none_is_refused_without_repeating_it(name: str) -> None:
+    with pytest.raises(glows.ConfigError, match="1 to 40 letters") as refused:
+        store_token(name, SecretStr("abc"))
+    assert not name or name not in str(refused.value)
+    assert not profiles_path().exists()
+
+
+def test_keyring_keeps_the_token_and_the_file_says_so(keyring: dict[tuple[str, str], str], path: Path) -> None:
+    store_token("lab", SecretStr("in-keyring"), in_keyring=True)
+    assert keyring == {("glows-nb", "lab"): "in-keyring"}
+    assert "in-keyring" not in path.read_text()
+    assert "from-lab" not in path.read_text()
+    assert resolve(profile="lab").token.get_secret_value() == "in-keyring"
+    assert remove_token("lab")
+    assert keyring == {}
+
+
+def test_keyring_that_is_not_installed_is_said_before_anything_is_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(glows.ConfigError, match=r"pip install \"glows-nb\[keyring\]\""):
+        store_token("lab", SecretStr("abc"), in_keyring=True)
+    assert path.read_text() == WRITTEN

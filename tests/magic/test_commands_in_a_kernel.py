@@ -1,0 +1,531 @@
+"""Every command through a live kernel: its value, its display, its failure sentence; questions, interrupts, secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import glows_nb as glows
+from glows_nb.commands import group
+from glows_nb.commands.group import Command
+from tests.magic.live_kernel import LiveKernel, Shown, live_kernel
+
+OWN_IMAGE = "img-9x8y7z6w"
+PASTED = "eyJwYXN0ZWQi.eyJpbnRvIGEgbGluZSI6.dG9rZW4tNDcxMQ"
+TYPED_WRONG = "typed-but-wrong-token-4711"
+ENV_VALUE = "planted-env-value-4711"
+HAS_PANEL = find_spec("glows_nb.widgets.panel") is not None
+
+EXAMPLES = [
+    "help launch",
+    "help network create",
+    "sandbox",
+    "use sandbox",
+    "config",
+    "doctor",
+    "specs --gpu 4090 --sort price",
+    "specs --available --where 'gpus >= 8'",
+    "cheapest",
+    "cheapest --min-vram 24 --region TW-03",
+    "images torch",
+    "images --owned",
+    "launch --gpu 4090 --dry-run",
+    "launch --gpu 4090 --name train --max-price 0.60 --wait --yes",
+    "launch --gpu 4090 --region TW-04 --region TW-03 --name web --port 8000/http --yes",
+    "launch --gpu 4090 --name job --cmd 'python -m http.server 8080' --env EPOCHS=3 --yes",
+    "wait train",
+    "wait train --until running --timeout 60",
+    "list --status Running",
+    "ls --limit 5",
+    "show train",
+    "stats",
+    "ssh train",
+    "url train",
+    "url train --port 8888",
+    "open train",
+    "form",
+    "form --name train",
+    *(["panel"] if HAS_PANEL else []),
+    "snap train --name before-tuning --wait",
+    "snapshots",
+    "networks",
+    "networks --public-ip",
+    "network create team --region TW-01",
+    "network attach team train",
+    "network endpoints team",
+    "image submit registry.example.com/team/runtime:cuda12.2",
+    f"image rm {OWN_IMAGE} --yes",
+    "login",
+    "login --profile lab",
+    "use lab",
+    "logout",
+    "logout --profile lab",
+    "spend",
+    "spend --since 2026-01-31",
+    "park train --yes",
+    "unpark train --yes",
+    "cancel train --wait --yes",
+    "cancel --all --yes",
+]
+
+KINDS = {
+    "help": "NoneType",
+    "sandbox": "Client",
+    "use": "Client",
+    "config": "Table",
+    "doctor": "Diagnosis",
+    "specs": "Table",
+    "cheapest": "Spec",
+    "images": "Table",
+    "launch": "Instance",
+    "wait": "Instance",
+    "list": "Table",
+    "ls": "Table",
+    "show": "Instance",
+    "stats": "dict",
+    "ssh": "str",
+    "url": "AccessUrl",
+    "open": "OpenButton",
+    "form": "LaunchForm",
+    "snap": "SnapshotsCreated",
+    "snapshots": "Table",
+    "networks": "Table",
+    "network create": "str",
+    "network attach": "Attached",
+    "network endpoints": "Table",
+    "image submit": "SubmittedImage",
+    "image rm": "NoneType",
+    "login": "Client",
+    "logout": "NoneType",
+    "spend": "Table",
+    "park": "Parked",
+    "unpark": "Instance",
+    "cancel": "NoneType",
+}
+
+FAILURES = {
+    "specs": ("specs --where 'gpus >>> 1'", "InvalidRequest: where: "),
+    "cheapest": ("cheapest --gpu 4080", "No GPU is called like '4080'"),
+    "images": ("images --onwed", "'--owned'"),
+    "image submit": ("image submit 'two words'", "an image link holds no white space"),
+    "image rm": ("image rm img-nobody --yes", "not yours (code 6 ParamIllegal)"),
+    "launch": ("launch --gpu 4090 --name unasked", "add --yes"),
+    "list": ("list --status Runing", "did you mean Running?"),
+    "show": ("show nobody", "'nobody'"),
+    "wait": ("wait nobody", "'nobody'"),
+    "ssh": ("ssh train --password", "notebooks, histories and JSON files keep it"),
+    "url": ("url train --port 1234", "has no address for port 1234; it has addresses for 22, 8888"),
+    "open": ("open train --port 1234", "has no address for port 1234"),
+    "cancel": ("cancel", "Say which machines to release, or --all."),
+    "park": ("park nobody --yes", "'nobody'"),
+    "unpark": ("unpark nobody --yes", "code 6 ParamIllegal"),
+    "snap": ("snap nobody", "'nobody'"),
+    "snapshots": ("snapshots train", "unexpected extra argument (train)"),
+    "networks": ("networks --public", "Did you mean '--public-ip'?"),
+    "network create": ("network create other", "Missing option '--region'. See: %glows help network create"),
+    "network attach": ("network attach nowhere train", "there is no network 'nowhere'"),
+    "network endpoints": ("network endpoints nowhere", "there is no network 'nowhere'"),
+    "stats": ("stats --jsn", "Did you mean '--json'?"),
+    "spend": ("spend --since yesterday", "'yesterday' does not match the format"),
+    "form": ("form --nam", "Did you mean '--name'?"),
+    "panel": ("panel train", "unexpected extra argument (train)"),
+    "login": ("login", "Set GLOWS_SDK_TOKEN in the environment"),
+    "logout": ("logout --profile 'no name'", "1 to 40 letters"),
+    "use": ("use nobody", "'nobody'"),
+    "doctor": ("doctor now", "unexpected extra argument (now)"),
+    "config": ("config Glows", "unexpected extra argument (Glows)"),
+    "sandbox": ("sandbox --sped", "No such option '--sped'"),
+    "help": ("help spces", "'specs'"),
+}
+
+
+def all_commands(commands: click.Group = group, path: str = "") -> dict[str, Command]:
+    """Every command by its words, those in groups too."""
+    found: dict[str, Command] = {}
+    for name, command in commands.commands.items():
+        if isinstance(command, click.Group):
+            found |= all_commands(command, f"{path}{name} ")
+        elif isinstance(command, Command):
+            found[f"{path}{name}"] = command
+    return found
+
+
+def command_of(line: str) -> str:
+    words = line.split()
+    return " ".join(words[:2]) if words[0] in ("image", "network") and len(words) > 1 else words[0]
+
+
+@dataclass
+class Session:
+    """One kernel, its sandbox, and what its cells showed."""
+
+    kernel: LiveKernel
+    sandbox: glows.Sandbox
+    client: glows.Client
+    home: Path
+    examples: dict[str, Shown]
+    kinds: dict[str, str]
+
+    def run(self, code: str, answers: list[str] | None = None) -> Shown:
+        return self.kernel.run(code, answers)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """All examples of all commands, run in one kernel; the other tests go on in it."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch, glows.sandbox(speed=200) as sandbox:
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+            patch.setenv(name, str(home))
+        patch.delenv("GLOWS_PROFILE", raising=False)
+        environment = {"GLOWS_BASE_URL": sandbox.base_url, "GLOWS_SDK_TOKEN": sandbox.token, "FROM_HERE": ENV_VALUE}
+        with live_kernel(environment) as kernel, sandbox.client() as client:
+            assert kernel.run("%load_ext glows_nb").error is None
+            session = Session(kernel, sandbox, client, home, {}, {})
+            run_examples(session)
+            assert session.run("%glows launch --gpu 4090 --name train --wait --yes").error is None
+            yield session
+
+
+def run_examples(session: Session) -> None:
+    own_image = OWN_IMAGE
+    for line in EXAMPLES:
+        answers = [session.sandbox.token] if line.startswith("login") else None
+        session.examples[line] = shown = session.run(
+            f"value = %glows {line.replace(OWN_IMAGE, own_image)}\nvalue", answers
+        )
+        session.kinds[line] = session.run("type(value).__name__").result.get("text/plain", "").strip("'")
+        if line.startswith("image submit"):
+            own_image = shown.text.split()[1]
+
+
+def test_every_example_of_every_command_is_run() -> None:
+    declared = {example for command in all_commands().values() for example in command.examples}
+    assert declared - set(EXAMPLES) <= ({"panel"} - ({"panel"} if HAS_PANEL else set()))
+    assert [name for name, command in all_commands().items() if not command.examples] == []
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_example_runs_and_gives_its_value(line: str, session: Session) -> None:
+    shown = session.examples[line]
+    assert shown.error is None, shown.error_lines
+    if command_of(line) in KINDS:
+        expected = "Plan" if "--dry-run" in line else KINDS[command_of(line)]
+        assert session.kinds[line] == expected
+
+
+@pytest.mark.parametrize("line", [line for line in EXAMPLES if KINDS.get(command_of(line)) not in ("NoneType", None)])
+def test_value_of_an_example_is_shown(line: str, session: Session) -> None:
+    assert session.examples[line].result["text/plain"].strip()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("cheapest", ["NVIDIA GeForce RTX 4090", "0.390 Credits/h, 9.36 Credits per day", "left"]),
+        ("launch --gpu 4090 --dry-run", ["Rents 1 ×", "0.390 Credits/h, 9.36 Credits per day", "auto-"]),
+        ("park train --yes", ["train-", "snap-", "unpark"]),
+        ("network attach team train", ["net-", "ept-"]),
+        ("image submit registry.example.com/team/runtime:cuda12.2", ["img-", "runtime"]),
+        ("snap train --name before-tuning --wait", ["snap-", "ins-"]),
+        ("show train", ["SANDBOX", "Running", "ssh -p"]),
+    ],
+)
+def test_value_that_is_no_table_shows_as_a_card(line: str, words: list[str], session: Session) -> None:
+    bundle = session.examples[line].result
+    assert "<table>" in bundle["text/html"]
+    for word in words:
+        assert word in bundle["text/plain"]
+        assert word in re.sub("<[^>]+>", "", bundle["text/html"])
+
+
+def test_failures_cover_every_command() -> None:
+    assert set(FAILURES) == set(all_commands())
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_failure_is_one_sentence_with_the_next_step(name: str, session: Session) -> None:
+    line, words = FAILURES[name]
+    shown = session.run(f"before = 1\n%glows {line}\nbefore = 2")
+    assert shown.error is not None
+    assert words in shown.error_lines[0]
+    assert len(shown.error_lines) <= 2
+    assert session.run("before").result["text/plain"] == "1", "the cell went on behind the error"
+
+
+@pytest.mark.parametrize("line", ["specs --gpu 4090", "show train", "stats", "cheapest", "launch --gpu 4090 --dry-run"])
+def test_json_is_the_value(line: str, session: Session) -> None:
+    shown = session.run(f"%glows {line} --json")
+    assert shown.stdout == ""
+    assert json.loads(shown.result["text/plain"])
+
+
+def test_notices_beside_json_go_to_stderr(session: Session) -> None:
+    shown = session.run(
+        "text = %glows launch --gpu 4090 --name train --wait --yes --json\nimport json\njson.loads(text)['status']"
+    )
+    assert shown.stdout == ""
+    assert "Nothing new is rented" in shown.text
+    assert shown.result["text/plain"] == "'Running'"
+
+
+def test_value_is_stored_and_shown(session: Session) -> None:
+    shown = session.run("%glows specs --gpu 4090 >> offers\n1 + 1")
+    assert "4 offers" in shown.text
+    assert session.run("len(offers)").result["text/plain"] == "4"
+    assert session.run("%glows specs >> offers;").text.strip() == ""
+    assert session.run("len(offers)").result["text/plain"] == "20"
+
+
+def test_name_that_is_none_is_refused(session: Session) -> None:
+    assert "'3x' is no name for a variable" in session.run("%glows specs >> 3x").error_lines[0]
+
+
+@pytest.mark.parametrize("code", ["%glows specs;", "%glows specs --gpu 4090 ; ", "x = %glows specs;"])
+def test_semicolon_keeps_the_line_quiet(code: str, session: Session) -> None:
+    shown = session.run(code)
+    assert shown.error is None
+    assert shown.text.strip() == ""
+
+
+def test_semicolon_behind_an_assignment_leaves_the_value(session: Session) -> None:
+    assert session.run("x = %glows specs --gpu 4090;\nlen(x)").result["text/plain"] == "4"
+
+
+def test_python_variables_expand_and_unknown_ones_stay(session: Session) -> None:
+    assert session.run("n, name = 8, 'train'").error is None
+    frame = session.run("x = %glows specs --where 'gpus >= {n}'\nx.gpus.min() >= 8, len(x) > 0")
+    assert frame.result["text/plain"].count("True") == 2
+    assert "Running" in session.run("%glows show $name").text
+    assert "'$nowhere'" in session.run("%glows show $nowhere").error_lines[0]
+    assert "'{nowhere}'" in session.run("%glows show {nowhere}").error_lines[0]
+
+
+def test_commands_run_beside_other_code_and_in_a_running_loop(session: Session) -> None:
+    code = "import asyncio\nasyncio.get_running_loop()\nfor _ in range(2):\n    s = %glows stats\nsum(s.values()) > 0"
+    assert session.run(code).result["text/plain"] == "True"
+
+
+def test_whole_traceback_is_shown_at_once_where_it_is_asked_for(session: Session) -> None:
+    shown = session.run("%glows --trace show nobody")
+    assert shown.error["ename"] == "ParamIllegal"
+    assert len(shown.error_lines) > 10
+    assert "find_machine" in "\n".join(shown.error_lines)
+
+
+def test_help_of_the_magic_has_the_commands_and_examples(session: Session) -> None:
+    text = session.run("print(get_ipython().find_line_magic('glows').__doc__)").text
+    assert "%glows launch --gpu 4090 --dry-run" in text
+    assert set(group.commands) <= set(re.findall(r"^  ([a-z]+)", text, re.MULTILINE))
+
+
+def test_settings_are_seen_and_set_with_a_hint_for_a_near_miss(session: Session) -> None:
+    assert "Glows.ask_above" in session.run("%config Glows").text
+    assert "did you mean ask_above?" in session.run("%config Glows.ask_abov = 1").text
+    assert "ask_above" in session.run("%config Glows.ask_above = -1").text
+    session.run("%config Glows.ask_above = 0.4")
+    try:
+        assert (
+            session.run("c = %glows config\nc.set_index('name').value['Glows.ask_above']").result["text/plain"]
+            == "'0.4'"
+        )
+        cheap = session.run("%glows launch --gpu 4090 --name cheap")
+        assert cheap.error is None, "0.39 is not above the limit, so nobody is asked"
+        dear = session.run("%glows launch --gpu 4090 --region TW-03 --name dear")
+        assert "add --yes" in dear.error_lines[0]
+    finally:
+        session.run("%config Glows.ask_above = 0")
+    assert session.run("%glows cancel cheap --yes").error is None
+
+
+def test_question_is_asked_in_the_notebook(session: Session) -> None:
+    refused = session.run("%glows launch --gpu 4090 --name asked", ["n"])
+    assert [asked["prompt"].strip() for asked in refused.questions] == ["Rent it? [y/N]:"]
+    assert "Nothing was done." in refused.error_lines[0]
+    rented = session.run("%glows launch --gpu 4090 --name asked", ["y"])
+    assert rented.error is None
+    listed = session.run("%glows cancel --all", ["n"])
+    assert "Will end: " in listed.text
+    assert re.search(r"This saves \d\.\d{3} Credits/h, \d+\.\d\d Credits per day", listed.text)
+    assert session.run("%glows cancel asked", ["y"]).error is None
+
+
+def test_cell_gives_ports_variables_and_the_start_command(session: Session) -> None:
+    settings = "port = 8000/http\nenv FROM_HERE\n\n# serve"
+    command = "echo '$HOME {x}' &&\\\n  python -m http.server 8000"
+    cell = f"%%glows launch --gpu 4090 --name cell --yes --wait\n{settings}\n{command}\n"
+    shown = session.run(cell)
+    assert shown.error is None, shown.error_lines
+    assert re.search(r"start command has \d+ of 512 characters, \d+ are left", shown.text)
+    machine = session.client.instances.find("cell")
+    assert machine.cmd == command
+    assert 8000 in [access.listen_port for access in machine.accesses]
+    assert machine.envs.get_secret_value() == f"FROM_HERE={ENV_VALUE}"
+    assert session.run("%glows cancel cell --yes").error is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("%%glows launch --gpu 4090 --yes\nports = 8000", "did you mean port?"),
+        ("%%glows launch --gpu 4090 --yes\nenv NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE is not set"),
+        (f"%%glows launch --gpu 4090 --yes\n{'x' * 530}", "530 characters, 18 over the limit of 512"),
+        ("%%glows launch --gpu 4090 --yes --cmd a\nb", "two start commands"),
+        ("%%glows specs\nx", "%%glows is for launch alone"),
+    ],
+)
+def test_cell_that_can_not_be_is_refused_before_anything_is_rented(cell: str, words: str, session: Session) -> None:
+    before = len(session.client.instances.all())
+    assert words in session.run(cell).error_lines[0]
+    assert len(session.client.instances.all()) == before
+
+
+def test_progress_is_a_widget_with_a_plain_form(session: Session) -> None:
+    shown = session.examples["launch --gpu 4090 --name train --max-price 0.60 --wait --yes"]
+    last = [each for each in shown.messages if each["msg_type"] == "update_display_data"][-1]["content"]["data"]
+    assert "application/vnd.jupyter.widget-view+json" in last
+    assert re.search(r"\d s  ins-\w+ Running, 0\.390 Credits/h, about 0\.\d{3} Credits so far", last["text/plain"])
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+def test_interrupted_wait_leaves_the_machine_and_says_how_to_go_on(session: Session) -> None:
+    interrupted: list[bool] = []
+
+    def press_stop(shown: Shown) -> None:
+        if not interrupted and any(each["msg_type"] == "display_data" for each in shown.messages):
+            interrupted.append(True)
+            session.kernel.interrupt()
+
+    shown = session.kernel.run("%glows wait train --until Paused", None, press_stop)
+    machine = session.client.instances.find("train")
+    assert shown.error["ename"] == "KeyboardInterrupt"
+    assert len(shown.error_lines) == 2
+    assert f"To wait again: %glows wait {machine.instance_id} --until Paused" in shown.stdout
+    assert machine.status == "Running"
+
+
+@pytest.mark.parametrize("when", ["after", "before"])
+def test_interrupt_in_the_middle_of_a_create_says_what_became_of_the_machine(when: str, session: Session) -> None:
+    name = f"cut-{when}"
+    fault = session.sandbox.admin.order(
+        "latency", "instance_create", when=when, seconds=6.0 if when == "before" else 3.0
+    )
+    interrupted: list[bool] = []
+
+    def press_stop(shown: Shown) -> None:
+        if interrupted or "Rents 1 ×" not in shown.text:
+            return
+        interrupted.append(True)
+        wait_for(lambda: [each for each in session.sandbox.admin.faults(fired=True) if each["id"] == fault])
+        if when == "after":
+            wait_for(lambda: any(name in machine.meta_key for machine in session.client.instances.all()))
+        session.kernel.interrupt()
+
+    shown = session.kernel.run(f"%glows launch --gpu 4090 --name {name} --yes", None, press_stop)
+    session.sandbox.admin.clear()
+    assert shown.error["ename"] == "KeyboardInterrupt"
+    if when == "after":
+        machine = session.client.instances.find(name)
+        assert f"machine {machine.instance_id} ({machine.meta_key}) is there" in shown.stdout
+        assert f"Release it with: %glows cancel {machine.instance_id}" in shown.stdout
+    else:
+        assert "it may still come. Look with: %glows show cut-before-" in shown.stdout
+    again = session.run(f"m = %glows launch --gpu 4090 --name {name} --yes\nm.instance_id")
+    assert again.error is None, again.error_lines
+    assert len([each for each in session.client.instances.all() if name in each.meta_key]) == 1
+    assert session.run(f"%glows cancel {name} --yes").error is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"%glows login {PASTED}",
+        f"%glows login '{PASTED}'",
+        f"%glows login --profile lab {PASTED};",
+        f"%glows login --token={PASTED}",
+        f"%glows login --base-url {PASTED}",
+        f"%glows login --profile {PASTED}",
+        f"%glows login '{PASTED}",
+        f"%glows logn {PASTED}",
+        f"%glows --trace login {PASTED}",
+        f"x = 1\ny = %glows login {PASTED}\n",
+    ],
+)
+def test_token_in_a_line_is_refused_and_forgotten(line: str, session: Session) -> None:
+    shown = session.run(line)
+    assert shown.error is not None
+    assert "token-4711" not in str(shown.error)
+    for look in (
+        "%tb",
+        "%xmode Verbose",
+        "%tb",
+        "%xmode Context",
+        "print(In, _i, _ii, _iii, _ih)",
+        "%history -n",
+        "%history -g login",
+    ):
+        assert PASTED not in session.run(look).text
+    # Printed, so that what is looked at does not end in `Out`, which the next look would show again.
+    assert PASTED not in session.run("print([v for k, v in globals().items() if k.startswith('_i')])").text
+
+
+def test_login_refuses_a_token_that_the_service_refuses_and_keeps_nothing(session: Session) -> None:
+    shown = session.run("%glows login --profile wrong", [TYPED_WRONG])
+    assert shown.questions[0]["password"] is True
+    assert shown.error["ename"] == "AuthError"
+    assert "[wrong]" not in profile_file(session)
+
+
+def profile_file(session: Session) -> str:
+    (path,) = session.home.rglob("profiles.toml")
+    assert path.stat().st_mode & 0o077 == 0
+    return path.read_text()
+
+
+def test_login_keeps_the_token_in_its_profile_and_logout_takes_it_out(session: Session) -> None:
+    shown = session.run("%glows login --profile own", [session.sandbox.token])
+    assert shown.error is None, shown.error_lines
+    assert "a SANDBOX where nothing costs money; the token expires on " in shown.text
+    assert f'[own]\ntoken = "{session.sandbox.token}"' in profile_file(session)
+    assert session.run("%glows logout --profile own").error is None
+    assert session.sandbox.token not in profile_file(session)
+
+
+def test_no_secret_is_in_any_output_or_history(session: Session) -> None:
+    machine = session.client.instances.find("train")
+    assert machine.ssh_password is not None
+    secrets = [session.sandbox.token, PASTED, TYPED_WRONG]
+    secrets += [machine.ssh_password.get_secret_value(), str(machine.url()).partition("token=")[2]]
+    assert all(len(secret) >= 8 for secret in secrets)
+    assert session.run("'a last cell, so that the one before is written'").error is None
+    everything = str([each["content"] for each in session.kernel.everything if each["msg_type"] != "execute_input"])
+    assert [secret for secret in [*secrets, ENV_VALUE] if secret in everything] == []
+    (path,) = session.home.rglob("history.sqlite")
+
+    def rows() -> list[Any]:
+        with closing(sqlite3.connect(path)) as database:
+            return database.execute("SELECT source, source_raw FROM history").fetchall()
+
+    wait_for(lambda: "a last cell" in str(rows()))
+    assert "login [removed]" in str(rows())
+    assert [secret for secret in secrets if secret in str(rows())] == []
+    assert [secret for secret in secrets if secret.encode() in path.read_bytes()] == []
