@@ -90,7 +90,7 @@ def typed(bash: pexpect.spawn, keys: str) -> str:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ("glows-nb spen\t", "spending"),
+        ("glows-nb spen\t", "spend"),
         ("glows-nb specs --avai\t", "specs --available"),
         ("glows-nb specs --gpu 5090\t", "specs --gpu NVIDIA GeForce RTX 5090"),
         ("glows-nb specs --gpu=5090\t", "specs --gpu=NVIDIA GeForce RTX 5090"),
@@ -151,6 +151,6 @@ def test_terminal_that_has_seen_nothing_asks_behind_the_first_tab(place: dict[st
 
 def test_terminal_without_an_account_has_commands_and_options(place: dict[str, str], tmp_path: Path) -> None:
     nobody = {name: value for name, value in place.items() if not name.startswith("GLOWS_")}
-    assert answered(nobody, "bash", "glows-nb", "spen") == ["plain,spending"]
+    assert answered(nobody, "bash", "glows-nb", "spen") == ["plain,spend"]
     assert answered(nobody, "bash", "glows-nb", "show", "tra") == [""]
     assert answered(nobody, "bash", "glows-nb", "list", "--status", "runn") == ["plain,Running"]
