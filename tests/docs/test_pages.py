@@ -19,7 +19,7 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")])
-ELSEWHERE = {"uv", "lowest/bin/python"}
+ELSEWHERE = {"uv", ".venv-lowest/bin/python"}
 """Programs that CONTRIBUTING names and that the test environment lacks."""
 
 
