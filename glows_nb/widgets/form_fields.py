@@ -19,7 +19,7 @@ from glows_nb.api.models import Spec
 from glows_nb.widgets import texts
 from glows_nb.widgets.choices import ANYWHERE, Choices, offer_id, offer_label
 from glows_nb.widgets.form_model import Filled
-from glows_nb.widgets.machine_card import set_shown
+from glows_nb.widgets.parts import choose, set_shown
 from glows_nb.widgets.rows import Column, Rows
 
 COMMAND_LIMIT: Final = 512
@@ -252,14 +252,6 @@ class FormFields:
 def name_length(name: str) -> str:
     """How long a name is, of how long it may be; nothing for none."""
     return texts.FORM_NAME_LENGTH.format(length=len(name.strip()), limit=KEY_LIMIT) if name.strip() else ""
-
-
-def choose(menu: ipywidgets.Dropdown, options: list[tuple[str, Any]], wanted: Any) -> None:
-    """Set a menu's options, keeping `wanted` where it is among them, else the first."""
-    values = [value for _, value in options]
-    if list(menu.options) != options:
-        menu.options = options
-    menu.value = wanted if wanted in values else (values[0] if values else None)
 
 
 def _menu(label: str, options: list[tuple[str, Any]]) -> ipywidgets.Dropdown:

@@ -37,7 +37,8 @@ from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer
 from glows_nb.widgets.form_fields import IMAGE, MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form_model import Filled
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
-from glows_nb.widgets.machine_card import MachineCard, error_html, machine_html, set_shown
+from glows_nb.widgets.machine_card import MachineCard, error_html, machine_html
+from glows_nb.widgets.parts import all_parts, button, set_shown
 from glows_nb.widgets.sources import Sources
 from glows_nb.widgets.static import StaticForm
 
@@ -102,17 +103,17 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
         self.message = ipywidgets.HTML().add_class("glows-result").add_class("glows-message")
         self.loading = ipywidgets.HTML().add_class("glows-loading").add_class("glows-message")
-        self.retry = _button(texts.RETRY, self._load)
-        self.button = _button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
-        self.rent = _button(texts.FORM_RENT, self._on_rent, button_style="primary")
-        self.back = _button(texts.BACK, self._on_back)
+        self.retry = button(texts.RETRY, self._load)
+        self.button = button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
+        self.rent = button(texts.FORM_RENT, self._on_rent, button_style="primary")
+        self.back = button(texts.BACK, self._on_back)
         self.question = ipywidgets.HTML()
         self.asking = ipywidgets.HBox([self.question, self.rent, self.back])
         self.asking.add_class("glows-actions").add_class("glows-question")
         self.more = ipywidgets.ToggleButton(description=texts.FORM_MORE).add_class("glows-more")
         self.shows_code = ipywidgets.ToggleButton(description=texts.FORM_CODE).add_class("glows-shows-code")
         self.code = ipywidgets.HTML().add_class("glows-code")
-        self.copy_code = _button(texts.FORM_COPY_CODE, self._on_copy_code)
+        self.copy_code = button(texts.FORM_COPY_CODE, self._on_copy_code)
         self._code_box = ipywidgets.VBox([self.code, self.copy_code])
         self.card = MachineCard(client, self.front_end, self._update_static)
         badge = f" {SANDBOX_BADGE}" if client.is_sandbox else ""
@@ -203,9 +204,8 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             background.close()
         self._loaded.set()
         lifetime.forget(self)
-        for widget in _parts(self):
-            if widget is not self:
-                widget.close()
+        for part in all_parts(self):
+            part.close()
         super().close()
 
     def show_error(self, error: Exception) -> None:
@@ -280,7 +280,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             set_shown(self.retry, False)
             self.loading.value = html.escape(texts.LOADING)
             self._ask_nothing()
-            self._update_button()
+            self._updatebutton()
         self._reading.start(read)
 
     def _show_load_error(self, error: Exception) -> None:
@@ -476,7 +476,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         with self._state:
             self._is_renting = False
             self.message.value = ""
-            self._update_button()
+            self._updatebutton()
             if edits != self._edits:
                 return
             self._planned = planned
@@ -500,7 +500,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         with self._state:
             self._is_renting = False
             self.message.value = self.plan.value = ""
-            self._update_button()
+            self._updatebutton()
         self.card.follow(instance)
 
     def _on_back(self) -> None:
@@ -510,9 +510,9 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _ask_nothing(self) -> None:
         self._planned = None
         set_shown(self.asking, False)
-        self._update_button()
+        self._updatebutton()
 
-    def _update_button(self) -> None:
+    def _updatebutton(self) -> None:
         is_blocked = self._loading or self._load_error is not None or self._is_renting
         self.button.disabled = bool(is_blocked) or self.offer is None
 
@@ -566,18 +566,3 @@ def _offer_of(spec: Any) -> OfferId | None:
         return str(spec["region"]), str(spec["resource_id"])
     except (KeyError, TypeError, IndexError) as error:
         raise InvalidRequest("spec", f"is neither a Spec nor a row of glows.specs(): {error}.") from None
-
-
-def _parts(widget: Any) -> list[Any]:
-    """A widget and all that it is made of."""
-    found = [widget, *(getattr(widget, name) for name in ("layout", "style") if hasattr(widget, name))]
-    for child in getattr(widget, "children", ()):
-        found += _parts(child)
-    return found
-
-
-def _button(label: str, clicked: Callable[[], None], **options: Any) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=label, **options)
-    # A click that was on its way while the button was switched off counts for nothing.
-    button.on_click(lambda _: None if button.disabled else clicked())
-    return button

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import ipywidgets
 
@@ -18,6 +18,7 @@ from glows_nb.api.writes import snapshots_of
 from glows_nb.widgets import texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.front_end import FrontEnd
+from glows_nb.widgets.parts import button, set_shown
 
 STEP_OF_STATUS: Final = {
     InstanceStatus.SCHED_INIT: 0,
@@ -47,16 +48,16 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self._background = Background("glows form machine", self.show_error)
         self._confirmed: Callable[[], None] | None = None
         self.facts = ipywidgets.HTML()
-        self.copy_ssh = _button(texts.MACHINE_COPY_SSH, self._on_copy_ssh)
-        self.copy_password = _button(texts.MACHINE_COPY_PASSWORD, self._on_copy_password)
-        self.jupyter = _button(texts.MACHINE_JUPYTER, self._on_jupyter)
-        self.snapshot = _button(texts.MACHINE_SNAPSHOT, self._on_snapshot)
-        self.release = _button(texts.MACHINE_RELEASE, self._on_release)
+        self.copy_ssh = button(texts.MACHINE_COPY_SSH, self._on_copy_ssh)
+        self.copy_password = button(texts.MACHINE_COPY_PASSWORD, self._on_copy_password)
+        self.jupyter = button(texts.MACHINE_JUPYTER, self._on_jupyter)
+        self.snapshot = button(texts.MACHINE_SNAPSHOT, self._on_snapshot)
+        self.release = button(texts.MACHINE_RELEASE, self._on_release)
         self.question = ipywidgets.HTML()
         self.snapshot_name = ipywidgets.Text(description=texts.MACHINE_SNAPSHOT_NAME)
         self.snapshot_name.add_class("glows-field")
-        self.confirm = _button("", self._on_confirm)
-        self.back = _button(texts.BACK, self._on_back)
+        self.confirm = button("", self._on_confirm)
+        self.back = button(texts.BACK, self._on_back)
         self.message = ipywidgets.HTML()
         self.message.add_class("glows-message")
         actions = [self.copy_ssh, self.copy_password, self.jupyter, self.snapshot, self.release]
@@ -225,11 +226,6 @@ def error_html(error: Exception) -> str:
     return f'<span class="glows-error">✗ {kind}{html.escape(str(error))}</span>'
 
 
-def set_shown(widget: Any, is_shown: bool) -> None:
-    """Let a widget take its place on the page, or none."""
-    widget.layout.display = "" if is_shown else "none"
-
-
 def _steps_html(status: str, *, is_reachable: bool) -> str:
     """How far a starting machine is, in words and signs; nothing for one that is not starting."""
     place = STEP_OF_STATUS.get(InstanceStatus(status)) if status in list(InstanceStatus) else None
@@ -258,9 +254,3 @@ def _available(instance_id: str, snapshot_ids: tuple[str, ...]) -> Steps[list[Sn
 
 def _called(instance: Instance) -> str:
     return f"{instance.instance_id} “{instance.remark}”" if instance.remark else instance.instance_id
-
-
-def _button(label: str, clicked: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=label)
-    button.on_click(lambda _: None if button.disabled else clicked())
-    return button

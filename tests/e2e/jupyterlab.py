@@ -14,15 +14,19 @@ IDLE = """() => {
     const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
     return context?.session?.kernel?.status === 'idle';
 }"""
+RUN_CELL = """async number => {
+    window.jupyterapp.shell.currentWidget.content.activeCellIndex = number;
+    await window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
 RUN_SILENTLY = """async code => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     await kernel.requestExecute({code, silent: true}).done;
 }"""
 
 
-def write_notebook(lab: Lab, name: str, code: str) -> None:
-    """A notebook with one cell, in the folder."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+def write_notebook(lab: Lab, name: str, *cells: str) -> None:
+    """A notebook of code cells, in the folder."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.folder / name)
 
@@ -38,6 +42,12 @@ def open_notebook(page: Page, lab: Lab, name: str) -> None:
 def command(page: Page, name: str) -> None:
     """Carry out a command of JupyterLab's, and wait until the kernel is idle again."""
     page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+    page.wait_for_function(IDLE)
+
+
+def run_cell(page: Page, number: int) -> None:
+    """Run one cell, counted from 0, and wait until the kernel is idle again."""
+    page.evaluate(RUN_CELL, number)
     page.wait_for_function(IDLE)
 
 
