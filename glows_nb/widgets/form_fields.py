@@ -27,7 +27,7 @@ IMAGE: Final = "image"
 SNAPSHOT: Final = "snapshot"
 MENUS: Final = ("source", "image", "snapshot", "category", "region", "gpu", "network", "public_ip")
 TEXTS: Final = ("search", "units", "name", "command", "cap")
-ROWS: Final = {"ports": texts.FORM_PORTS, "envs": texts.FORM_ENVS, "fallbacks": texts.FORM_FALLBACKS}
+ROWS: Final = ("ports", "envs", "fallbacks")
 MAIN: Final = ("source", "search", "image", "snapshot", "category", "region", "gpu", "units", "name", "ports")
 MORE: Final = ("envs", "command", "network", "public_ip", "fallbacks", "cap")
 
@@ -56,17 +56,17 @@ class FormFields:
         self.name = _text(texts.FORM_NAME, texts.FORM_NAME_PLACEHOLDER)
         port = Column("port", texts.FORM_PORT, "number", "8000")
         protocol = Column("protocol", texts.FORM_PROTOCOL, "choice", choices=("http", "tcp"))
-        self.ports = Rows(texts.FORM_PORT, texts.FORM_ADD_PORT, [port, protocol])
+        self.ports = Rows(texts.FORM_PORTS, texts.FORM_ADD_PORT, [port, protocol])
         variable = Column("name", texts.FORM_ENV, placeholder="HF_TOKEN")
         secret = Column("value", texts.FORM_ENV_VALUE, "secret", "…")
-        self.envs = Rows(texts.FORM_ENV, texts.FORM_ADD_ENV, [variable, secret])
+        self.envs = Rows(texts.FORM_ENVS, texts.FORM_ADD_ENV, [variable, secret])
         self.command = ipywidgets.Textarea(
             description=texts.FORM_COMMAND, placeholder=texts.FORM_COMMAND_PLACEHOLDER, rows=2
         )
         self.network = _menu(texts.FORM_NETWORK, none)
         self.public_ip = _menu(texts.FORM_PUBLIC_IP, none)
         self.fallbacks = Rows(
-            texts.FORM_FALLBACK, texts.FORM_ADD_FALLBACK, [Column("region", texts.FORM_FALLBACK, "choice")]
+            texts.FORM_FALLBACKS, texts.FORM_ADD_FALLBACK, [Column("region", texts.FORM_FALLBACK, "choice")]
         )
         self.cap = _text(texts.FORM_CAP, texts.FORM_CAP_PLACEHOLDER)
         self.main = ipywidgets.Box([self._field(name) for name in MAIN]).add_class("glows-grid")
@@ -241,7 +241,7 @@ class FormFields:
     def _field(self, name: str) -> ipywidgets.VBox:
         field = getattr(self, name)
         self._notes[name] = note = ipywidgets.HTML().add_class("glows-note")
-        heading = [ipywidgets.HTML(ROWS[name]).add_class("glows-heading")] if name in ROWS else []
+        heading = [ipywidgets.HTML(html.escape(field.heading)).add_class("glows-heading")] if name in ROWS else []
         return ipywidgets.VBox([*heading, field, note]).add_class("glows-field").add_class(f"glows-field-{name}")
 
     def _box(self, name: str) -> ipywidgets.VBox:

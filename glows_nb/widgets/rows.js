@@ -18,7 +18,7 @@ function render({ model, el }) {
   const add = focusable(element("button", { type: "button", textContent: model.get("add_label") }));
   const root = element("div", { className: "glows-rows" }, [list, add]);
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", model.get("label"));
+  root.setAttribute("aria-label", model.get("heading"));
   el.append(root);
   const drawn = new Map();
 
@@ -89,7 +89,7 @@ function render({ model, el }) {
         fill(fields[index], column, row);
         fields[index].setAttribute("aria-label", `${column.label} ${place + 1}`);
       });
-      remove.setAttribute("aria-label", `${model.get("remove_label")} ${model.get("label")} ${place + 1}`);
+      remove.setAttribute("aria-label", `${model.get("remove_label")} ${columns[0].label.toLowerCase()} ${place + 1}`);
       if (list.children[place] !== line) list.insertBefore(line, list.children[place] ?? null);
     });
     add.hidden = rows.length >= model.get("most");

@@ -35,7 +35,7 @@ class Rows(anywidget.AnyWidget):
     """The widget: `values` are what stands in the rows; `edited` counts up at every change.
 
     Args:
-        label: what one row is, such as "Port".
+        heading: what the rows are, such as "Ports".
         add_label: what the button says that adds a row.
         columns: the fields of a row.
     """
@@ -43,7 +43,7 @@ class Rows(anywidget.AnyWidget):
     _esm = Path(__file__).parent / "rows.js"
     _css = Path(__file__).parent / "rows.css"
 
-    label = traitlets.Unicode().tag(sync=True)
+    heading = traitlets.Unicode().tag(sync=True)
     add_label = traitlets.Unicode().tag(sync=True)
     remove_label = traitlets.Unicode(texts.REMOVE).tag(sync=True)
     columns: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
@@ -53,8 +53,8 @@ class Rows(anywidget.AnyWidget):
     """The ids of the rows whose secret Python has."""
     edited = traitlets.Int()
 
-    def __init__(self, label: str, add_label: str, columns: Sequence[Column]) -> None:
-        super().__init__(label=label, add_label=add_label, columns=[asdict(column) for column in columns])
+    def __init__(self, heading: str, add_label: str, columns: Sequence[Column]) -> None:
+        super().__init__(heading=heading, add_label=add_label, columns=[asdict(column) for column in columns])
         self._secrets: dict[tuple[str, str], SecretStr] = {}
         self.on_msg(self._on_message)
         self.observe(self._on_rows, "rows")

@@ -31,7 +31,7 @@ from glows_nb.widgets.static import StaticForm
 from glows_nb.widgets.table import TableWidget
 
 SHOWN: Final = (
-    *("gpu", "gpus", "vram_gb", "region", "price_per_hour", "price_per_gpu_hour", "stock"),
+    *("gpu", "gpus", "vram_gb", "region", "price_per_hour", "stock", "price_per_gpu_hour"),
     *("cpus", "ram_gb", "disk_gb", "cpu", "instance_categories", "resource_id"),
 )
 """The table's columns; `stock` is made here."""

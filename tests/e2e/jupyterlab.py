@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Lab
 
@@ -64,6 +64,13 @@ def theme(page: Page, name: str) -> None:
     is_light = str(name == "Light").lower()
     expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+
+
+def picture(widget: Locator, name: str) -> None:
+    """Keep a picture of one widget where GLOWS_NB_SCREENSHOTS says so."""
+    folder = os.environ.get("GLOWS_NB_SCREENSHOTS")
+    if folder:
+        widget.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def screenshot(page: Page, name: str) -> None:
