@@ -36,9 +36,9 @@ from glows_nb.widgets.background import Background
 from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_label, price_words
 from glows_nb.widgets.form_fields import IMAGE, MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form_model import Filled
-from glows_nb.widgets.front_end import CONTAINER, FrontEnd
+from glows_nb.widgets.front_end import CONTAINER
 from glows_nb.widgets.machine_card import MachineCard, error_html, machine_html
-from glows_nb.widgets.parts import all_parts, button, set_shown
+from glows_nb.widgets.parts import SheetFrontEnd, all_parts, button, set_shown
 from glows_nb.widgets.sources import Sources
 from glows_nb.widgets.static import StaticForm
 
@@ -98,7 +98,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._renting = Background("glows form launching", self.show_error)
         self._static = StaticForm()
         self.fields = FormFields()
-        self.front_end = FrontEnd()
+        self.front_end = SheetFrontEnd()
         self.price = ipywidgets.HTML().add_class("glows-price").add_class("glows-message")
         self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
         self.message = ipywidgets.HTML().add_class("glows-result").add_class("glows-message")
@@ -135,7 +135,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
                 self.card,
             ]
         )
-        self.add_class(CONTAINER).add_class("glows-form")
+        self.add_class(CONTAINER).add_class("glows-sheet").add_class("glows-launch-form")
         for hidden in (self.asking, self._code_box, self.fields.more, self.retry):
             set_shown(hidden, False)
         self.fields.name.value = name

@@ -1,11 +1,22 @@
-"""Small things that the widgets made of ipywidgets do alike: buttons, menus, showing and hiding, all parts of one."""
+"""What the launch form and the spec picker do alike: their looks, buttons, menus, showing and hiding, all parts of one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import ipywidgets
+
+from glows_nb.widgets.front_end import FrontEnd
+
+STYLE_SHEETS: Final = ("front_end.css", "sheet.css")
+
+
+class SheetFrontEnd(FrontEnd):
+    """The hands in the page, with the looks of fields in a grid."""
+
+    _css = "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in STYLE_SHEETS)  # type: ignore[assignment]
 
 
 def button(label: str, clicked: Callable[[], None], **options: Any) -> ipywidgets.Button:

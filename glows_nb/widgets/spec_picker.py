@@ -24,9 +24,9 @@ from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD, captioned
 from glows_nb.widgets import lifetime, texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.choices import offer_id, offer_label
-from glows_nb.widgets.front_end import CONTAINER, FrontEnd
+from glows_nb.widgets.front_end import CONTAINER
 from glows_nb.widgets.machine_card import error_html, time_html
-from glows_nb.widgets.parts import all_parts, button, choose, set_shown
+from glows_nb.widgets.parts import SheetFrontEnd, all_parts, button, choose, set_shown
 from glows_nb.widgets.static import StaticForm
 from glows_nb.widgets.table import TableWidget
 
@@ -36,7 +36,8 @@ SHOWN: Final = (
 )
 """The table's columns; `stock` is made here."""
 FILTERS: Final = ("gpu", "vram", "count", "region", "price", "available")
-ANY: Final = None
+ANY: Final = ""
+"""A menu's value for no limit; None would be no choice at all."""
 
 
 def spec_picker(
@@ -84,9 +85,9 @@ class SpecPicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._reading = Background("glows spec picker", self._show_error)
         self._static = StaticForm()
         self._is_filling = False
-        self.front_end = FrontEnd()
+        self.front_end = SheetFrontEnd()
         self.gpu = ipywidgets.Text(value=gpu, description=texts.PICKER_GPU, placeholder=texts.PICKER_GPU_PLACEHOLDER)
-        any_ = [(texts.PICKER_ANY, ANY)]
+        any_: list[tuple[str, Any]] = [(texts.PICKER_ANY, ANY)]
         self.vram = ipywidgets.Dropdown(options=any_, description=texts.PICKER_VRAM)
         self.count = ipywidgets.Dropdown(options=any_, description=texts.PICKER_COUNT)
         self.region = ipywidgets.Dropdown(options=any_, description=texts.PICKER_REGION)
@@ -115,7 +116,7 @@ class SpecPicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
                 self.message,
             ]
         )
-        self.add_class(CONTAINER).add_class("glows-form").add_class("glows-picker")
+        self.add_class(CONTAINER).add_class("glows-sheet").add_class("glows-picker")
         self.front_end.labels = {"glows-message": {"role": "status"}}
         self._take_over(lifetime.replace_earlier(self))
         for name in FILTERS:
@@ -271,10 +272,10 @@ class SpecPicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.problem.value = f'<span class="glows-error">✗ {html.escape(wrong)}</span>' if is_wrong else ""
         return Limits(
             gpu=str(self.gpu.value).strip() or None,
-            region=self.region.value,
-            min_vram_gb=self.vram.value,
+            region=self.region.value or None,
+            min_vram_gb=self.vram.value or None,
             max_price=None if is_wrong else price,
-            gpus=self.count.value,
+            gpus=None if self.count.value == ANY else self.count.value,
             available=bool(self.available.value),
         )
 

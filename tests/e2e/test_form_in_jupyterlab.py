@@ -17,12 +17,16 @@ from tests.e2e.conftest import Lab
 from tests.e2e.jupyterlab import command, in_kernel, open_notebook, picture, run_cell, theme, write_notebook
 
 PICKER = ".glows-picker"
-FORM = ".glows-form:not(.glows-picker)"
+FORM = ".glows-launch-form"
 SSH_COMMAND = re.compile(r"ssh -p \d+ root@[\w.-]+")
 ENV_SECRET = "hf-never-in-a-notebook"
 WRITE_THREADS = """
-import json, pathlib, threading
-names = [thread.name for thread in threading.enumerate() if "glows" in thread.name]
+import json, pathlib, threading, time
+deadline = time.monotonic() + 5
+while names := [thread.name for thread in threading.enumerate() if "glows" in thread.name]:
+    if time.monotonic() > deadline:
+        break
+    time.sleep(0.01)
 pathlib.Path("threads.json").write_text(json.dumps(names))
 """
 
@@ -170,6 +174,7 @@ def test_cell_run_ten_times_and_a_restart_leave_nothing_behind(
     expect(form.get_by_text("✓ Reachable")).to_be_visible()
     run_cell(page, 1)
     expect(form.get_by_text("✓ Reachable")).to_be_visible()
+    expect(form.get_by_text("Plan: Nothing new is rented")).to_be_visible()
     in_kernel(page, WRITE_THREADS)
     assert json.loads((lab.folder / "threads.json").read_text()) == []
     assert calls_within_a_second(service) == 0
