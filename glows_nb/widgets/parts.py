@@ -1,4 +1,4 @@
-"""What the launch form and the spec picker do alike: their looks, buttons, menus, showing and hiding, all parts of one."""
+"""What launch form and spec picker do alike: their looks, buttons, menus, showing and hiding, all parts of one."""
 
 from __future__ import annotations
 
