@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models import Spec
 from glows_nb.api.offers import has_left
 from glows_nb.money import Rate
@@ -18,6 +20,20 @@ OfferId = tuple[str, str]
 def offer_id(spec: Spec) -> OfferId:
     """The offer's id, stable while its price and stock change."""
     return spec.region_name, spec.resource_id
+
+
+def offer_id_of(spec: Any) -> OfferId:
+    """The id of an offer that is given as a Spec or as a row of a frame of specs.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if isinstance(spec, Spec):
+        return offer_id(spec)
+    try:
+        return str(spec["region"]), str(spec["resource_id"])
+    except (KeyError, TypeError, IndexError) as error:
+        raise InvalidRequest("spec", f"is neither a Spec nor a row of glows.specs(): {error}.") from None
 
 
 @dataclass(frozen=True)

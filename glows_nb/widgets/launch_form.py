@@ -33,7 +33,7 @@ from glows_nb.money import Rate
 from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD
 from glows_nb.widgets import form_model, lifetime, texts
 from glows_nb.widgets.background import Background
-from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_label, price_words
+from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_id_of, offer_label, price_words
 from glows_nb.widgets.form_fields import IMAGE, MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form_model import Filled
 from glows_nb.widgets.front_end import CONTAINER
@@ -70,16 +70,17 @@ def launch_form(*, spec: Any = None, name: str = "", client: Client | None = Non
         ConfigError: there is no client and no token for one.
         InvalidRequest: `spec` is no offer.
     """
-    return LaunchForm(client or current_client(), name, spec)
+    offer = None if spec is None else offer_id_of(spec)
+    return LaunchForm(client or current_client(), name, offer)
 
 
 class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """The form. Launching goes through the safe create: pressed or run twice, it rents once."""
 
-    def __init__(self, client: Client, name: str = "", spec: Any = None) -> None:
+    def __init__(self, client: Client, name: str = "", offer: OfferId | None = None) -> None:
         self._client = client
-        self._given = (name, _offer_of(spec))
-        self._wanted: OfferId | None = self._given[1]
+        self._given = (name, offer)
+        self._wanted = offer
         self._state = RLock()
         self._launching = Lock()
         self._image_id = ""
@@ -433,7 +434,8 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _show_price(self, filled: Filled) -> None:
         offer, rate, dearest = filled.offer, filled.rate, filled.dearest(self._choices)
         if offer is None or rate is None:
-            self.price.value = "" if self._loading else html.escape(texts.FORM_NOTHING_LEFT)
+            is_known = not self._loading and self._load_error is None
+            self.price.value = html.escape(texts.FORM_NOTHING_LEFT) if is_known and self._wanted is None else ""
             return
         more = ""
         if dearest is not None and dearest.rate > offer.rate:
@@ -553,16 +555,4 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def __repr__(self) -> str:
         badge = f" {SANDBOX_WORD}" if self._client.is_sandbox else ""
-        return f"<LaunchForm{badge}: {self.instance or self.fields.gpu.label or texts.LOADING}>"
-
-
-def _offer_of(spec: Any) -> OfferId | None:
-    """The id of an offer, given as a Spec or as a row of a frame of specs."""
-    if spec is None:
-        return None
-    if isinstance(spec, Spec):
-        return offer_id(spec)
-    try:
-        return str(spec["region"]), str(spec["resource_id"])
-    except (KeyError, TypeError, IndexError) as error:
-        raise InvalidRequest("spec", f"is neither a Spec nor a row of glows.specs(): {error}.") from None
+        return f"<LaunchForm{badge}: {self.instance or self.fields.gpu.label or texts.FORM_NO_OFFER}>"

@@ -94,6 +94,7 @@ FORM_NO_PRICE: Final = "{text!r} is not a number of Credits above 0."
 FORM_CAP_BELOW: Final = "The cap is below the price of {rate}."
 FORM_SPEC_GONE: Final = "{offer} is sold out, or not for this image; choose another."
 FORM_NOTHING_LEFT: Final = "Nothing is left with this image, category and region."
+FORM_NO_OFFER: Final = "nothing is chosen"
 FORM_PRICE: Final = "{hour:.3f} Credits per hour, {day:.2f} per day, {month:.2f} per month of 30 days"
 FORM_PRICE_UP_TO: Final = "; in {region} up to {hour:.3f} per hour"
 
