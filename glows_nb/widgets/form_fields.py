@@ -138,6 +138,10 @@ class FormFields:
                 rows.values = theirs.values
         self.show_source()
 
+    def chosen_source(self) -> str:
+        """The id of the image or snapshot to start from, "" where none is chosen."""
+        return str(getattr(self, self.source.value).value or "")
+
     def offer_sources(self, kind: str, options: list[tuple[str, str]], wanted: str | None) -> None:
         """The images or snapshots that there are; those found by the search are in the menu."""
         self._options[kind] = options

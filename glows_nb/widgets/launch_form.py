@@ -7,8 +7,7 @@ Reading and launching go on in the background; what stands in the form is in `fo
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from threading import Event, Lock, RLock
+from threading import Lock, RLock
 from typing import Any, Final
 
 import ipywidgets
@@ -23,23 +22,21 @@ from glows_nb.api.errors import (
     MetaKeyExists,
     NoResourceAvailable,
     PriceTooHigh,
-    WaitTimeout,
 )
 from glows_nb.api.launching import Plan
-from glows_nb.api.models import Instance, Network, NetworkType, Spec
-from glows_nb.api.offers import choose_default_image
+from glows_nb.api.models import Instance, Spec
 from glows_nb.connection import current_client
 from glows_nb.money import Rate
 from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD
 from glows_nb.widgets import form_model, lifetime, texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_id_of, offer_label, price_words
-from glows_nb.widgets.form_fields import IMAGE, MAIN, MORE, SNAPSHOT, FormFields, name_length
+from glows_nb.widgets.form_fields import MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form_model import Filled
+from glows_nb.widgets.form_reading import FormReading
 from glows_nb.widgets.front_end import CONTAINER
 from glows_nb.widgets.machine_card import MachineCard, error_html, machine_html
 from glows_nb.widgets.parts import SheetFrontEnd, all_parts, button, set_shown
-from glows_nb.widgets.sources import Sources
 from glows_nb.widgets.static import StaticForm
 
 SETTLED_SECONDS: Final = 0.5
@@ -83,28 +80,28 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._wanted = offer
         self._state = RLock()
         self._launching = Lock()
-        self._image_id = ""
         self._edits = 0
-        self._loading = 0
         self._is_renting = self._is_wrong = False
         self._code_text = ""
-        self._loaded = Event()
-        self._load_error: Exception | None = None
-        self._sources = Sources(client)
-        self._specs: list[Spec] = []
-        self._networks: dict[str, list[Network]] = {}
         self._choices = Choices((), "container")
         self._planned: Plan | None = None
-        self._reading = Background("glows form reading", self._show_load_error)
         self._renting = Background("glows form launching", self.show_error)
         self._static = StaticForm()
         self.fields = FormFields()
+        self._reading = FormReading(
+            client,
+            self.fields,
+            self._state,
+            begun=self._on_reading,
+            offered=self._on_offered,
+            ended=self._on_read,
+        )
         self.front_end = SheetFrontEnd()
         self.price = ipywidgets.HTML().add_class("glows-price").add_class("glows-message")
         self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
         self.message = ipywidgets.HTML().add_class("glows-result").add_class("glows-message")
         self.loading = ipywidgets.HTML().add_class("glows-loading").add_class("glows-message")
-        self.retry = button(texts.RETRY, self._load)
+        self.retry = button(texts.RETRY, self._read_all)
         self.button = button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
         self.rent = button(texts.FORM_RENT, self._on_rent, button_style="primary")
         self.back = button(texts.BACK, self._on_back)
@@ -142,7 +139,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.fields.name.value = name
         self._take_over(lifetime.replace_earlier(self))
         self._observe()
-        self._load()
+        self._read_all()
 
     @property
     def instance(self) -> Instance | None:
@@ -160,6 +157,11 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         """What the chosen units cost per hour."""
         return self._filled().rate
 
+    @property
+    def _is_read(self) -> bool:
+        """Is everything known that the form offers?"""
+        return not self._reading.is_under_way and self._reading.error is None
+
     def ready(self, timeout: float = 60) -> LaunchForm:
         """Wait until the form has read what it offers.
 
@@ -170,10 +172,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             GlowsError: images or offers can't be read; the form shows it too.
             WaitTimeout: the service has not answered yet.
         """
-        if not self._loaded.wait(timeout):
-            raise WaitTimeout(f"The form has not read the offers after {timeout:g} s.", None)
-        if self._load_error is not None:
-            raise self._load_error
+        self._reading.wait(timeout)
         return self
 
     def launch(self, timeout: float = 600) -> Instance:
@@ -190,6 +189,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             with self._launching:
                 arguments = form_model.launch_arguments(self._filled(), self._choices)
                 instance: Instance = self._client.instances.plan(**arguments).launch()
+            self.card.is_found = False
             running: Instance = self._client.instances.wait(
                 instance.instance_id, timeout=timeout, on_change=self.card.show
             )
@@ -201,9 +201,8 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def close(self) -> None:
         """Stop all that goes on in the background, and let go of the widgets; the machine goes on."""
-        for background in (self._reading, self._renting):
-            background.close()
-        self._loaded.set()
+        self._reading.close()
+        self._renting.close()
         lifetime.forget(self)
         for part in all_parts(self):
             part.close()
@@ -244,118 +243,55 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         fields = self.fields
         fields.on_change(["search"], fields.show_found)
         fields.on_change(["source"], self._on_source)
-        fields.on_change(["image", "snapshot"], lambda: self._read(self._read_specs))
-        fields.on_change(["category", "region"], self._refresh)
+        fields.on_change(["image", "snapshot"], self._reading.read_specs)
+        fields.on_change(["category", "region"], self._on_offered)
         others = ["gpu", "units", "name", "ports", "envs", "command", "network", "public_ip", "fallbacks", "cap"]
         fields.on_change(others, self._on_edit)
         self.more.observe(self._on_more, "value")
         self.shows_code.observe(lambda change: set_shown(self._code_box, bool(self.shows_code.value)), "value")
         set_shown(self._code_box, bool(self.shows_code.value))
-        if self.more.value:
-            self._on_more(None)
+        set_shown(self.fields.more, bool(self.more.value))
 
-    def _load(self) -> None:
-        self._read(self._read_sources)
-        self._read(self._read_specs)
+    def _read_all(self) -> None:
+        self._reading.read_all(with_networks=bool(self.more.value))
 
-    def _read(self, work: Callable[[], None]) -> None:
-        """Read something in the background; until it is there the form says so and launches nothing."""
+    def _on_reading(self) -> None:
+        """Until all is read the form says so and launches nothing."""
+        set_shown(self.retry, False)
+        self.loading.value = html.escape(texts.LOADING)
+        self._ask_nothing()
 
-        def read() -> None:
-            try:
-                if self._load_error is None:
-                    work()
-            except GlowsError as error:
-                self._show_load_error(error)
-            finally:
-                with self._state:
-                    self._loading -= 1
-                    if not self._loading:
-                        self._show_loaded()
-
-        with self._state:
-            if not self._loading:
-                self._load_error = None
-            self._loading += 1
-            self._loaded.clear()
-            set_shown(self.retry, False)
-            self.loading.value = html.escape(texts.LOADING)
-            self._ask_nothing()
-            self._updatebutton()
-        self._reading.start(read)
-
-    def _show_load_error(self, error: Exception) -> None:
-        with self._state:
-            self._load_error = error
-            self._specs = []
-            self._refresh()
-            self.loading.value = error_html(error)
-            self.price.value = self.plan.value = ""
-            set_shown(self.retry, True)
-        self._update_static()
-
-    def _show_loaded(self) -> None:
-        if self._load_error is None:
-            self.loading.value = ""
-        self._loaded.set()
+    def _on_read(self) -> None:
+        error = self._reading.error
+        self.loading.value = "" if error is None else error_html(error)
+        set_shown(self.retry, error is not None)
         self._on_edit()
-
-    def _read_sources(self) -> None:
-        options = self._sources.read_images()
-        with self._state:
-            wanted = self.fields.image.value or choose_default_image(self._sources.images).image_id
-            self.fields.offer_sources(IMAGE, options, wanted)
-        if self.fields.source.value == SNAPSHOT:
-            self._read_snapshots()
-
-    def _read_snapshots(self) -> None:
-        options = self._sources.read_snapshots()
-        with self._state:
-            self.fields.offer_sources(SNAPSHOT, options, self.fields.snapshot.value)
-
-    def _read_specs(self) -> None:
-        source = self._source()
-        self._image_id = self._sources.image_below(source) if self.fields.source.value == SNAPSHOT else source
-        specs = self._client.specs.all(from_image_id=self._image_id or None)
-        with self._state:
-            if source == self._source():
-                self._specs = specs
-                self._refresh()
-
-    def _read_networks(self) -> None:
-        networks = self._client.networks
-        read = {"network": networks.all(), "public_ip": networks.all(network_type=NetworkType.NAT4)}
-        with self._state:
-            self._networks = read
-            self._offer_networks()
-
-    def _source(self) -> str:
-        """The id of the image or snapshot that is chosen."""
-        return str(getattr(self.fields, self.fields.source.value).value or "")
+        self._update_static()
 
     def _on_source(self) -> None:
         self.fields.show_source()
         if self.fields.source.value == SNAPSHOT:
-            self._read(self._read_snapshots)
-        self._read(self._read_specs)
+            self._reading.read_snapshots()
+        else:
+            self._reading.read_specs()
 
     def _on_more(self, change: Any) -> None:
         set_shown(self.fields.more, bool(self.more.value))
         self._label()
-        if self.more.value and not self._networks:
-            self._read(self._read_networks)
+        if self.more.value and not self._reading.networks:
+            self._reading.read_networks()
 
-    def _refresh(self) -> None:
+    def _on_offered(self) -> None:
         """Give every menu the choices that fit the others, keeping what was chosen where it still fits."""
         with self._state:
             fields, wanted = self.fields, self._wanted or self.fields.gpu.value
             category, region = fields.category.value or "container", fields.region.value or ANYWHERE
-            spec = next((spec for spec in self._specs if offer_id(spec) == self._wanted), None)
+            spec = next((spec for spec in self._reading.specs if offer_id(spec) == self._wanted), None)
             if spec is not None and category not in spec.categories and spec.categories:
                 category = spec.categories[0]
-            self._choices = Choices.among(self._specs, category, region)
+            self._choices = Choices.among(self._reading.specs, category, region)
             is_there = fields.offer_choices(self._choices, wanted, keeps_gone=self._wanted is not None)
-            if is_there and self._specs:
+            if is_there and self._reading.specs:
                 self._wanted = None
             self._offer_networks()
             self._on_edit()
@@ -365,12 +301,12 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         domain = DOMAIN_OF_REGION.get(self.offer.region_name) if self.offer else None
         options = {
             name: [(str(network), network.network_id) for network in networks if domain in (None, network.domain)]
-            for name, networks in self._networks.items()
+            for name, networks in self._reading.networks.items()
         }
         self.fields.offer_networks(options)
 
     def _filled(self) -> Filled:
-        return self.fields.filled(self.offer, self._image_id)
+        return self.fields.filled(self.offer, self._reading.image_id)
 
     def _on_edit(self) -> None:
         """Something else stands in the form: say what it means, and ask for the plan once nothing more is typed."""
@@ -381,7 +317,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             self.fields.limit_to(offer, self._choices)
             filled = self._filled()
             wrong = form_model.problems(filled, self._choices)
-            if self._loading or self._load_error is not None:
+            if not self._is_read:
                 wrong.pop("gpu", None)
             elif self._wanted is not None:
                 wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._wanted_label())
@@ -393,13 +329,13 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             self._is_wrong = bool(wrong)
             self._edits += 1
             self._ask_nothing()
-            if wrong or self._loading or self._load_error is not None:
+            if wrong or not self._is_read:
                 return
             edits = self._edits
             self.plan.value = html.escape(texts.FORM_PLANNING)
             if filled.name.strip():
                 self.fields.note("name", texts.FORM_NAME_CHECKING.format(length=name_length(filled.name)))
-        self._reading.start_when_settled(lambda: self._look_ahead(edits), SETTLED_SECONDS)
+        self._reading.background.start_when_settled(lambda: self._look_ahead(edits), SETTLED_SECONDS)
 
     def _look_ahead(self, edits: int) -> None:
         """Ask what launching would do, and show it if nothing was changed meanwhile."""
@@ -434,8 +370,8 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _show_price(self, filled: Filled) -> None:
         offer, rate, dearest = filled.offer, filled.rate, filled.dearest(self._choices)
         if offer is None or rate is None:
-            is_known = not self._loading and self._load_error is None
-            self.price.value = html.escape(texts.FORM_NOTHING_LEFT) if is_known and self._wanted is None else ""
+            is_known = self._is_read and self._wanted is None
+            self.price.value = html.escape(texts.FORM_NOTHING_LEFT) if is_known else ""
             return
         more = ""
         if dearest is not None and dearest.rate > offer.rate:
@@ -478,7 +414,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         with self._state:
             self._is_renting = False
             self.message.value = ""
-            self._updatebutton()
+            self._update_button()
             if edits != self._edits:
                 return
             self._planned = planned
@@ -502,7 +438,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         with self._state:
             self._is_renting = False
             self.message.value = self.plan.value = ""
-            self._updatebutton()
+            self._update_button()
         self.card.follow(instance)
 
     def _on_back(self) -> None:
@@ -512,11 +448,10 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _ask_nothing(self) -> None:
         self._planned = None
         set_shown(self.asking, False)
-        self._updatebutton()
+        self._update_button()
 
-    def _updatebutton(self) -> None:
-        is_blocked = self._loading or self._load_error is not None or self._is_renting
-        self.button.disabled = bool(is_blocked) or self.offer is None
+    def _update_button(self) -> None:
+        self.button.disabled = self._is_renting or not self._is_read or self.offer is None
 
     def _label(self) -> None:
         self.front_end.labels = {
@@ -527,7 +462,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         }
 
     def _wanted_label(self) -> str:
-        spec = next((spec for spec in self._specs if offer_id(spec) == self._wanted), None)
+        spec = next((spec for spec in self._reading.specs if offer_id(spec) == self._wanted), None)
         return offer_label(spec, with_region=True) if spec else " ".join(self._wanted or ())
 
     def _plain(self) -> str:
