@@ -112,7 +112,8 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.shows_code = ipywidgets.ToggleButton(description=texts.FORM_CODE).add_class("glows-shows-code")
         self.code = ipywidgets.HTML().add_class("glows-code")
         self.copy_code = button(texts.FORM_COPY_CODE, self._on_copy_code)
-        self._code_box = ipywidgets.VBox([self.code, self.copy_code])
+        copying = ipywidgets.HBox([self.copy_code]).add_class("glows-actions")
+        self._code_box = ipywidgets.VBox([self.code, copying]).add_class("glows-code-box")
         self.card = MachineCard(client, self.front_end, self._update_static)
         badge = f" {SANDBOX_BADGE}" if client.is_sandbox else ""
         title = ipywidgets.HTML(f'<span class="glows-title">{html.escape(texts.FORM_TITLE)}</span>{badge}')
@@ -248,7 +249,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         others = ["gpu", "units", "name", "ports", "envs", "command", "network", "public_ip", "fallbacks", "cap"]
         fields.on_change(others, self._on_edit)
         self.more.observe(self._on_more, "value")
-        self.shows_code.observe(lambda change: set_shown(self._code_box, bool(self.shows_code.value)), "value")
+        self.shows_code.observe(self._on_shows_code, "value")
         set_shown(self._code_box, bool(self.shows_code.value))
         set_shown(self.fields.more, bool(self.more.value))
 
@@ -280,6 +281,10 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._label()
         if self.more.value and not self._reading.networks:
             self._reading.read_networks()
+
+    def _on_shows_code(self, change: Any) -> None:
+        set_shown(self._code_box, bool(self.shows_code.value))
+        self._label()
 
     def _on_offered(self) -> None:
         """Give every menu the choices that fit the others, keeping what was chosen where it still fits."""

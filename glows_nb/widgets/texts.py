@@ -70,7 +70,7 @@ FORM_FALLBACK: Final = "Region"
 FORM_ADD_FALLBACK: Final = "Add a region"
 FORM_CAP: Final = "Price cap"
 FORM_CAP_PLACEHOLDER: Final = "the price shown; Credits per hour"
-FORM_MORE: Final = "More: variables, command, network, other regions, price cap"
+FORM_MORE: Final = "More: variables, command, networks, other regions, price cap"
 FORM_CODE: Final = "The same as Python"
 FORM_COPY_CODE: Final = "Copy the code"
 

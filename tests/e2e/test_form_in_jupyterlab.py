@@ -66,7 +66,7 @@ def page(lab: Lab, browser: Browser, service: glows.Sandbox) -> Iterator[Page]:
         AGAIN: "glows.launch_form(name='again')",
     }
     write_notebook(lab, "form.ipynb", *cells.values())
-    context = browser.new_context(viewport={"width": 1300, "height": 1100})
+    context = browser.new_context(viewport={"width": 1300, "height": 2000})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE_MS)
@@ -90,6 +90,7 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     code = clipboard(page)
     assert 'os.environ["HF_TOKEN"]' in code
     assert 'ports=["8000/http"]' in code
+    form.get_by_role("button", name="The same as Python").click()
     form.get_by_role("button", name="Launch", exact=True).click()
     expect(form.get_by_text("Rent it?")).to_be_visible()
     assert account.instances.all() == [], "nothing is rented before the second click"
@@ -118,6 +119,8 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     command(page, "docmanager:save")
     saved = (lab.folder / "form.ipynb").read_text(encoding="utf-8")
     assert machine.instance_id in saved, "the notebook is saved with the state of its widgets"
+    assert "glows-static" in saved, "and with that state as plain HTML"
+    expect(page.locator(".glows-static").first).to_be_hidden()
     assert machine.ssh_password is not None
     secrets = [service.token, machine.ssh_password.get_secret_value(), str(machine.url()).partition("token=")[2]]
     assert [secret for secret in [*secrets, ENV_SECRET] if secret in saved] == []
