@@ -114,7 +114,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.copy_code = button(texts.FORM_COPY_CODE, self._on_copy_code)
         copying = ipywidgets.HBox([self.copy_code]).add_class("glows-actions")
         self._code_box = ipywidgets.VBox([self.code, copying]).add_class("glows-code-box")
-        self.card = MachineCard(client, self.front_end, self._update_static)
+        self.card = MachineCard(client, self.front_end, changed=self._update_static, released=self._on_edit)
         badge = f" {SANDBOX_BADGE}" if client.is_sandbox else ""
         title = ipywidgets.HTML(f'<span class="glows-title">{html.escape(texts.FORM_TITLE)}</span>{badge}')
         super().__init__(

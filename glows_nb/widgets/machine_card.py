@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Final
 
 import ipywidgets
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import GlowsError, SnapshotFailed
+from glows_nb.api.errors import GlowsError, SnapshotFailed, WaitTimeout
 from glows_nb.api.models import LEAVING, SSH_PORT, Instance, InstanceStatus, Snapshot
 from glows_nb.api.steps import Steps, pause
 from glows_nb.api.waiting import wait_for_status, wait_until_reachable
@@ -37,14 +39,18 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         client: whose machine it is.
         front_end: the hands in the page.
         changed: hears when what the card shows has changed.
+        released: hears when the machine was released.
     """
 
-    def __init__(self, client: Client, front_end: FrontEnd, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Client, front_end: FrontEnd, changed: Callable[[], None], released: Callable[[], None]
+    ) -> None:
         self.instance: Instance | None = None
         self.is_found = False
         self._client = client
         self._front_end = front_end
-        self._changed = changed
+        self._changed, self._released = changed, released
+        self._lock = Lock()
         self._background = Background("glows form machine", self.show_error)
         self._confirmed: Callable[[], None] | None = None
         self.facts = ipywidgets.HTML()
@@ -160,7 +166,9 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self.release.focus()
 
     def _on_confirm(self) -> None:
-        confirmed = self._confirmed
+        # Two clicks may come on two threads: yes is said once.
+        with self._lock:
+            confirmed, self._confirmed = self._confirmed, None
         self._ask_nothing()
         if confirmed is not None:
             self.snapshot.disabled = self.release.disabled = True
@@ -189,7 +197,8 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         )
         self._show_if_meant(self._background.run(self._client, steps))
         self.message.value = html.escape(texts.MACHINE_RELEASED.format(machine=_called(instance)))
-        self._changed()
+        self.is_found = False
+        self._released()
 
     def _enable(self) -> None:
         if self.instance is not None:
@@ -243,12 +252,15 @@ def _steps_html(status: str, *, is_reachable: bool) -> str:
 
 def _available(instance_id: str, snapshot_ids: tuple[str, ...]) -> Steps[list[Snapshot]]:
     """Wait until all of these snapshots can be used."""
+    deadline = time.monotonic() + MOST_SECONDS
     while True:
         taken = [one for one in (yield from snapshots_of(instance_id)) if one.snapshot_id in snapshot_ids]
         if any(one.has_failed for one in taken):
             raise SnapshotFailed(f"The snapshot of {instance_id} did not become available; the machine goes on.")
         if len(taken) == len(snapshot_ids) and all(one.is_available for one in taken):
             return taken
+        if time.monotonic() > deadline:
+            raise WaitTimeout(f"The snapshot of {instance_id} is not available yet; the machine goes on.", None)
         yield from pause(SNAPSHOT_PAUSE)
 
 

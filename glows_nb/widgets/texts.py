@@ -106,12 +106,10 @@ FORM_RENT: Final = "Rent now"
 FORM_CONFIRM: Final = "{plan} Rent it?"
 FORM_MEND: Final = "Mend what is marked first."
 FORM_LAUNCHING: Final = "Launching…"
-FORM_DONE: Final = "The machine is up."
 
 # A machine that a form has launched or found.
 MACHINE_FOUND: Final = "Found again"
 MACHINE_STEPS: Final = ("Ordered", "Queued", "Starting", "Running", "Reachable")
-MACHINE_UNREACHED: Final = "Running; waiting until it answers…"
 MACHINE_CREATED: Final = "created {moment}"
 MACHINE_COPY_SSH: Final = "Copy SSH command"
 MACHINE_COPY_PASSWORD: Final = "Copy password"  # noqa: S105 - what a button says

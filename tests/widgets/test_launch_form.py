@@ -516,6 +516,8 @@ def test_release_asks_first_and_then_says_that_nothing_is_paid_any_more(form: La
     eventually(lambda: "costs nothing any more" in form.card.message.value)
     assert client.instances.get(machine.instance_id).status == "Finished"
     assert form.card.release.disabled
+    eventually(lambda: "Rents 1 ×" in form.plan.value)
+    assert "costs nothing any more" in form.card.message.value
 
 
 def test_error_of_an_action_stands_at_the_machine(form: LaunchForm, sandbox: glows.Sandbox) -> None:
