@@ -365,6 +365,38 @@ def test_other_region_is_taken_when_the_first_has_none_left(
     assert form.launch().region_name == "TW-03"
 
 
+def test_networks_of_the_region_are_offered_once_somebody_wants_to_see_them(
+    form: LaunchForm, client: glows.Client, sandbox: glows.Sandbox
+) -> None:
+    fields = form.fields
+    fields.region.value = "TW-04"
+    network_id = client.networks.create("mine", "TW-04")
+    calls = len(sandbox.admin.transcript())
+    assert [value for _, value in fields.network.options] == [""]
+    form.more.value = True
+    form.ready()
+    assert len(sandbox.admin.transcript()) > calls
+    assert [value for _, value in fields.network.options] == ["", network_id]
+    fields.region.value = "TW-03"
+    assert [value for _, value in fields.network.options] == [""], "it is in another region"
+    fields.region.value = "TW-04"
+    fields.network.value = network_id
+    machine = form.launch()
+    assert [endpoint.network_id for endpoint in machine.network_endpoints] == [network_id]
+
+
+def test_what_is_asked_for_late_never_changes_what_is_shown_by_then(form: LaunchForm, sandbox: glows.Sandbox) -> None:
+    sandbox.admin.order("latency", "spec_list", seconds=0.3, count=4)
+    form.fields.image.value = VM_ONLY
+    form.fields.image.value = BOTH_CATEGORIES
+    form.ready()
+    assert [word for _, word in form.fields.category.options] == ["container", "vm"]
+    sandbox.admin.order("latency", "instance_get", seconds=0.5)
+    form.fields.name.value = "slow"
+    form.fields.name.value = "quick"
+    eventually(lambda: "5 of 64 characters; no machine has it" in note(form, "name"))
+
+
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
