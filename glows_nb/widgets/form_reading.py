@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Event, RLock
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import GlowsError, WaitTimeout
+from glows_nb.api.errors import WaitTimeout
 from glows_nb.api.models import Network, NetworkType, Spec
 from glows_nb.api.offers import choose_default_image
 from glows_nb.widgets.background import Background
@@ -103,8 +103,9 @@ class FormReading:
                 # What comes after something that failed would only fail as well.
                 if self.error is None:
                     work()
-            except GlowsError as error:
-                self._fail(error)
+            except Exception as error:  # noqa: BLE001 - the form shows it, and there is nobody else to tell
+                if not self.background.is_closed:
+                    self._fail(error)
             finally:
                 with self._lock:
                     self._under_way -= 1

@@ -191,14 +191,15 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
                 arguments = form_model.launch_arguments(self._filled(), self._choices)
                 instance: Instance = self._client.instances.plan(**arguments).launch()
             self.card.is_found = False
-            running: Instance = self._client.instances.wait(
-                instance.instance_id, timeout=timeout, on_change=self.card.show
-            )
+            try:
+                instance = self._client.instances.wait(instance.instance_id, timeout=timeout, on_change=self.card.show)
+            finally:
+                # Also where the wait was interrupted: the machine goes on, and the card with it.
+                self.card.follow(instance)
         except GlowsError as error:
             self.show_error(error)
             raise
-        self.card.follow(running)
-        return running
+        return instance
 
     def close(self) -> None:
         """Stop all that goes on in the background, and let go of the widgets; the machine goes on."""

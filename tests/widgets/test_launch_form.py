@@ -249,6 +249,15 @@ def test_launch_gives_a_running_machine_of_what_was_chosen(form: LaunchForm) -> 
     assert not form.button.disabled
 
 
+def test_wait_that_ends_too_early_leaves_the_machine_to_the_form(form: LaunchForm, sandbox: glows.Sandbox) -> None:
+    sandbox.admin.clock(speed=10)
+    with pytest.raises(glows.WaitTimeout):
+        form.launch(timeout=0.2)
+    assert "WaitTimeout" in form.message.value
+    sandbox.admin.clock(speed=200)
+    eventually(lambda: "✓ Reachable" in form.card.facts.value)
+
+
 def test_launch_right_after_the_form_was_made_waits_for_what_it_reads(client: glows.Client) -> None:
     assert glows.launch_form(name="at once", client=client).launch().status == "Running"
 
