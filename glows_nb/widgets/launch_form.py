@@ -25,6 +25,7 @@ from glows_nb.api.errors import (
 )
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import Instance, Spec
+from glows_nb.api.offers import has_left
 from glows_nb.connection import current_client
 from glows_nb.money import Rate
 from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD
@@ -85,7 +86,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._code_text = ""
         self._choices = Choices((), "container")
         self._planned: Plan | None = None
-        self._renting = Background("glows form launching", self.show_error)
+        self._renting = Background("glows form launching", self._show_rent_error)
         self._static = StaticForm()
         self.fields = FormFields()
         self._reading = FormReading(
@@ -190,6 +191,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             with self._launching:
                 arguments = form_model.launch_arguments(self._filled(), self._choices)
                 instance: Instance = self._client.instances.plan(**arguments).launch()
+            self._say_nothing()
             self.card.is_found = False
             try:
                 instance = self._client.instances.wait(instance.instance_id, timeout=timeout, on_change=self.card.show)
@@ -221,9 +223,13 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
                 self._label()
             self.plan.value = ""
             self.message.value = error_html(error)
-            self._is_renting = False
             self._ask_nothing()
         self._update_static()
+
+    def _show_rent_error(self, error: Exception) -> None:
+        with self._state:
+            self._is_renting = False
+        self.show_error(error)
 
     def _take_over(self, earlier: LaunchForm | None) -> None:
         """Go on with what was typed into the form that this one replaces, and with its machine."""
@@ -290,11 +296,17 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _on_offered(self) -> None:
         """Give every menu the choices that fit the others, keeping what was chosen where it still fits."""
         with self._state:
-            fields, wanted = self.fields, self._wanted or self.fields.gpu.value
+            fields = self.fields
+            if not self._reading.specs and self._wanted is None:
+                # They can't be read: what is chosen is wanted again once they can.
+                self._wanted = fields.gpu.value
+            wanted = self._wanted or fields.gpu.value
             category, region = fields.category.value or "container", fields.region.value or ANYWHERE
             spec = next((spec for spec in self._reading.specs if offer_id(spec) == self._wanted), None)
-            if spec is not None and category not in spec.categories and spec.categories:
-                category = spec.categories[0]
+            if spec is not None and has_left(spec) and spec.categories:
+                # An offer that was asked for comes before what other fields say.
+                category = category if category in spec.categories else spec.categories[0]
+                region = region if region == spec.region_name else ANYWHERE
             self._choices = Choices.among(self._reading.specs, category, region)
             is_there = fields.offer_choices(self._choices, wanted, keeps_gone=self._wanted is not None)
             if is_there and self._reading.specs:
@@ -331,7 +343,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             self._label()
             self._show_price(filled)
             self._show_code(filled)
-            self.message.value = self.plan.value = ""
+            self._say_nothing()
             self._is_wrong = bool(wrong)
             self._edits += 1
             self._ask_nothing()
@@ -434,6 +446,8 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             if planned is None:
                 return
             self._is_renting = True
+            # The notebook would take the next key for a command of its own if the focus went with the question.
+            self.shows_code.focus()
             self._ask_nothing()
             self.message.value = html.escape(texts.FORM_LAUNCHING)
         self._renting.start(lambda: self._carry_out(planned))
@@ -443,9 +457,13 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             instance: Instance = planned.launch()
         with self._state:
             self._is_renting = False
-            self.message.value = self.plan.value = ""
+            self._say_nothing()
             self._update_button()
         self.card.follow(instance)
+
+    def _say_nothing(self) -> None:
+        """What was said of an earlier state holds no more."""
+        self.message.value = self.plan.value = ""
 
     def _on_back(self) -> None:
         self._ask_nothing()

@@ -162,13 +162,15 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         set_shown(self._asking, False)
 
     def _on_back(self) -> None:
+        (self.snapshot if self.confirm.description == texts.MACHINE_TAKE_SNAPSHOT else self.release).focus()
         self._ask_nothing()
-        self.release.focus()
 
     def _on_confirm(self) -> None:
         # Two clicks may come on two threads: yes is said once.
         with self._lock:
             confirmed, self._confirmed = self._confirmed, None
+        # The notebook would take the next key for a command of its own if the focus went with the question.
+        self.copy_ssh.focus()
         self._ask_nothing()
         if confirmed is not None:
             self.snapshot.disabled = self.release.disabled = True

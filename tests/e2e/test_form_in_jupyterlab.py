@@ -156,6 +156,7 @@ def test_sold_out_spec_is_said_and_another_one_launched_by_keys_alone(
     expect(form.get_by_role("button", name="Rent now")).to_be_focused()
     page.keyboard.press("Enter")
     expect(form.get_by_text("✓ Reachable")).to_be_visible()
+    assert form.evaluate("form => form.contains(document.activeElement)"), "the next key is still the form's"
     machine = account.instances.find("keys")
     assert 9000 in {access.listen_port for access in machine.accesses}
     account.instances.cancel(machine.instance_id)

@@ -472,6 +472,17 @@ def test_form_that_could_not_read_tries_again_on_a_click(sandbox: glows.Sandbox,
     assert form.retry.layout.display == "none"
 
 
+def test_what_was_chosen_is_chosen_again_after_an_outage(form: LaunchForm, sandbox: glows.Sandbox) -> None:
+    form.fields.gpu.value = chosen = gpu_like(form, "H200")
+    sandbox.admin.order("code", "spec_list", code=1)
+    form.fields.image.value = BOTH_CATEGORIES
+    with pytest.raises(glows.InternalError):
+        form.ready()
+    form.retry.click()
+    form.ready()
+    assert form.fields.gpu.value == chosen
+
+
 def test_clicks_ask_once_and_end_with_the_way_in(form: LaunchForm, client: glows.Client) -> None:
     form.button.click()
     assert form.button.disabled
@@ -644,6 +655,8 @@ def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(
     third = glows.launch_form(name="b", client=client).ready()
     assert third.fields.name.value == "b", "an argument that was changed in the cell is meant"
     assert third.fields.region.value == "TW-03"
-    assert first.comm is None
-    assert second.comm is None
+    other = next(spec for spec in client.specs.all() if "H200" in spec.hardware_name)
+    fourth = glows.launch_form(name="b", spec=other, client=client).ready()
+    assert offer_id(fourth.offer) == offer_id(other), "also where another region was chosen before"
+    assert [form.comm for form in (first, second, third)] == [None] * 3
     lifetime._made.clear()
