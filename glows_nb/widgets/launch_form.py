@@ -192,6 +192,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
                 arguments = form_model.launch_arguments(self._filled(), self._choices)
                 instance: Instance = self._client.instances.plan(**arguments).launch()
             self._say_nothing()
+            self._note_name(instance)
             self.card.is_found = False
             try:
                 instance = self._client.instances.wait(instance.instance_id, timeout=timeout, on_change=self.card.show)
@@ -376,14 +377,18 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _show_plan(self, planned: Plan) -> None:
         self.plan.value = html.escape(texts.FORM_PLAN.format(plan=planned))
         existing, card = planned.existing, self.card
-        if str(self.fields.name.value).strip():
-            length = name_length(str(self.fields.name.value))
-            taken = texts.FORM_NAME_TAKEN.format(length=length, machine=existing.instance_id) if existing else ""
-            self.fields.note("name", taken or texts.FORM_NAME_FREE.format(length=length))
+        self._note_name(existing)
         if existing is not None and (card.instance is None or card.instance.instance_id != existing.instance_id):
             card.follow(existing, is_found=True)
         elif existing is None and card.is_found:
             card.hide()
+
+    def _note_name(self, machine: Instance | None) -> None:
+        """Say beside the name whether a machine has it."""
+        length = name_length(str(self.fields.name.value))
+        if length:
+            taken = texts.FORM_NAME_TAKEN.format(length=length, machine=machine.instance_id) if machine else ""
+            self.fields.note("name", taken or texts.FORM_NAME_FREE.format(length=length))
 
     def _show_price(self, filled: Filled) -> None:
         offer, rate, dearest = filled.offer, filled.rate, filled.dearest(self._choices)
@@ -458,6 +463,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         with self._state:
             self._is_renting = False
             self._say_nothing()
+            self._note_name(instance)
             self._update_button()
         self.card.follow(instance)
 
