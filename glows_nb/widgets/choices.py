@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models import Spec
 from glows_nb.api.offers import has_left
 from glows_nb.money import Rate
+from glows_nb.widgets import texts
 
 ANYWHERE = ""
 OfferId = tuple[str, str]
@@ -17,6 +20,20 @@ OfferId = tuple[str, str]
 def offer_id(spec: Spec) -> OfferId:
     """The offer's id, stable while its price and stock change."""
     return spec.region_name, spec.resource_id
+
+
+def offer_id_of(spec: Any) -> OfferId:
+    """The id of an offer that is given as a Spec or as a row of a frame of specs.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if isinstance(spec, Spec):
+        return offer_id(spec)
+    try:
+        return str(spec["region"]), str(spec["resource_id"])
+    except (KeyError, TypeError, IndexError) as error:
+        raise InvalidRequest("spec", f"is neither a Spec nor a row of glows.specs(): {error}.") from None
 
 
 @dataclass(frozen=True)
@@ -60,9 +77,18 @@ class Choices:
         return sorted(fitting, key=lambda spec: (not spec.unit.gpus, spec.rate, spec.hardware_name, offer_id(spec)))
 
     def is_ambiguous(self, offer: Spec) -> bool:
-        """Does the offer's GPU name mean another offer in its region too, so that it has to be pinned?"""
-        same = [spec for spec in self.specs if _place(spec) == _place(offer)]
-        return len(same) > 1
+        """Does the offer's GPU name mean another offer in its region too, which would be taken, or might be?"""
+        others = [spec for spec in self.specs if _place(spec) == _place(offer) and offer_id(spec) != offer_id(offer)]
+        return any(other.rate <= offer.rate for other in others)
+
+    def elsewhere(self, offer: Spec) -> dict[str, Spec]:
+        """The cheapest offer of the same name in each other region, the cheapest region first."""
+        found: dict[str, Spec] = {}
+        for spec in sorted(self.specs, key=lambda spec: (spec.rate, offer_id(spec))):
+            is_like = spec.hardware_name == offer.hardware_name and bool(spec.unit.gpus) == bool(offer.unit.gpus)
+            if is_like and self.category in spec.categories and spec.region_name != offer.region_name:
+                found.setdefault(spec.region_name, spec)
+        return found
 
 
 def offer_label(spec: Spec, *, with_region: bool) -> str:
@@ -75,8 +101,8 @@ def offer_label(spec: Spec, *, with_region: bool) -> str:
 
 
 def price_words(rate: Rate) -> str:
-    """A price as the form shows it: per hour and per day."""
-    return f"{rate.per_hour:.3f} Credits per hour, {rate.per_day:.2f} per day"
+    """A price as the form shows it: per hour, day and month."""
+    return texts.FORM_PRICE.format(hour=rate.per_hour, day=rate.per_day, month=rate.per_month)
 
 
 def _categories(specs: Sequence[Spec]) -> list[str]:

@@ -1,102 +1,184 @@
-"""The launch form: choose what fits together, see the price, press Launch, get the SSH command."""
+"""The launch form: choose what fits together, see price and plan, press Launch, get the way in.
+
+Reading and launching go on in the background; what stands in the form is in `form_fields`, what it means in
+`form_model`, the machine that comes of it in `machine_card`.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock, Thread
+from threading import Lock, RLock
 from typing import Any, Final
 
 import ipywidgets
+from IPython.display import display
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import GlowsError, InvalidRequest
-from glows_nb.api.keys import derived_name
+from glows_nb.api.domains import DOMAIN_OF_REGION
+from glows_nb.api.errors import (
+    GlowsError,
+    InvalidRequest,
+    MachineDiffers,
+    MetaKeyExists,
+    NoResourceAvailable,
+    PriceTooHigh,
+)
+from glows_nb.api.launching import Plan
 from glows_nb.api.models import Instance, Spec
-from glows_nb.api.offers import choose_default_image
-from glows_nb.api.requests import Port
+from glows_nb.api.offers import has_left
 from glows_nb.connection import current_client
 from glows_nb.money import Rate
-from glows_nb.tables import SANDBOX_BADGE
-from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_label, price_words
+from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD
+from glows_nb.widgets import form_model, lifetime, texts
+from glows_nb.widgets.background import Background
+from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_id_of, offer_label, price_words
+from glows_nb.widgets.form_fields import MAIN, MORE, SNAPSHOT, FormFields, name_length
+from glows_nb.widgets.form_model import Filled
+from glows_nb.widgets.form_reading import FormReading
+from glows_nb.widgets.front_end import CONTAINER
+from glows_nb.widgets.machine_card import MachineCard, error_html, machine_html
+from glows_nb.widgets.parts import SheetFrontEnd, all_parts, button, set_shown
+from glows_nb.widgets.static import StaticForm
 
-# A dict, not a Layout: that would be a widget, and `Widget.close_all()` in a notebook would end it for all forms.
-WIDE: Final = {"width": "44em", "max_width": "100%"}
-LABELS: Final = {"description_width": "6em"}
-PROGRESS: Final = {"SchedInit": 1, "SchedQueued": 1, "Pending": 2, "Running": 3}
+SETTLED_SECONDS: Final = 0.5
+"""So long nothing is typed before the service is asked for the plan."""
+FIELD_OF_ERROR: Final[dict[type[Exception], str]] = {
+    MetaKeyExists: "name",
+    MachineDiffers: "name",
+    NoResourceAvailable: "gpu",
+    PriceTooHigh: "cap",
+}
 
 
-def launch_form(*, name: str = "", client: Client | None = None) -> LaunchForm:
+def launch_form(*, spec: Any = None, name: str = "", client: Client | None = None) -> LaunchForm:
     """A form that starts a machine; its choices always fit together.
 
+    It reads what there is in the background and answers meanwhile. A cell that runs again goes on with what was typed
+    into the form before, and with its machine.
+
     Args:
+        spec: the offer to begin with: a `Spec`, such as `spec_picker().value`, or a row of `glows.specs()`.
         name: the machine's name, to begin with; without one the key comes from what is chosen.
         client: the client to use; without it the current one.
 
     Returns:
-        The form: a widget to show. `.launch()` does what the button does and waits; `.instance` is the machine.
+        The form: a widget to show. `.launch()` does what the buttons do and waits; `.instance` is the machine.
 
     Raises:
         ConfigError: there is no client and no token for one.
-        GlowsError: images or offers can't be read.
+        InvalidRequest: `spec` is no offer.
     """
-    return LaunchForm(client or current_client(), name)
+    offer = None if spec is None else offer_id_of(spec)
+    return LaunchForm(client or current_client(), name, offer)
 
 
 class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """The form. Launching goes through the safe create: pressed or run twice, it rents once."""
 
-    def __init__(self, client: Client, name: str = "") -> None:
-        self.instance: Instance | None = None
+    def __init__(self, client: Client, name: str = "", offer: OfferId | None = None) -> None:
         self._client = client
-        self._lock = Lock()
-        self._is_refreshing = False
+        self._given = (name, offer)
+        self._wanted = offer
+        self._state = RLock()
+        self._launching = Lock()
+        self._edits = 0
+        self._is_renting = self._is_wrong = False
+        self._code_text = ""
         self._choices = Choices((), "container")
-        images = client.images.all()
-        self._specs: list[Spec] = []
-        self.image = _menu("Image", [(str(image), image.image_id) for image in images])
-        self.image.value = choose_default_image(images).image_id
-        self.category = _menu("Category", [])
-        self.region = _menu("Region", [])
-        self.gpu = _menu("GPU", [])
-        self.units = ipywidgets.BoundedIntText(value=1, min=1, max=1, description="Units", style=LABELS, layout=WIDE)
-        self.name = ipywidgets.Text(
-            value=name,
-            description="Name",
-            placeholder="none: one machine for each choice",
-            style=LABELS,
-            layout=WIDE,
+        self._planned: Plan | None = None
+        self._renting = Background("glows form launching", self._show_rent_error)
+        self._static = StaticForm()
+        self.fields = FormFields()
+        self._reading = FormReading(
+            client,
+            self.fields,
+            self._state,
+            begun=self._on_reading,
+            offered=self._on_offered,
+            ended=self._on_read,
         )
-        self.ports = ipywidgets.Text(
-            description="Ports", placeholder="such as 8000/http, 3306/tcp", style=LABELS, layout=WIDE
+        self.front_end = SheetFrontEnd()
+        self.price = ipywidgets.HTML().add_class("glows-price").add_class("glows-message")
+        self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
+        self.message = ipywidgets.HTML().add_class("glows-result").add_class("glows-message")
+        self.loading = ipywidgets.HTML().add_class("glows-loading").add_class("glows-message")
+        self.retry = button(texts.RETRY, self._read_all)
+        self.button = button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
+        self.rent = button(texts.FORM_RENT, self._on_rent, button_style="primary")
+        self.back = button(texts.BACK, self._on_back)
+        self.question = ipywidgets.HTML()
+        self.asking = ipywidgets.HBox([self.question, self.rent, self.back])
+        self.asking.add_class("glows-actions").add_class("glows-question")
+        self.more = ipywidgets.ToggleButton(description=texts.FORM_MORE).add_class("glows-more")
+        self.shows_code = ipywidgets.ToggleButton(description=texts.FORM_CODE).add_class("glows-shows-code")
+        self.code = ipywidgets.HTML().add_class("glows-code")
+        self.copy_code = button(texts.FORM_COPY_CODE, self._on_copy_code)
+        copying = ipywidgets.HBox([self.copy_code]).add_class("glows-actions")
+        self._code_box = ipywidgets.VBox([self.code, copying]).add_class("glows-code-box")
+        self.card = MachineCard(client, self.front_end, changed=self._update_static, released=self._on_edit)
+        badge = f" {SANDBOX_BADGE}" if client.is_sandbox else ""
+        title = ipywidgets.HTML(f'<span class="glows-title">{html.escape(texts.FORM_TITLE)}</span>{badge}')
+        super().__init__(
+            [
+                self.front_end,
+                title,
+                ipywidgets.HBox([self.loading, self.retry]).add_class("glows-actions"),
+                self.fields.main,
+                self.more,
+                self.fields.more,
+                self.price,
+                self.plan,
+                ipywidgets.HBox([self.button, self.shows_code]).add_class("glows-actions"),
+                self.asking,
+                self.message,
+                self._code_box,
+                self.card,
+            ]
         )
-        self.price = ipywidgets.HTML()
-        self.button = ipywidgets.Button(description="Launch", button_style="primary")
-        self.progress = ipywidgets.IntProgress(
-            min=0, max=3, layout=ipywidgets.Layout(width="12em", visibility="hidden")
-        )
-        self.message = ipywidgets.HTML()
-        self._load_specs()
+        self.add_class(CONTAINER).add_class("glows-sheet").add_class("glows-launch-form")
+        for hidden in (self.asking, self._code_box, self.fields.more, self.retry):
+            set_shown(hidden, False)
+        self.fields.name.value = name
+        self._take_over(lifetime.replace_earlier(self))
         self._observe()
-        title = ipywidgets.HTML(f"<b>Launch a machine</b> {SANDBOX_BADGE if client.is_sandbox else ''}")
-        fields = [self.image, self.category, self.region, self.gpu, self.units, self.name, self.ports]
-        super().__init__([title, *fields, self.price, ipywidgets.HBox([self.button, self.progress]), self.message])
+        self._read_all()
+
+    @property
+    def instance(self) -> Instance | None:
+        """The machine that the form has launched, or found under the name; None while there is none."""
+        return self.card.instance
 
     @property
     def offer(self) -> Spec | None:
         """The offer that is chosen, None where nothing is left to choose."""
-        chosen: OfferId | None = self.gpu.value
+        chosen: OfferId | None = self.fields.gpu.value
         return next((spec for spec in self._choices.offers if offer_id(spec) == chosen), None)
 
     @property
     def rate(self) -> Rate | None:
         """What the chosen units cost per hour."""
-        offer = self.offer
-        return None if offer is None else offer.rate * int(self.units.value)
+        return self._filled().rate
+
+    @property
+    def _is_read(self) -> bool:
+        """Is everything known that the form offers?"""
+        return not self._reading.is_under_way and self._reading.error is None
+
+    def ready(self, timeout: float = 60) -> LaunchForm:
+        """Wait until the form has read what it offers.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Raises:
+            GlowsError: images or offers can't be read; the form shows it too.
+            WaitTimeout: the service has not answered yet.
+        """
+        self._reading.wait(timeout)
+        return self
 
     def launch(self, timeout: float = 600) -> Instance:
-        """What the button does, waiting until the machine is Running.
+        """What the buttons do, waiting until the machine is Running.
 
         Args:
             timeout: seconds to wait at most.
@@ -104,160 +186,338 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         Raises:
             GlowsError: what went wrong; the form shows it too.
         """
-        with self._lock:
-            self.button.disabled = True
+        try:
+            self.ready(timeout)
+            with self._launching:
+                arguments = form_model.launch_arguments(self._filled(), self._choices)
+                instance: Instance = self._client.instances.plan(**arguments).launch()
+            self._say_nothing()
+            self._note_name(instance)
+            self.card.is_found = False
             try:
-                return self._launch(timeout)
-            except GlowsError as error:
-                self._show_error(error)
-                raise
+                instance = self._client.instances.wait(instance.instance_id, timeout=timeout, on_change=self.card.show)
             finally:
-                self.button.disabled = self.offer is None
+                # Also where the wait was interrupted: the machine goes on, and the card with it.
+                self.card.follow(instance)
+        except GlowsError as error:
+            self.show_error(error)
+            raise
+        return instance
 
-    def _launch(self, timeout: float) -> Instance:
-        fields = self._fields()
-        self.progress.value, self.progress.bar_style = 0, ""
-        self.progress.layout.visibility = "visible"
-        self._say("Looking for the machine, or a place for it…")
-        planned = self._client.instances.plan(**fields)
-        self._say(html.escape(str(planned)))
-        started: Instance = planned.launch()
-        self.instance = started
-        self.instance = self._client.instances.wait(started.instance_id, timeout=timeout, on_change=self._show_progress)
-        self.progress.bar_style = "success"
-        self._say(_way_in(self.instance))
-        return self.instance
+    def close(self) -> None:
+        """Stop all that goes on in the background, and let go of the widgets; the machine goes on."""
+        self._reading.close()
+        self._renting.close()
+        lifetime.forget(self)
+        for part in all_parts(self):
+            part.close()
+        super().close()
 
-    def _fields(self) -> dict[str, Any]:
-        """The launch that the form describes, at no more than the price it shows."""
-        offer, rate = self.offer, self.rate
-        if offer is None or rate is None:
-            raise InvalidRequest("gpu", "nothing is left to choose with this image, category and region.")
-        ports = [Port.parse(text) for text in str(self.ports.value).replace(",", " ").split()]
-        fields: dict[str, Any] = {
-            "from_image_id": self.image.value,
-            "instance_category": self.category.value,
-            "region_name": offer.region_name,
-            "unit_qty": int(self.units.value),
-            "ports": ports,
-            "max_price_per_hour": rate.per_hour,
-        }
-        # The key of a form without a name comes from the choices themselves, not from how they are sent:
-        # whether an offer has to be pinned depends on what else is there.
-        chosen = [self.image.value, self.category.value, offer_id(offer), fields["unit_qty"], [str(p) for p in ports]]
-        fields["name"] = str(self.name.value).strip() or derived_name(chosen)
-        if self._choices.is_ambiguous(offer):
-            return fields | {"base_resource": offer.base_resource}
-        return fields | {"gpu_name" if offer.unit.gpus else "cpu_name": offer.hardware_name}
+    def show_error(self, error: Exception) -> None:
+        """Say what went wrong with a launch, beside the field that it is about."""
+        with self._state:
+            field = form_model.field_of(error) if isinstance(error, InvalidRequest) else None
+            field = field or FIELD_OF_ERROR.get(type(error))
+            if field in (*MAIN, *MORE):
+                text = form_model.reason(error) if isinstance(error, InvalidRequest) else str(error)
+                self.fields.note(field, text, is_error=True)
+                self._label()
+            self.plan.value = ""
+            self.message.value = error_html(error)
+            self._ask_nothing()
+        self._update_static()
+
+    def _show_rent_error(self, error: Exception) -> None:
+        with self._state:
+            self._is_renting = False
+        self.show_error(error)
+
+    def _take_over(self, earlier: LaunchForm | None) -> None:
+        """Go on with what was typed into the form that this one replaces, and with its machine."""
+        if earlier is None:
+            return
+        self.fields.take_over(earlier.fields)
+        name, wanted = self._given
+        # An argument that was changed in the cell is meant, whatever was typed before.
+        if name != earlier._given[0]:
+            self.fields.name.value = name
+        is_same_offer = wanted == earlier._given[1]
+        self._wanted = (earlier.fields.gpu.value or earlier._wanted) if is_same_offer else wanted
+        self.more.value, self.shows_code.value = earlier.more.value, earlier.shows_code.value
+        if earlier.instance is not None:
+            self.card.follow(earlier.instance, is_found=earlier.card.is_found)
+        earlier.close()
 
     def _observe(self) -> None:
-        self.image.observe(self._on_image, "value")
-        for menu in (self.category, self.region):
-            menu.observe(self._on_choice, "value")
-        self.gpu.observe(self._on_offer, "value")
-        self.units.observe(self._on_offer, "value")
-        self.button.on_click(self._on_click)
+        fields = self.fields
+        fields.on_change(["search"], fields.show_found)
+        fields.on_change(["source"], self._on_source)
+        fields.on_change(["image", "snapshot"], self._reading.read_specs)
+        fields.on_change(["category", "region"], self._on_offered)
+        others = ["gpu", "units", "name", "ports", "envs", "command", "network", "public_ip", "fallbacks", "cap"]
+        fields.on_change(others, self._on_edit)
+        self.more.observe(self._on_more, "value")
+        self.shows_code.observe(self._on_shows_code, "value")
+        set_shown(self._code_box, bool(self.shows_code.value))
+        set_shown(self.fields.more, bool(self.more.value))
 
-    def _on_image(self, change: Any) -> None:
-        with self._errors_shown():
-            self._load_specs()
+    def _read_all(self) -> None:
+        self._reading.read_all(with_networks=bool(self.more.value))
 
-    def _on_choice(self, change: Any) -> None:
-        if not self._is_refreshing:
-            self._refresh()
+    def _on_reading(self) -> None:
+        """Until all is read the form says so and launches nothing."""
+        set_shown(self.retry, False)
+        self.loading.value = html.escape(texts.LOADING)
+        self._ask_nothing()
 
-    def _on_offer(self, change: Any) -> None:
-        if not self._is_refreshing:
-            self._show_price()
+    def _on_read(self) -> None:
+        error = self._reading.error
+        self.loading.value = "" if error is None else error_html(error)
+        set_shown(self.retry, error is not None)
+        self._on_edit()
+        self._update_static()
 
-    def _on_click(self, button: ipywidgets.Button) -> None:
-        if self.button.disabled:
-            return
-        self.button.disabled = True
-        Thread(target=self._launch_quietly, name="glows launch form", daemon=True).start()
+    def _on_source(self) -> None:
+        self.fields.show_source()
+        if self.fields.source.value == SNAPSHOT:
+            self._reading.read_snapshots()
+        else:
+            self._reading.read_specs()
 
-    def _launch_quietly(self) -> None:
-        """In the background there is nobody to raise to: every error ends in the form."""
-        with self._errors_shown():
-            self.launch()
+    def _on_more(self, change: Any) -> None:
+        set_shown(self.fields.more, bool(self.more.value))
+        self._label()
+        if self.more.value and not self._reading.networks:
+            self._reading.read_networks()
 
-    def _load_specs(self) -> None:
-        """The offers for the chosen image; where they can't be read, those of another image are not kept."""
-        self._specs = []
-        try:
-            self._specs = self._client.specs.all(from_image_id=self.image.value)
-        finally:
-            self._refresh()
+    def _on_shows_code(self, change: Any) -> None:
+        set_shown(self._code_box, bool(self.shows_code.value))
+        self._label()
 
-    def _refresh(self) -> None:
+    def _on_offered(self) -> None:
         """Give every menu the choices that fit the others, keeping what was chosen where it still fits."""
-        category, region, offer = self.category.value or "container", self.region.value or ANYWHERE, self.gpu.value
-        self._choices = choices = Choices.among(self._specs, category, region)
-        offers = [
-            (offer_label(spec, with_region=choices.region == ANYWHERE), offer_id(spec)) for spec in choices.offers
-        ]
-        self._is_refreshing = True
-        try:
-            _choose(self.category, [(name, name) for name in choices.categories], choices.category)
-            _choose(self.region, [("anywhere", ANYWHERE), *((name, name) for name in choices.regions)], choices.region)
-            _choose(self.gpu, offers, offer)
-        finally:
-            self._is_refreshing = False
-        self._show_price()
+        with self._state:
+            fields = self.fields
+            if not self._reading.specs and self._wanted is None:
+                # They can't be read: what is chosen is wanted again once they can.
+                self._wanted = fields.gpu.value
+            wanted = self._wanted or fields.gpu.value
+            category, region = fields.category.value or "container", fields.region.value or ANYWHERE
+            spec = next((spec for spec in self._reading.specs if offer_id(spec) == self._wanted), None)
+            if spec is not None and has_left(spec) and spec.categories:
+                # An offer that was asked for comes before what other fields say.
+                category = category if category in spec.categories else spec.categories[0]
+                region = region if region == spec.region_name else ANYWHERE
+            self._choices = Choices.among(self._reading.specs, category, region)
+            is_there = fields.offer_choices(self._choices, wanted, keeps_gone=self._wanted is not None)
+            if is_there and self._reading.specs:
+                self._wanted = None
+            self._offer_networks()
+            self._on_edit()
 
-    def _show_price(self) -> None:
-        offer = self.offer
-        self.button.disabled = offer is None or self._lock.locked()
-        if offer is None:
-            self.price.value = "Nothing is left with this image, category and region."
+    def _offer_networks(self) -> None:
+        """Those of the chosen offer's region, and those whose region nobody knows."""
+        domain = DOMAIN_OF_REGION.get(self.offer.region_name) if self.offer else None
+        options = {
+            name: [(str(network), network.network_id) for network in networks if domain in (None, network.domain)]
+            for name, networks in self._reading.networks.items()
+        }
+        self.fields.offer_networks(options)
+
+    def _filled(self) -> Filled:
+        return self.fields.filled(self.offer, self._reading.image_id)
+
+    def _on_edit(self) -> None:
+        """Something else stands in the form: say what it means, and ask for the plan once nothing more is typed."""
+        with self._state:
+            if self.fields.gpu.value is not None:
+                self._wanted = None
+            offer = self.offer
+            self.fields.limit_to(offer, self._choices)
+            filled = self._filled()
+            wrong = form_model.problems(filled, self._choices)
+            if not self._is_read:
+                wrong.pop("gpu", None)
+            elif self._wanted is not None:
+                wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._wanted_label())
+            self.fields.show_notes(filled, wrong, form_model.hints(filled))
+            self._label()
+            self._show_price(filled)
+            self._show_code(filled)
+            self._say_nothing()
+            self._is_wrong = bool(wrong)
+            self._edits += 1
+            self._ask_nothing()
+            if wrong or not self._is_read:
+                return
+            edits = self._edits
+            self.plan.value = html.escape(texts.FORM_PLANNING)
+            if filled.name.strip():
+                self.fields.note("name", texts.FORM_NAME_CHECKING.format(length=name_length(filled.name)))
+        self._reading.background.start_when_settled(lambda: self._look_ahead(edits), SETTLED_SECONDS)
+
+    def _look_ahead(self, edits: int) -> None:
+        """Ask what launching would do, and show it if nothing was changed meanwhile."""
+        try:
+            planned = self._plan_now()
+        except GlowsError as error:
+            if edits == self._edits:
+                self.show_error(error)
             return
-        left = offer.max_available_units or 1
-        self.units.max = left
-        rate = offer.rate * int(self.units.value)
-        self.price.value = f"<b>{price_words(rate)}</b> in {html.escape(offer.region_name)}, {left} left"
+        with self._state:
+            if edits == self._edits:
+                self._show_plan(planned)
+        self._update_static()
 
-    def _show_progress(self, instance: Instance) -> None:
-        self.progress.value = PROGRESS.get(instance.status, self.progress.value)
-        self._say(html.escape(str(instance)))
+    def _plan_now(self) -> Plan:
+        with self._state:
+            arguments = form_model.launch_arguments(self._filled(), self._choices)
+        return self._client.instances.plan(**arguments)
 
-    def _say(self, text: str) -> None:
-        self.message.value = text
+    def _show_plan(self, planned: Plan) -> None:
+        self.plan.value = html.escape(texts.FORM_PLAN.format(plan=planned))
+        existing, card = planned.existing, self.card
+        self._note_name(existing)
+        if existing is not None and (card.instance is None or card.instance.instance_id != existing.instance_id):
+            card.follow(existing, is_found=True)
+        elif existing is None and card.is_found:
+            card.hide()
 
-    @contextmanager
-    def _errors_shown(self) -> Iterator[None]:
+    def _note_name(self, machine: Instance | None) -> None:
+        """Say beside the name whether a machine has it."""
+        length = name_length(str(self.fields.name.value))
+        if length:
+            taken = texts.FORM_NAME_TAKEN.format(length=length, machine=machine.instance_id) if machine else ""
+            self.fields.note("name", taken or texts.FORM_NAME_FREE.format(length=length))
+
+    def _show_price(self, filled: Filled) -> None:
+        offer, rate, dearest = filled.offer, filled.rate, filled.dearest(self._choices)
+        if offer is None or rate is None:
+            is_known = self._is_read and self._wanted is None
+            self.price.value = html.escape(texts.FORM_NOTHING_LEFT) if is_known else ""
+            return
+        more = ""
+        if dearest is not None and dearest.rate > offer.rate:
+            hour = (dearest.rate * filled.units).per_hour
+            more = texts.FORM_PRICE_UP_TO.format(region=dearest.region_name, hour=hour)
+        self.price.value = f"<b>{price_words(rate)}</b> in {html.escape(offer.region_name)}{html.escape(more)}"
+
+    def _show_code(self, filled: Filled) -> None:
         try:
-            yield
-        except Exception as error:  # noqa: BLE001 - a callback has nobody else to tell
-            self._show_error(error)
+            self._code_text = form_model.as_python(filled, self._choices)
+        except InvalidRequest:
+            self._code_text = ""
+        self.code.value = f"<pre>{html.escape(self._code_text or texts.FORM_MEND)}</pre>"
+        self.copy_code.disabled = not self._code_text
 
-    def _show_error(self, error: Exception) -> None:
-        self.progress.bar_style = "danger"
-        self._say(f"<b>{type(error).__name__}</b>: {html.escape(str(error))}")
+    def _on_copy_code(self) -> None:
+        self.front_end.copy(self._code_text, self._say_copied)
+
+    def _say_copied(self, is_done: bool) -> None:
+        self.message.value = html.escape(texts.COPIED if is_done else texts.COPY_REFUSED)
+
+    def _on_launch(self) -> None:
+        with self._state:
+            if self._is_wrong:
+                self.message.value = html.escape(texts.FORM_MEND)
+                self.fields.focus_wrong()
+                return
+            self._is_renting = True
+            self._ask_nothing()
+            self.message.value = html.escape(texts.FORM_PLANNING)
+            edits = self._edits
+        self._renting.start(lambda: self._ask(edits))
+
+    def _ask(self, edits: int) -> None:
+        """Plan anew; a machine that is there is taken, and one that would be rented is asked for."""
+        planned = self._plan_now()
+        if planned.existing is not None:
+            self._carry_out(planned)
+            return
+        with self._state:
+            self._is_renting = False
+            self.message.value = ""
+            self._update_button()
+            if edits != self._edits:
+                return
+            self._planned = planned
+            self.question.value = html.escape(texts.FORM_CONFIRM.format(plan=planned))
+            set_shown(self.asking, True)
+            self.rent.focus()
+
+    def _on_rent(self) -> None:
+        with self._state:
+            planned = self._planned
+            if planned is None:
+                return
+            self._is_renting = True
+            # The notebook would take the next key for a command of its own if the focus went with the question.
+            self.shows_code.focus()
+            self._ask_nothing()
+            self.message.value = html.escape(texts.FORM_LAUNCHING)
+        self._renting.start(lambda: self._carry_out(planned))
+
+    def _carry_out(self, planned: Plan) -> None:
+        with self._launching:
+            instance: Instance = planned.launch()
+        with self._state:
+            self._is_renting = False
+            self._say_nothing()
+            self._note_name(instance)
+            self._update_button()
+        self.card.follow(instance)
+
+    def _say_nothing(self) -> None:
+        """What was said of an earlier state holds no more."""
+        self.message.value = self.plan.value = ""
+
+    def _on_back(self) -> None:
+        self._ask_nothing()
+        self.button.focus()
+
+    def _ask_nothing(self) -> None:
+        self._planned = None
+        set_shown(self.asking, False)
+        self._update_button()
+
+    def _update_button(self) -> None:
+        self.button.disabled = self._is_renting or not self._is_read or self.offer is None
+
+    def _label(self) -> None:
+        self.front_end.labels = {
+            "glows-message": {"role": "status"},
+            "glows-more": {"aria-expanded": str(bool(self.more.value)).lower()},
+            "glows-shows-code": {"aria-expanded": str(bool(self.shows_code.value)).lower()},
+            **self.fields.labels(),
+        }
+
+    def _wanted_label(self) -> str:
+        spec = next((spec for spec in self._reading.specs if offer_id(spec) == self._wanted), None)
+        return offer_label(spec, with_region=True) if spec else " ".join(self._wanted or ())
+
+    def _plain(self) -> str:
+        """What the form says, as plain HTML with no secret in it."""
+        badge = f" {SANDBOX_BADGE}" if self._client.is_sandbox else ""
+        lines = [f"<b>{html.escape(texts.FORM_TITLE)}</b>{badge}", html.escape(self.fields.gpu.label or "")]
+        lines += [self.price.value, self.plan.value, self.loading.value, self.message.value]
+        if self.instance is not None:
+            lines.append(machine_html(self.instance, is_found=self.card.is_found))
+        return "".join(f"<div>{line}</div>" for line in lines if line)
+
+    def _update_static(self) -> None:
+        self._static.update(self._plain())
+
+    def _ipython_display_(self) -> None:
+        display(self._repr_mimebundle_(), raw=True)
+        self._static.show(self._plain())
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget, and for places without a widget front end what the form says as plain HTML."""
+        """The widget. Where no widget lives, the plain form follows as an output of its own; here is nothing of it."""
         bundle = super()._repr_mimebundle_(**options)
-        if isinstance(bundle, dict):
-            bundle["text/html"] = (
-                f"<p>Launch form{f' {SANDBOX_BADGE}' if self._client.is_sandbox else ''}: "
-                f"{html.escape(self.gpu.label or '')}: {self.price.value}. {self.message.value}</p>"
-            )
+        bundle["text/html"] = f"<!-- {texts.FORM_TITLE} -->"
+        bundle["text/plain"] = repr(self)
         return bundle
 
-
-def _menu(label: str, options: list[tuple[str, Any]]) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(options=options, description=label, style=LABELS, layout=WIDE)
-
-
-def _choose(menu: ipywidgets.Dropdown, options: list[tuple[str, Any]], wanted: Any) -> None:
-    """Set a menu's options, keeping `wanted` where it is among them, else the first."""
-    values = [value for _, value in options]
-    if list(menu.options) != options:
-        menu.options = options
-    menu.value = wanted if wanted in values else (values[0] if values else None)
-
-
-def _way_in(instance: Instance) -> str:
-    price = f" at {instance.rate}" if instance.rate else ""
-    ssh = f"<br><code>{html.escape(instance.ssh_command)}</code>" if instance.ssh_command else ""
-    return f"<b>{instance.status}</b>: {html.escape(instance.instance_id)}{price}{ssh}"
+    def __repr__(self) -> str:
+        badge = f" {SANDBOX_WORD}" if self._client.is_sandbox else ""
+        return f"<LaunchForm{badge}: {self.instance or self.fields.gpu.label or texts.FORM_NO_OFFER}>"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Lab
 
@@ -14,15 +14,19 @@ IDLE = """() => {
     const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
     return context?.session?.kernel?.status === 'idle';
 }"""
+RUN_CELL = """async number => {
+    window.jupyterapp.shell.currentWidget.content.activeCellIndex = number;
+    await window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
 RUN_SILENTLY = """async code => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     await kernel.requestExecute({code, silent: true}).done;
 }"""
 
 
-def write_notebook(lab: Lab, name: str, code: str) -> None:
-    """A notebook with one cell, in the folder."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+def write_notebook(lab: Lab, name: str, *cells: str) -> None:
+    """A notebook of code cells, in the folder."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.folder / name)
 
@@ -41,6 +45,12 @@ def command(page: Page, name: str) -> None:
     page.wait_for_function(IDLE)
 
 
+def run_cell(page: Page, number: int) -> None:
+    """Run one cell, counted from 0, and wait until the kernel is idle again."""
+    page.evaluate(RUN_CELL, number)
+    page.wait_for_function(IDLE)
+
+
 def in_kernel(page: Page, code: str) -> None:
     """Run code in the notebook's kernel, without a trace in the notebook."""
     page.evaluate(RUN_SILENTLY, code)
@@ -54,6 +64,13 @@ def theme(page: Page, name: str) -> None:
     is_light = str(name == "Light").lower()
     expect(page.locator(f"body[data-jp-theme-light='{is_light}']")).to_be_attached()
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+
+
+def picture(widget: Locator, name: str) -> None:
+    """Keep a picture of one widget where GLOWS_NB_SCREENSHOTS says so."""
+    folder = os.environ.get("GLOWS_NB_SCREENSHOTS")
+    if folder:
+        widget.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def screenshot(page: Page, name: str) -> None:

@@ -51,19 +51,25 @@ def test_form_launches_a_machine_once_and_saves_no_secret(lab: Lab, page: Page) 
 
 
 def launch_from_the_form(page: Page) -> str:
-    """Choose a 4090 in TW-03 and press Launch; gives the id of the machine that came up."""
+    """Choose a 4090 in TW-03, press Launch and say yes; gives the id of the machine that came up."""
     form = page.locator(".jp-OutputArea-output:has(button:text-is('Launch'))").last
     form.scroll_into_view_if_needed()
-    region, gpu = form.get_by_label("Region"), form.get_by_label("GPU")
+    region, gpu = form.get_by_label("Region", exact=True), form.get_by_label("GPU", exact=True)
     region.select_option(label="TW-03")
     # Picking a region leaves only what is there: TW-03 has two offers, both of this GPU.
     expect(gpu.locator("option")).to_have_text([re.compile(r"RTX\s4090")] * 2)
     gpu.select_option(index=0)
     expect(form.get_by_text("0.490 Credits per hour, 11.76 per day")).to_be_visible()
+    expect(form.get_by_text(re.compile("Plan: (Rents|Nothing new)"))).to_be_visible()
+    is_new = form.get_by_text("Plan: Rents").is_visible()
     form.get_by_role("button", name="Launch", exact=True).click()
-    expect(form.get_by_text("Running", exact=True)).to_be_visible()
-    expect(form.locator("code")).to_have_text(SSH_COMMAND)
-    shown = re.search(r"ins-\w+", form.inner_text())
+    if is_new:
+        form.get_by_role("button", name="Rent now").click()
+    machine = form.locator(".glows-machine")
+    expect(machine.get_by_text("Running", exact=True)).to_be_visible()
+    expect(machine.locator("code")).to_have_text(SSH_COMMAND)
+    expect(form.get_by_role("button", name="Launch", exact=True)).to_be_enabled()
+    shown = re.search(r"ins-\w+", machine.inner_text())
     assert shown
     return shown[0]
 

@@ -262,9 +262,11 @@ def test_machine_shows_what_one_wants_to_know_of_it(run: Run) -> None:
 
 
 def test_form_has_a_plain_form_for_places_without_widgets(run: Run) -> None:
-    (output,) = run.cells["form"].outputs
-    assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= set(output.data)
-    assert "Credits per hour" in output.data["text/html"]
+    widget, plain = run.cells["form"].outputs
+    assert "application/vnd.jupyter.widget-view+json" in widget.data
+    assert "LaunchForm SANDBOX" in widget.data["text/plain"]
+    assert "Launch a machine" in plain.data["text/html"]
+    assert "SANDBOX" in plain.data["text/html"]
 
 
 def test_no_secret_is_in_the_notebook(run: Run) -> None:

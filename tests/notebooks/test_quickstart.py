@@ -93,7 +93,7 @@ def test_demo_says_nothing_of_errors(demo: Demo) -> None:
 
 def test_page_shows_the_run_and_says_where_it_is(demo: Demo) -> None:
     assert re.search(r"page: .*glows-demo\.html", demo.output)
-    for sign in ("<html", "SANDBOX", "NVIDIA GeForce RTX 4090", "Launch form", "Finished"):
+    for sign in ("<html", "SANDBOX", "NVIDIA GeForce RTX 4090", "Launch a machine", "“from-the-form”", "Finished"):
         assert sign in demo.page
 
 

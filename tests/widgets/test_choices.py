@@ -113,17 +113,30 @@ def test_gpus_come_before_cpus_and_the_cheap_before_the_dear(offers: list[Spec],
 
 
 @given(specs, chosen)
-def test_offer_that_is_not_ambiguous_is_the_only_one_of_its_name_there(
+def test_offer_that_is_not_ambiguous_is_the_cheapest_of_its_name_there(
     offers: list[Spec], wanted: dict[str, str]
 ) -> None:
     choices = Choices.among(offers, **wanted)
     for offer in choices.offers:
         same = [
-            other
+            other.rate
             for other in offers
             if has_left(other) and (other.region_name, other.hardware_name) == (offer.region_name, offer.hardware_name)
         ]
-        assert choices.is_ambiguous(offer) == (len(same) > 1)
+        is_alone_the_cheapest = offer.rate == min(same) and same.count(offer.rate) == 1
+        assert choices.is_ambiguous(offer) != is_alone_the_cheapest
+
+
+@given(specs, chosen)
+def test_other_regions_are_those_that_have_the_same_hardware_left(offers: list[Spec], wanted: dict[str, str]) -> None:
+    choices = Choices.among(offers, **wanted)
+    for offer in choices.offers:
+        elsewhere = choices.elsewhere(offer)
+        like = [other for other in launchable(offers, choices.category) if other.hardware_name == offer.hardware_name]
+        assert set(elsewhere) == {other.region_name for other in like} - {offer.region_name}
+        assert list(elsewhere.values()) == sorted(elsewhere.values(), key=lambda spec: spec.rate)
+        for region, found in elsewhere.items():
+            assert found.rate == min(other.rate for other in like if other.region_name == region)
 
 
 def test_nothing_to_choose_from_is_no_error() -> None:
@@ -154,5 +167,5 @@ def test_unit_of_several_gpus_says_how_many() -> None:
     assert offer_label(Spec.model_validate(eight), with_region=False).startswith("8 × NVIDIA H200 · ")
 
 
-def test_price_is_told_per_hour_and_per_day() -> None:
-    assert price_words(Rate(49_000)) == "0.490 Credits per hour, 11.76 per day"
+def test_price_is_told_per_hour_day_and_month() -> None:
+    assert price_words(Rate(49_000)) == "0.490 Credits per hour, 11.76 per day, 352.80 per month of 30 days"

@@ -1,0 +1,47 @@
+"""What launch form and spec picker do alike: their looks, buttons, menus, showing and hiding, all parts of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import ipywidgets
+
+from glows_nb.widgets.front_end import FrontEnd
+
+STYLE_SHEETS: Final = ("front_end.css", "sheet.css")
+
+
+class SheetFrontEnd(FrontEnd):
+    """The hands in the page, with the looks of fields in a grid."""
+
+    _css = "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in STYLE_SHEETS)  # type: ignore[assignment]
+
+
+def button(label: str, clicked: Callable[[], None], **options: Any) -> ipywidgets.Button:
+    """A button; a click that was on its way while it was switched off counts for nothing."""
+    made = ipywidgets.Button(description=label, **options)
+    made.on_click(lambda _: None if made.disabled else clicked())
+    return made
+
+
+def choose(menu: ipywidgets.Dropdown, options: list[tuple[str, Any]], wanted: Any) -> None:
+    """Set a menu's options, keeping `wanted` where it is among them, else the first."""
+    values = [value for _, value in options]
+    if list(menu.options) != options:
+        menu.options = options
+    menu.value = wanted if wanted in values else (values[0] if values else None)
+
+
+def set_shown(widget: Any, is_shown: bool) -> None:
+    """Let a widget take its place on the page, or none."""
+    widget.layout.display = "" if is_shown else "none"
+
+
+def all_parts(widget: Any) -> list[Any]:
+    """Everything that a widget is made of, but not itself: to close with it, so that no model stays behind."""
+    found = [getattr(widget, name) for name in ("layout", "style") if hasattr(widget, name)]
+    for child in getattr(widget, "children", ()):
+        found += [child, *all_parts(child)]
+    return found
