@@ -57,6 +57,12 @@ class Shown:
         return found
 
     @property
+    def bundles(self) -> list[Mapping[str, Any]]:
+        """The MIME bundles of all that it displayed, its value among them."""
+        kinds = ("display_data", "execute_result")
+        return [each["content"]["data"] for each in self.messages if each["msg_type"] in kinds]
+
+    @property
     def html(self) -> str:
         return "".join(each["content"].get("data", {}).get("text/html", "") for each in self.messages)
 

@@ -244,7 +244,7 @@ def test_launch_gives_a_running_machine_of_what_was_chosen(form: LaunchForm) -> 
     assert machine.cmd == "sleep 1000"
     assert {22, 8000, 3306} <= {access.listen_port for access in machine.accesses}
     assert "<b>Running</b>" in form.card.facts.value
-    assert f"{machine.instance_id} has it" in note(form, "name")
+    eventually(lambda: f"{machine.instance_id} has it" in note(form, "name"))
     assert html.escape(machine.ssh_command or "?") in form.card.facts.value
     eventually(lambda: "✓ Reachable" in form.card.facts.value)
     assert not form.button.disabled
