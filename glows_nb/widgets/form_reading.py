@@ -110,8 +110,9 @@ class FormReading:
                 with self._lock:
                     self._under_way -= 1
                     if not self._under_way:
-                        self._is_read.set()
                         self._ended()
+                        # Whoever waits for this finds the form as it is to stay.
+                        self._is_read.set()
 
         with self._lock:
             if not self._under_way:

@@ -11,7 +11,6 @@ from threading import Lock, RLock
 from typing import Any, Final
 
 import ipywidgets
-from IPython.display import display
 
 from glows_nb.api.client import Client
 from glows_nb.api.domains import DOMAIN_OF_REGION
@@ -28,17 +27,16 @@ from glows_nb.api.models import Instance, Spec
 from glows_nb.api.offers import has_left
 from glows_nb.connection import current_client
 from glows_nb.money import Rate
-from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD
 from glows_nb.widgets import form_model, lifetime, texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_id_of, offer_label, price_words
+from glows_nb.widgets.code_box import CodeBox
 from glows_nb.widgets.form_fields import MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form_model import Filled
 from glows_nb.widgets.form_reading import FormReading
-from glows_nb.widgets.front_end import CONTAINER
 from glows_nb.widgets.machine_card import MachineCard, error_html, machine_html
-from glows_nb.widgets.parts import SheetFrontEnd, all_parts, button, set_shown
-from glows_nb.widgets.static import StaticForm
+from glows_nb.widgets.parts import button, set_shown
+from glows_nb.widgets.sheet import Sheet, SheetFrontEnd
 
 SETTLED_SECONDS: Final = 0.5
 """So long nothing is typed before the service is asked for the plan."""
@@ -72,7 +70,7 @@ def launch_form(*, spec: Any = None, name: str = "", client: Client | None = Non
     return LaunchForm(client or current_client(), name, offer)
 
 
-class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class LaunchForm(Sheet):
     """The form. Launching goes through the safe create: pressed or run twice, it rents once."""
 
     def __init__(self, client: Client, name: str = "", offer: OfferId | None = None) -> None:
@@ -83,11 +81,9 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._launching = Lock()
         self._edits = 0
         self._is_renting = self._is_wrong = False
-        self._code_text = ""
         self._choices = Choices((), "container")
         self._planned: Plan | None = None
         self._renting = Background("glows form launching", self._show_rent_error)
-        self._static = StaticForm()
         self.fields = FormFields()
         self._reading = FormReading(
             client,
@@ -97,7 +93,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             offered=self._on_offered,
             ended=self._on_read,
         )
-        self.front_end = SheetFrontEnd()
+        front_end = SheetFrontEnd()
         self.price = ipywidgets.HTML().add_class("glows-price").add_class("glows-message")
         self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
         self.message = ipywidgets.HTML().add_class("glows-result").add_class("glows-message")
@@ -110,33 +106,28 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.asking = ipywidgets.HBox([self.question, self.rent, self.back])
         self.asking.add_class("glows-actions").add_class("glows-question")
         self.more = ipywidgets.ToggleButton(description=texts.FORM_MORE).add_class("glows-more")
-        self.shows_code = ipywidgets.ToggleButton(description=texts.FORM_CODE).add_class("glows-shows-code")
-        self.code = ipywidgets.HTML().add_class("glows-code")
-        self.copy_code = button(texts.FORM_COPY_CODE, self._on_copy_code)
-        copying = ipywidgets.HBox([self.copy_code]).add_class("glows-actions")
-        self._code_box = ipywidgets.VBox([self.code, copying]).add_class("glows-code-box")
-        self.card = MachineCard(client, self.front_end, changed=self._update_static, released=self._on_edit)
-        badge = f" {SANDBOX_BADGE}" if client.is_sandbox else ""
-        title = ipywidgets.HTML(f'<span class="glows-title">{html.escape(texts.FORM_TITLE)}</span>{badge}')
+        self.code = CodeBox(front_end, self._say_copied, self._label)
+        self.card = MachineCard(client, front_end, changed=self._update_static, released=self._on_edit)
         super().__init__(
+            texts.FORM_TITLE,
+            front_end,
             [
-                self.front_end,
-                title,
                 ipywidgets.HBox([self.loading, self.retry]).add_class("glows-actions"),
                 self.fields.main,
                 self.more,
                 self.fields.more,
                 self.price,
                 self.plan,
-                ipywidgets.HBox([self.button, self.shows_code]).add_class("glows-actions"),
+                ipywidgets.HBox([self.button, self.code.toggle]).add_class("glows-actions"),
                 self.asking,
                 self.message,
-                self._code_box,
+                self.code,
                 self.card,
-            ]
+            ],
+            is_sandbox=client.is_sandbox,
         )
-        self.add_class(CONTAINER).add_class("glows-sheet").add_class("glows-launch-form")
-        for hidden in (self.asking, self._code_box, self.fields.more, self.retry):
+        self.add_class("glows-launch-form")
+        for hidden in (self.asking, self.fields.more, self.retry):
             set_shown(hidden, False)
         self.fields.name.value = name
         self._take_over(lifetime.replace_earlier(self))
@@ -208,9 +199,6 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         """Stop all that goes on in the background, and let go of the widgets; the machine goes on."""
         self._reading.close()
         self._renting.close()
-        lifetime.forget(self)
-        for part in all_parts(self):
-            part.close()
         super().close()
 
     def show_error(self, error: Exception) -> None:
@@ -243,7 +231,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             self.fields.name.value = name
         is_same_offer = wanted == earlier._given[1]
         self._wanted = (earlier.fields.gpu.value or earlier._wanted) if is_same_offer else wanted
-        self.more.value, self.shows_code.value = earlier.more.value, earlier.shows_code.value
+        self.more.value, self.code.toggle.value = earlier.more.value, earlier.code.toggle.value
         if earlier.instance is not None:
             self.card.follow(earlier.instance, is_found=earlier.card.is_found)
         earlier.close()
@@ -257,8 +245,6 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         others = ["gpu", "units", "name", "ports", "envs", "command", "network", "public_ip", "fallbacks", "cap"]
         fields.on_change(others, self._on_edit)
         self.more.observe(self._on_more, "value")
-        self.shows_code.observe(self._on_shows_code, "value")
-        set_shown(self._code_box, bool(self.shows_code.value))
         set_shown(self.fields.more, bool(self.more.value))
 
     def _read_all(self) -> None:
@@ -289,10 +275,6 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._label()
         if self.more.value and not self._reading.networks:
             self._reading.read_networks()
-
-    def _on_shows_code(self, change: Any) -> None:
-        set_shown(self._code_box, bool(self.shows_code.value))
-        self._label()
 
     def _on_offered(self) -> None:
         """Give every menu the choices that fit the others, keeping what was chosen where it still fits."""
@@ -404,14 +386,9 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _show_code(self, filled: Filled) -> None:
         try:
-            self._code_text = form_model.as_python(filled, self._choices)
+            self.code.show(form_model.as_python(filled, self._choices))
         except InvalidRequest:
-            self._code_text = ""
-        self.code.value = f"<pre>{html.escape(self._code_text or texts.FORM_MEND)}</pre>"
-        self.copy_code.disabled = not self._code_text
-
-    def _on_copy_code(self) -> None:
-        self.front_end.copy(self._code_text, self._say_copied)
+            self.code.show("")
 
     def _say_copied(self, is_done: bool) -> None:
         self.message.value = html.escape(texts.COPIED if is_done else texts.COPY_REFUSED)
@@ -452,7 +429,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
                 return
             self._is_renting = True
             # The notebook would take the next key for a command of its own if the focus went with the question.
-            self.shows_code.focus()
+            self.code.toggle.focus()
             self._ask_nothing()
             self.message.value = html.escape(texts.FORM_LAUNCHING)
         self._renting.start(lambda: self._carry_out(planned))
@@ -487,7 +464,7 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.front_end.labels = {
             "glows-message": {"role": "status"},
             "glows-more": {"aria-expanded": str(bool(self.more.value)).lower()},
-            "glows-shows-code": {"aria-expanded": str(bool(self.shows_code.value)).lower()},
+            **self.code.labels(),
             **self.fields.labels(),
         }
 
@@ -496,28 +473,11 @@ class LaunchForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return offer_label(spec, with_region=True) if spec else " ".join(self._wanted or ())
 
     def _plain(self) -> str:
-        """What the form says, as plain HTML with no secret in it."""
-        badge = f" {SANDBOX_BADGE}" if self._client.is_sandbox else ""
-        lines = [f"<b>{html.escape(texts.FORM_TITLE)}</b>{badge}", html.escape(self.fields.gpu.label or "")]
+        lines = [self._plain_title(), html.escape(self.fields.gpu.label or "")]
         lines += [self.price.value, self.plan.value, self.loading.value, self.message.value]
         if self.instance is not None:
             lines.append(machine_html(self.instance, is_found=self.card.is_found))
         return "".join(f"<div>{line}</div>" for line in lines if line)
 
-    def _update_static(self) -> None:
-        self._static.update(self._plain())
-
-    def _ipython_display_(self) -> None:
-        display(self._repr_mimebundle_(), raw=True)
-        self._static.show(self._plain())
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget. Where no widget lives, the plain form follows as an output of its own; here is nothing of it."""
-        bundle = super()._repr_mimebundle_(**options)
-        bundle["text/html"] = f"<!-- {texts.FORM_TITLE} -->"
-        bundle["text/plain"] = repr(self)
-        return bundle
-
-    def __repr__(self) -> str:
-        badge = f" {SANDBOX_WORD}" if self._client.is_sandbox else ""
-        return f"<LaunchForm{badge}: {self.instance or self.fields.gpu.label or texts.FORM_NO_OFFER}>"
+    def _summary(self) -> str:
+        return str(self.instance or self.fields.gpu.label or texts.FORM_NO_OFFER)

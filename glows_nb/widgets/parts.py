@@ -1,22 +1,11 @@
-"""What launch form and spec picker do alike: their looks, buttons, menus, showing and hiding, all parts of one."""
+"""What the widgets made of ipywidgets do alike: buttons, menus, showing and hiding, all parts of one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import ipywidgets
-
-from glows_nb.widgets.front_end import FrontEnd
-
-STYLE_SHEETS: Final = ("front_end.css", "sheet.css")
-
-
-class SheetFrontEnd(FrontEnd):
-    """The hands in the page, with the looks of fields in a grid."""
-
-    _css = "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in STYLE_SHEETS)  # type: ignore[assignment]
 
 
 def button(label: str, clicked: Callable[[], None], **options: Any) -> ipywidgets.Button:

@@ -11,7 +11,6 @@ from typing import Any, Final
 import ipywidgets
 import pandas as pd
 import traitlets
-from IPython.display import display
 
 from glows_nb import frames
 from glows_nb.api.client import Client
@@ -20,14 +19,13 @@ from glows_nb.api.models import Spec
 from glows_nb.api.offers import has_left
 from glows_nb.browse import Limits
 from glows_nb.connection import current_client
-from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD, captioned
+from glows_nb.tables import captioned
 from glows_nb.widgets import lifetime, texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.choices import offer_id, offer_label
-from glows_nb.widgets.front_end import CONTAINER
 from glows_nb.widgets.machine_card import error_html, time_html
-from glows_nb.widgets.parts import SheetFrontEnd, all_parts, button, choose, set_shown
-from glows_nb.widgets.static import StaticForm
+from glows_nb.widgets.parts import button, choose, set_shown
+from glows_nb.widgets.sheet import Sheet, SheetFrontEnd
 from glows_nb.widgets.table import TableWidget
 
 SHOWN: Final = (
@@ -67,7 +65,7 @@ def spec_picker(
     return SpecPicker(client or current_client(), gpu, image_id, available)
 
 
-class SpecPicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class SpecPicker(Sheet):
     """The picker. What is chosen is known by region and resource id, so that reading again never changes it."""
 
     value = traitlets.Instance(Spec, allow_none=True)
@@ -83,9 +81,7 @@ class SpecPicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._read_at: datetime | None = None
         self._specs: list[Spec] = []
         self._reading = Background("glows spec picker", self._show_error)
-        self._static = StaticForm()
         self._is_filling = False
-        self.front_end = SheetFrontEnd()
         self.gpu = ipywidgets.Text(value=gpu, description=texts.PICKER_GPU, placeholder=texts.PICKER_GPU_PLACEHOLDER)
         any_: list[tuple[str, Any]] = [(texts.PICKER_ANY, ANY)]
         self.vram = ipywidgets.Dropdown(options=any_, description=texts.PICKER_VRAM)
@@ -103,21 +99,19 @@ class SpecPicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         set_shown(self.table, False)
         filters = [self.gpu, self.vram, self.count, self.region, self.price]
         fields = [widget.add_class("glows-field") for widget in filters]
-        badge = f" {SANDBOX_BADGE}" if client.is_sandbox else ""
-        title = ipywidgets.HTML(f'<span class="glows-title">{html.escape(texts.PICKER_TITLE)}</span>{badge}')
         super().__init__(
+            texts.PICKER_TITLE,
+            SheetFrontEnd({"glows-message": {"role": "status"}}),
             [
-                self.front_end,
-                title,
                 ipywidgets.Box(fields).add_class("glows-grid"),
                 ipywidgets.HBox([self.available, self.refresh_button]).add_class("glows-actions"),
                 self.problem,
                 self.table,
                 self.message,
-            ]
+            ],
+            is_sandbox=client.is_sandbox,
         )
-        self.add_class(CONTAINER).add_class("glows-sheet").add_class("glows-picker")
-        self.front_end.labels = {"glows-message": {"role": "status"}}
+        self.add_class("glows-picker")
         self._take_over(lifetime.replace_earlier(self))
         for name in FILTERS:
             getattr(self, name).observe(self._on_filter, "value")
@@ -171,9 +165,6 @@ class SpecPicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         """Stop reading, and let go of the widgets."""
         self._reading.close()
         self._loaded.set()
-        lifetime.forget(self)
-        for part in all_parts(self):
-            part.close()
         super().close()
 
     def _take_over(self, earlier: SpecPicker | None) -> None:
@@ -301,28 +292,11 @@ class SpecPicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.message.value = f'{chosen} <span class="glows-quiet">{read}</span>'
 
     def _plain(self) -> str:
-        badge = f" {SANDBOX_BADGE}" if self._client.is_sandbox else ""
         table = self.table.frame._repr_html_() if self._read_at else ""  # type: ignore[operator]  # a Table has one
-        return f"<b>{html.escape(texts.PICKER_TITLE)}</b>{badge}{table}<p>{self.problem.value}{self.message.value}</p>"
+        return f"{self._plain_title()}{table}<p>{self.problem.value}{self.message.value}</p>"
 
-    def _update_static(self) -> None:
-        self._static.update(self._plain())
-
-    def _ipython_display_(self) -> None:
-        display(self._repr_mimebundle_(), raw=True)
-        self._static.show(self._plain())
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget. Where no widget lives, the plain form follows as an output of its own; here is nothing of it."""
-        bundle = super()._repr_mimebundle_(**options)
-        bundle["text/html"] = f"<!-- {texts.PICKER_TITLE} -->"
-        bundle["text/plain"] = repr(self)
-        return bundle
-
-    def __repr__(self) -> str:
-        badge = f" {SANDBOX_WORD}" if self._client.is_sandbox else ""
-        chosen = offer_label(self.value, with_region=True) if self.value else texts.PICKER_NOTHING_CHOSEN
-        return f"<SpecPicker{badge}: {chosen}>"
+    def _summary(self) -> str:
+        return offer_label(self.value, with_region=True) if self.value else texts.PICKER_NOTHING_CHOSEN
 
 
 def _stock(units: pd.Series[int]) -> pd.Series[Any]:
