@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from glows_nb.ledger import LedgerError
     from glows_nb.money import Cost, Rate, set_exchange_rate
     from glows_nb.widgets.launch_form import launch_form
+    from glows_nb.widgets.panel import panel
     from glows_nb.widgets.table import show
 
 __version__ = "0.1.0"
@@ -92,6 +93,7 @@ _HOMES: Final = {
         "spending",
     ),
     "glows_nb.widgets.launch_form": ("launch_form",),
+    "glows_nb.widgets.panel": ("panel",),
     "glows_nb.widgets.table": ("show",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

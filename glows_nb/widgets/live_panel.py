@@ -1,0 +1,200 @@
+"""What all panels share: they read in the background, say since when they can't, and leave nothing behind."""
+
+from __future__ import annotations
+
+import html
+from abc import abstractmethod
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, RLock
+from typing import Any, Final, TypeVar
+
+import ipywidgets
+from IPython.display import display
+
+from glows_nb.api.client import Client
+from glows_nb.api.errors import AuthError
+from glows_nb.tables import SANDBOX_BADGE
+from glows_nb.widgets import texts
+from glows_nb.widgets.front_end import CONTAINER, FrontEnd
+from glows_nb.widgets.lifetime import forget, replace_earlier
+from glows_nb.widgets.live import Refresher
+from glows_nb.widgets.pace import Outcome
+from glows_nb.widgets.static import StaticForm
+
+FIRST_READING_SECONDS: Final = 3.0
+"""A panel is shown with its first reading, but a cell never waits longer than this for it."""
+
+STATUS_LABELS: Final = {
+    "glows-state": {"role": "status"},
+    "glows-message": {"role": "status"},
+    "glows-error": {"role": "alert"},
+}
+PanelT = TypeVar("PanelT", bound="LivePanel")
+
+
+class PanelFrontEnd(FrontEnd):
+    """A panel's hands in the page, and what panels look like."""
+
+    _css = Path(__file__).parent / "panel.css"
+
+
+class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """A panel that keeps itself up to date. Each kind says what it reads, and what it shows of that.
+
+    Attributes:
+        refresher: reads at a pace of its own; `refresh()` reads at once.
+    """
+
+    def __init__(self, client: Client, title: str, labels: dict[str, dict[str, str]] | None = None) -> None:
+        self.client = client
+        self._lock = RLock()
+        self._title = title
+        self._seen_at: datetime | None = None
+        self._unseen_since: datetime | None = None
+        self._is_gone = False
+        self._first_reading = Event()
+        self._static = StaticForm()
+        self._front_end = PanelFrontEnd({**STATUS_LABELS, **(labels or {})})
+        self._front_end.observe(lambda change: self.refresher.set_seen(change.new), "is_seen")
+        self._heading = ipywidgets.HTML()
+        self._retry = small_button(texts.REFRESH, self._on_retry, tooltip=texts.REFRESH_HINT)
+        self._state = ipywidgets.HTML().add_class("glows-state")
+        self._trouble = ipywidgets.HTML().add_class("glows-error")
+        self._message = ipywidgets.HTML().add_class("glows-message")
+        self.refresher = Refresher(self._read_and_show, f"glows {title.lower()} panel")
+        top = ipywidgets.HBox([self._heading, self._state, self._retry]).add_class("glows-panel-top")
+        super().__init__([self._front_end, top, self._trouble, *self._build(), self._message])
+        self.add_class(CONTAINER).add_class("glows-panel")
+        self._say_heading("")
+        earlier = replace_earlier(self)
+        if earlier is not None:
+            self._take_over(earlier)
+            earlier.close()
+        self.refresher.start()
+        self._first_reading.wait(FIRST_READING_SECONDS)
+
+    def refresh(self) -> None:
+        """Read and show now, and return when that is done."""
+        self.refresher.read_now()
+
+    def close(self) -> None:
+        """Stop reading and let go of all that the panel is made of. What it does to a machine goes on to its end."""
+        with self._lock:
+            self._is_gone = True
+        self.refresher.close()
+        forget(self)
+        for part in self._parts():
+            part.close()
+        super().close()
+
+    @abstractmethod
+    def _build(self) -> list[ipywidgets.Widget]:
+        """The panel's parts, below its heading; called once, before anything is read."""
+
+    @abstractmethod
+    def _read(self) -> Outcome:
+        """Ask the service, and keep the answer. Called in the background."""
+
+    @abstractmethod
+    def _show(self) -> None:
+        """Show what was read last, with the lock held."""
+
+    @abstractmethod
+    def _plain(self) -> str:
+        """What was read last as plain HTML without secrets. It changes when a fact changes, not with the clock."""
+
+    def _take_over(self, earlier: Any) -> None:
+        """The cell was run again: go on where the panel of the run before was."""
+
+    def _parts(self) -> list[ipywidgets.Widget]:
+        """All widgets of the panel, those that are not shown now as well."""
+        return list(descendants(self))
+
+    def _read_and_show(self) -> Outcome:
+        try:
+            outcome = self._read()
+        except AuthError as error:
+            outcome, trouble = Outcome.REFUSED, error
+        except Exception as error:  # noqa: BLE001 - in the background it is shown, or nobody hears of it
+            outcome, trouble = Outcome.UNREADABLE, error
+        else:
+            trouble = None
+        with self._lock:
+            if self._is_gone:
+                return outcome
+            now = datetime.now(UTC)
+            if trouble is None:
+                self._seen_at, self._unseen_since = now, None
+                self._show()
+            else:
+                self._unseen_since = self._unseen_since or now
+            self._say_state(trouble, outcome)
+            self._first_reading.set()
+            self._static.update(self._whole_plain())
+        return outcome
+
+    def _say_state(self, trouble: Exception | None, outcome: Outcome) -> None:
+        what = self._title.lower()
+        if trouble is None:
+            self._trouble.value = ""
+            self._state.value = moment_html(texts.UPDATED, self._seen_at)
+            self._retry.description = texts.REFRESH
+            self.remove_class("glows-old")
+            return
+        self.add_class("glows-old")
+        since = f"{self._unseen_since:%H:%M} UTC"
+        said = texts.CANT_SEE.format(what=what, since=since, error=trouble)
+        rows = texts.LAST_KNOWN.format(when=f"{self._seen_at:%H:%M:%S} UTC") if self._seen_at else texts.NEVER_SEEN
+        then = texts.ASKS_NO_MORE if outcome is Outcome.REFUSED else texts.TRIES_AGAIN
+        self._trouble.value = "<br>".join(html.escape(sentence) for sentence in (said, f"{rows} {then}"))
+        self._state.value = moment_html(texts.OUT_OF_DATE, self._seen_at) if self._seen_at else ""
+        self._retry.description = texts.RETRY
+
+    def _say_heading(self, text: str) -> None:
+        badge = f" {SANDBOX_BADGE}" if self.client.is_sandbox else ""
+        self._heading.value = f"<b>{html.escape(self._title)}</b>{badge} {html.escape(text)}"
+
+    def _say(self, text: str) -> None:
+        """A sentence on what was done last."""
+        self._message.value = html.escape(text)
+
+    def _on_retry(self) -> None:
+        self.refresher.hasten()
+
+    def _whole_plain(self) -> str:
+        trouble = f"<p>{self._trouble.value}</p>" if self._trouble.value else ""
+        return f"{trouble}{self._plain()}"
+
+    def _ipython_display_(self, **options: Any) -> None:
+        """The live widget, and below it its plain form."""
+        bundle = super()._repr_mimebundle_(**options) or {}
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["text/plain"] = f"{self._title} panel"
+        display(data, raw=True)
+        with self._lock:
+            self._static.show(self._whole_plain())
+
+
+def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    """What a box is made of, all the way down, with layouts and styles."""
+    found = []
+    for child in getattr(widget, "children", ()):
+        found += [child, *descendants(child)]
+    styles = [getattr(widget, name, None) for name in ("layout", "style")]
+    return found + [style for style in styles if isinstance(style, ipywidgets.Widget)]
+
+
+def small_button(text: str, on_click: Any, *, tooltip: str = "", style: str = "") -> ipywidgets.Button:
+    """A button as wide as its text; `on_click` is called without arguments."""
+    made = ipywidgets.Button(description=text, tooltip=tooltip, button_style=style, layout={"width": "auto"})
+    made.on_click(lambda button: on_click())
+    return made
+
+
+def moment_html(text: str, moment: datetime | None) -> str:
+    """A sentence with the time of day in it; the whole moment is on hover."""
+    if moment is None:
+        return ""
+    shown = text.format(when=f"{moment:%H:%M:%S} UTC")
+    return f'<span title="{moment:%Y-%m-%d %H:%M:%S} UTC">{html.escape(shown)}</span>'

@@ -1,0 +1,234 @@
+"""The panel of machines: what runs, what it costs, and what can be done about it. One leaves it open all day."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Final
+
+import ipywidgets
+
+from glows_nb.api.client import Client
+from glows_nb.api.errors import GlowsError
+from glows_nb.api.models import ENDED, Instance, Snapshot
+from glows_nb.connection import current_client, recorder_of
+from glows_nb.costs import BurnRate, burn_rate_of
+from glows_nb.ledger import LedgerError, MachineRecord
+from glows_nb.tables import SANDBOX_WORD, captioned
+from glows_nb.widgets import texts
+from glows_nb.widgets.action_bar import ActionBar
+from glows_nb.widgets.live_panel import LivePanel
+from glows_nb.widgets.machine_page import machine_html
+from glows_nb.widgets.machines_table import ALIVE, EXACT, STEADY, ended_frame, machines_frame
+from glows_nb.widgets.pace import Outcome
+from glows_nb.widgets.table import TableWidget
+from glows_nb.widgets.work import Work
+
+MOST_ENDED: Final = 100
+COUNTING_SECONDS: Final = 600.0
+"""How many machines have ended, and whether there are statuses that this version does not know, is asked so seldom."""
+
+
+def panel(*, client: Client | None = None) -> Panel:
+    """All machines with status, age, price and cost so far, kept up to date, and what can be done with each.
+
+    Args:
+        client: the client to use; without it the current one.
+
+    Returns:
+        The panel: a widget to show. `.selected` is the id of the chosen machine, `.refresh()` reads now.
+
+    Raises:
+        ConfigError: there is no client and no token for one. What goes wrong later is said by the panel.
+    """
+    return Panel(client or current_client())
+
+
+class Panel(LivePanel):
+    """The panel. One list request a refresh, in the background; clicks act on the machine that is chosen."""
+
+    def __init__(self, client: Client) -> None:
+        self._recorder = recorder_of(client)
+        self._machines: list[Instance] = []
+        self._ended: list[Instance] = []
+        self._gone: Instance | None = None
+        self._snapshots: list[Snapshot] = []
+        self._records: dict[str, MachineRecord] = {}
+        self._statuses = list(ALIVE)
+        self._ended_count: int | None = None
+        self._counted_at: float | None = None
+        self._selected: str | None = None
+        self._work = Work(self)
+        super().__init__(client, texts.MACHINES, {"glows-actions": {"role": "group", "aria-label": texts.CHOOSE_ONE}})
+
+    @property
+    def selected(self) -> str | None:
+        """The id of the machine that is chosen, None for none."""
+        return self._selected
+
+    @selected.setter
+    def selected(self, instance_id: str | None) -> None:
+        self._select(instance_id)
+
+    @property
+    def machines(self) -> list[Instance]:
+        """The machines that had not ended, as they were read last."""
+        return list(self._machines)
+
+    @property
+    def burn(self) -> BurnRate:
+        """What the machines that run cost together, as they were read last."""
+        running = [machine for machine in self._machines if machine.is_billed]
+        return burn_rate_of(running, self._records, is_sandbox=self.client.is_sandbox)
+
+    def on_work(self, text: str, error: Exception | None, *, is_done: bool) -> None:
+        """Work on a machine has got so far, or failed."""
+        with self._lock:
+            if self._is_gone:
+                return
+            self._message.value = (
+                html.escape(text) if error is None else f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
+            )
+            self._show_chosen()
+        self.refresher.hasten()
+
+    def _build(self) -> list[ipywidgets.Widget]:
+        self.table = TableWidget(self._frame([]), EXACT)
+        # An empty table would say that there is nothing, before anything was read.
+        self.table.layout.display = "none"
+        self.table.observe(lambda change: self._on_selected(self.table), "selected")
+        self.actions = ActionBar(self.client, self._front_end, self._work, self._say)
+        self._details = ipywidgets.ToggleButton(
+            description=texts.DETAILS, tooltip=texts.DETAILS_HINT, layout={"width": "auto"}
+        )
+        self._details.observe(lambda change: self._in_lock(self._show_page), "value")
+        self._page = ipywidgets.HTML(layout={"display": "none"}).add_class("glows-page")
+        self._unfold = ipywidgets.ToggleButton(description=texts.ENDED, layout={"width": "auto"})
+        self._unfold.observe(lambda change: self._on_unfold(), "value")
+        self.ended_table = TableWidget(self._frame([]), EXACT)
+        self.ended_table.layout.display = "none"
+        self.ended_table.observe(lambda change: self._on_selected(self.ended_table), "selected")
+        chosen = ipywidgets.VBox([self.actions.box, self._details, self._page]).add_class("glows-chosen")
+        return [self.table, chosen, self._unfold, self.ended_table]
+
+    def _parts(self) -> list[ipywidgets.Widget]:
+        return [*super()._parts(), *self.actions.parts()]
+
+    def _take_over(self, earlier: Panel) -> None:
+        self._work = self.actions.work = earlier._work
+        self._work.listener = self
+        self._selected = earlier.selected
+        self._details.value, self._unfold.value = earlier._details.value, earlier._unfold.value
+        self._message.value = earlier._message.value
+
+    def _read(self) -> Outcome:
+        machines = self.client.instances.all(self._statuses)
+        self._count()
+        records = self._records
+        # Whatever keeps the ledger from being read, machines are seen without it; their costs are unknown then.
+        with suppress(LedgerError):
+            records = {record.instance_id: record for record in self._recorder.ledger.machines(self._recorder.account)}
+        with self._lock:
+            left = {machine.instance_id for machine in self._machines} - {machine.instance_id for machine in machines}
+            is_changed = machines != self._machines or self._seen_at is None
+        if left and self._ended_count is not None:
+            self._ended_count += len(left)
+        gone = self.client.instances.get(self._selected) if self._selected in left else self._gone
+        if self._unfold.value and (left or not self._ended):
+            self._read_ended()
+        with self._lock:
+            self._machines, self._records, self._gone = machines, records, gone
+        if is_changed:
+            return Outcome.CHANGED
+        is_steady = all(machine.status in STEADY for machine in machines) and self._work.is_idle()
+        return Outcome.SAME if is_steady else Outcome.PASSING
+
+    def _count(self) -> None:
+        """Now and then: how many have ended, and are there statuses that are not in the list of those to ask for?"""
+        if self._counted_at is not None and monotonic() - self._counted_at < COUNTING_SECONDS:
+            return
+        # The path of this operation is inferred (FACTS 1): where it is another one, the number is not said.
+        with suppress(GlowsError):
+            counts = self.client.instances.stats()
+            self._ended_count = sum(number for status, number in counts.items() if status in ENDED)
+            self._statuses = list(dict.fromkeys([*self._statuses, *(word for word in counts if word not in ENDED)]))
+        self._counted_at = monotonic()
+
+    def _read_ended(self) -> None:
+        ended = self.client.instances.all(tuple(ENDED), limit=MOST_ENDED)
+        snapshots = self.client.snapshots.all()
+        with self._lock:
+            self._ended, self._snapshots = ended, snapshots
+
+    def _show(self) -> None:
+        self._say_heading(str(self.burn).removeprefix(f"{SANDBOX_WORD} · "))
+        caption = texts.MACHINES_CAPTION if self._machines else texts.NO_MACHINES
+        self._fill(self.table, self._frame(self._machines), caption)
+        self.table.layout.display = ""
+        count = "" if self._ended_count is None else texts.ENDED_COUNTED.format(count=self._ended_count)
+        self._unfold.description = count or texts.ENDED
+        if self._unfold.value:
+            now, mark = datetime.now(UTC), self.client.account_mark
+            frame = ended_frame(self._ended, self._records, mark, now, self._snapshots)
+            self._fill(self.ended_table, frame, texts.ENDED_CAPTION)
+        self.ended_table.layout.display = "" if self._unfold.value else "none"
+        if self._selected is None and len(self._machines) == 1 and self._gone is None:
+            self._selected = self._machines[0].instance_id
+        self._mark_selected()
+        self._show_chosen()
+
+    def _plain(self) -> str:
+        running = str(self.burn).removeprefix(f"{SANDBOX_WORD} · ")
+        frame = self._frame(self._machines).drop(columns=["age", "cost"])
+        caption = f"{self._title}: {running}" if self._seen_at else self._title
+        return captioned(frame, caption, is_sandbox=self.client.is_sandbox)._repr_html_() if self._seen_at else caption
+
+    def _frame(self, machines: list[Instance]) -> Any:
+        return machines_frame(machines, self._records, self.client.account_mark, datetime.now(UTC))
+
+    def _fill(self, table: TableWidget, frame: Any, caption: str) -> None:
+        table.frame = captioned(frame, caption, is_sandbox=False)
+
+    def _on_selected(self, table: TableWidget) -> None:
+        if table.selected is not None:
+            self._in_lock(lambda: self._select(table.selected))
+
+    def _select(self, instance_id: str | None) -> None:
+        with self._lock:
+            self._selected = instance_id
+            self._mark_selected()
+            self._show_chosen()
+
+    def _mark_selected(self) -> None:
+        """One machine is chosen in both tables together."""
+        for table, machines in ((self.table, self._machines), (self.ended_table, self._ended)):
+            is_here = any(machine.instance_id == self._selected for machine in machines)
+            table.selected = self._selected if is_here else None
+
+    def _chosen(self) -> Instance | None:
+        known = [*self._machines, *([self._gone] if self._gone else []), *self._ended]
+        return next((machine for machine in known if machine.instance_id == self._selected), None)
+
+    def _show_chosen(self) -> None:
+        self.actions.show(self._chosen())
+        self._show_page()
+
+    def _show_page(self) -> None:
+        machine = self._chosen()
+        self._details.layout.display = "none" if machine is None else ""
+        is_open = machine is not None and self._details.value
+        if machine is not None and is_open:
+            self._page.value = machine_html(machine, self._records.get(machine.instance_id))
+        self._page.layout.display = "" if is_open else "none"
+
+    def _on_unfold(self) -> None:
+        with self._lock:
+            self._ended = []
+        self.refresher.hasten()
+
+    def _in_lock(self, do: Callable[[], None]) -> None:
+        with self._lock:
+            do()
