@@ -1,7 +1,13 @@
-// What only the page can do for the widgets around it: copy, open a page, say whether anybody looks, keep the keys.
-// It stands unseen inside its container, the closest element of class glows-widget.
+// What only the page can do for the widgets around it: copy, open a page, say whether anybody looks, keep the keys,
+// tell how long ago something was. It stands unseen inside its container, the closest element of class glows-widget.
 
-const FOCUSABLE = "input, select, textarea, button, [tabindex]";
+const FOCUSABLE = "input, select, textarea, button, summary, [tabindex]";
+const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const REFRESH_TIMES_MS = 15000;
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+
+// The container in which somebody clicked last: a widget can be on the page twice, and opens a page once.
+let lastUsed = null;
 
 // The notebook takes arrow keys and letters from whatever has the focus, unless that very element says no.
 function keepKeys(container) {
@@ -11,8 +17,22 @@ function keepKeys(container) {
 function label(container, labels) {
   for (const [name, attributes] of Object.entries(labels)) {
     for (const element of container.querySelectorAll(`.${name}`)) {
-      for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
+      for (const [attribute, value] of Object.entries(attributes)) {
+        if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
+      }
     }
+  }
+}
+
+// <time datetime="…">: the exact time goes into the title, the words say how long ago that was.
+function tellTimes(container) {
+  for (const element of container.querySelectorAll("time[datetime]")) {
+    const seconds = (new Date(element.dateTime) - Date.now()) / 1000;
+    if (Number.isNaN(seconds)) continue;
+    const [unit, size] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? STEPS[STEPS.length - 1];
+    const words = relative.format(Math.trunc(seconds / size), unit);
+    element.title ||= element.dateTime;
+    if (element.textContent !== words) element.textContent = words;
   }
 }
 
@@ -25,39 +45,61 @@ function hideStaticForm() {
   document.head.append(style);
 }
 
+async function copy(text) {
+  // Only pages from https or from this machine have a clipboard; for others there is the old way.
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = Object.assign(document.createElement("textarea"), { value: text });
+  document.body.append(area);
+  area.select();
+  const isDone = document.execCommand("copy");
+  area.remove();
+  if (!isDone) throw new Error("refused");
+}
+
 function render({ model, el }) {
   el.hidden = true;
   hideStaticForm();
   let container = null;
-  let observer = null;
   let isOnScreen = true;
+  let frame = 0;
 
   function tellVisibility() {
     model.set("is_seen", isOnScreen && document.visibilityState === "visible");
     model.save_changes();
   }
 
-  // The widget is put into its container only after it was drawn.
-  const attached = requestAnimationFrame(function attach() {
-    container = el.closest(".glows-widget");
+  function dress() {
     if (!container) return;
-    const dress = () => {
-      keepKeys(container);
-      label(container, model.get("labels"));
-    };
-    dress();
-    observer = new MutationObserver(dress);
-    observer.observe(container, { childList: true, subtree: true });
-    screenObserver.observe(container);
-  });
-  const screenObserver = new IntersectionObserver((entries) => {
+    keepKeys(container);
+    label(container, model.get("labels"));
+    tellTimes(container);
+  }
+
+  const use = () => (lastUsed = container);
+  const changes = new MutationObserver(dress);
+  const screen = new IntersectionObserver((entries) => {
     isOnScreen = entries[entries.length - 1].isIntersecting;
     tellVisibility();
   });
 
+  // The widget is put into its container only some time after it was drawn.
+  function attach() {
+    container = el.closest(".glows-widget");
+    if (!container) {
+      frame = requestAnimationFrame(attach);
+      return;
+    }
+    dress();
+    changes.observe(container, { childList: true, subtree: true });
+    screen.observe(container);
+    container.addEventListener("click", use, true);
+  }
+  frame = requestAnimationFrame(attach);
+
   function onMessage(content) {
+    if (lastUsed !== null && lastUsed !== container) return;
     if (content?.copy !== undefined) {
-      navigator.clipboard.writeText(content.copy).then(
+      copy(content.copy).then(
         () => model.send({ copied: true }),
         () => model.send({ copied: false }),
       );
@@ -65,14 +107,20 @@ function render({ model, el }) {
     if (content?.open !== undefined) window.open(content.open, "_blank", "noopener");
   }
 
+  const clock = setInterval(() => container && tellTimes(container), REFRESH_TIMES_MS);
   document.addEventListener("visibilitychange", tellVisibility);
   model.on("msg:custom", onMessage);
+  model.on("change:labels", dress);
   return () => {
-    cancelAnimationFrame(attached);
-    observer?.disconnect();
-    screenObserver.disconnect();
+    clearInterval(clock);
+    cancelAnimationFrame(frame);
+    changes.disconnect();
+    screen.disconnect();
+    container?.removeEventListener("click", use, true);
+    if (lastUsed === container) lastUsed = null;
     document.removeEventListener("visibilitychange", tellVisibility);
     model.off("msg:custom", onMessage);
+    model.off("change:labels", dress);
   };
 }
 

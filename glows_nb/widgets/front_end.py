@@ -1,7 +1,7 @@
 """What only the page in the browser can do for a widget: copy, open another page, say whether anybody looks.
 
 What is copied or opened goes over as a message when somebody clicks. It is never a trait, so it is never saved with
-the notebook.
+the notebook. Elements `<time datetime="…">` in the widget say how long ago that was, with the exact time on hover.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ CONTAINER: Final = "glows-widget"
 
 
 class FrontEnd(anywidget.AnyWidget):
-    """An unseen child of a form or panel, its hands in the page.
+    """An unseen child of a form or panel, its hands in the page; its style sheet is theirs.
 
     Args:
-        labels: attributes for elements by CSS class, such as {"glows-message": {"role": "status"}}.
+        labels: attributes for elements by CSS class, such as {"glows-message": {"role": "status"}}; the rest of a
+            selector may follow the class, as in "glows-name input".
     """
 
     _esm = Path(__file__).parent / "front_end.js"
+    _css = Path(__file__).parent / "front_end.css"
 
     labels: traitlets.Dict[str, dict[str, str]] = traitlets.Dict().tag(sync=True)
     is_seen = traitlets.Bool(True).tag(sync=True)
