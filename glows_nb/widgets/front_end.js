@@ -36,13 +36,10 @@ function tellTimes(container) {
   }
 }
 
-// A saved notebook has the widgets' last state as plain HTML beside them; where they live it would be there twice.
-function hideStaticForm() {
-  if (document.getElementById("glows-static-hidden")) return;
-  const style = document.createElement("style");
-  style.id = "glows-static-hidden";
-  style.textContent = ".glows-static { display: none; }";
-  document.head.append(style);
+// A saved notebook has the widgets' last state as plain HTML beside them; where they live it would be there twice, so
+// the style sheet hides it there. Other cells keep theirs: their widgets may be dead.
+function outputsAround(element) {
+  return element.closest(".jp-OutputArea") ?? document.body;
 }
 
 async function copy(text) {
@@ -58,8 +55,8 @@ async function copy(text) {
 
 function render({ model, el }) {
   el.hidden = true;
-  hideStaticForm();
   let container = null;
+  let outputs = null;
   let isOnScreen = true;
   let frame = 0;
 
@@ -89,6 +86,8 @@ function render({ model, el }) {
       frame = requestAnimationFrame(attach);
       return;
     }
+    outputs = outputsAround(container);
+    outputs.classList.add("glows-live");
     dress();
     changes.observe(container, { childList: true, subtree: true });
     screen.observe(container);
@@ -118,6 +117,7 @@ function render({ model, el }) {
     screen.disconnect();
     container?.removeEventListener("click", use, true);
     if (lastUsed === container) lastUsed = null;
+    if (!outputs?.querySelector(".glows-widget")) outputs?.classList.remove("glows-live");
     document.removeEventListener("visibilitychange", tellVisibility);
     model.off("msg:custom", onMessage);
     model.off("change:labels", dress);

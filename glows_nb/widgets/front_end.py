@@ -42,7 +42,7 @@ class FrontEnd(anywidget.AnyWidget):
         self._copied = then
         self.send({"copy": text})
 
-    def open(self, url: str) -> None:
+    def open_page(self, url: str) -> None:
         """Open a page in a new tab; to be called while a click is answered, or the browser takes it for a pop-up."""
         self.send({"open": url})
 
