@@ -33,23 +33,34 @@ class ActionBar:
         front_end: copies, and opens pages.
         work: what is done in the background.
         say: shows a sentence.
+        choose: makes another machine the chosen one.
     """
 
-    def __init__(self, client: Client, front_end: FrontEnd, work: Work, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        front_end: FrontEnd,
+        work: Work,
+        say: Callable[[str], None],
+        choose: Callable[[str], None],
+    ) -> None:
         self.work = work
         self._client = client
         self._front_end = front_end
         self._say = say
+        self._choose = choose
         self._machine: Instance | None = None
         self._title = ipywidgets.HTML()
         self.buttons = {
-            "ssh": small_button(texts.COPY_SSH, self._on_ssh, tooltip=texts.COPY_SSH_HINT, style="primary"),
-            "password": small_button(texts.COPY_PASSWORD, self._on_password, tooltip=texts.COPY_PASSWORD_HINT),
-            "jupyter": small_button(texts.OPEN_JUPYTER, self._on_jupyter, tooltip=texts.OPEN_JUPYTER_HINT),
-            "snapshot": small_button(texts.SNAPSHOT, self._on_snapshot, tooltip=texts.SNAPSHOT_HINT),
-            "park": small_button(texts.PARK, self._on_park, tooltip=texts.PARK_HINT),
-            "unpark": small_button(texts.UNPARK, self._on_unpark, tooltip=texts.UNPARK_HINT, style="primary"),
-            "release": small_button(texts.RELEASE, self._on_release, tooltip=texts.RELEASE_HINT),
+            "ssh": small_button(texts.PANEL_COPY_SSH, self._on_ssh, tooltip=texts.PANEL_COPY_SSH_HINT, style="primary"),
+            "password": small_button(texts.PANEL_COPY_LOGIN, self._on_password, tooltip=texts.PANEL_COPY_LOGIN_HINT),
+            "jupyter": small_button(texts.PANEL_OPEN_JUPYTER, self._on_jupyter, tooltip=texts.PANEL_OPEN_JUPYTER_HINT),
+            "snapshot": small_button(texts.PANEL_SNAPSHOT, self._on_snapshot, tooltip=texts.PANEL_SNAPSHOT_HINT),
+            "park": small_button(texts.PANEL_PARK, self._on_park, tooltip=texts.PANEL_PARK_HINT),
+            "unpark": small_button(
+                texts.PANEL_UNPARK, self._on_unpark, tooltip=texts.PANEL_UNPARK_HINT, style="primary"
+            ),
+            "release": small_button(texts.PANEL_RELEASE, self._on_release, tooltip=texts.PANEL_RELEASE_HINT),
         }
         self.question = Question()
         row = ipywidgets.HBox(list(self.buttons.values())).add_class("glows-actions")
@@ -66,7 +77,7 @@ class ActionBar:
         if is_other:
             self.question.close()
         if machine is None:
-            self._title.value = html.escape(texts.CHOOSE_ONE)
+            self._title.value = html.escape(texts.PANEL_CHOOSE_ONE)
             for button in self.buttons.values():
                 button.layout.display = "none"
             return
@@ -93,28 +104,34 @@ class ActionBar:
 
     def _on_password(self) -> None:
         if self._machine is not None and (password := self._machine.ssh_password) is not None:
-            self._copy(password.get_secret_value(), texts.PASSWORD.format(name=self._name_of(self._machine)))
+            self._copy(password.get_secret_value(), texts.PANEL_LOGIN_OF.format(name=self._name_of(self._machine)))
 
     def _on_jupyter(self) -> None:
         url = self._machine.url() if self._machine else None
         if url is not None:
-            self._front_end.open(url)
+            self._front_end.open_page(url)
 
     def _copy(self, text: str, what: str) -> None:
-        said = texts.COPIED_WHAT.format(what=what)
+        said = texts.PANEL_COPIED_WHAT.format(what=what)
         self._front_end.copy(text, lambda is_copied: self._say(said if is_copied else texts.COPY_REFUSED))
 
     def _on_snapshot(self) -> None:
-        self._ask("snapshot", texts.SNAPSHOT_QUESTION, texts.TAKE_SNAPSHOT, self._snapshot, field=texts.SNAPSHOT_NAME)
+        self._ask(
+            "snapshot",
+            texts.PANEL_SNAPSHOT_QUESTION,
+            texts.PANEL_TAKE_SNAPSHOT,
+            self._snapshot,
+            field=texts.PANEL_SNAPSHOT_NAME,
+        )
 
     def _on_park(self) -> None:
-        self._ask("park", texts.PARK_QUESTION, texts.PARK, self._park)
+        self._ask("park", texts.PANEL_PARK_QUESTION, texts.PANEL_PARK, self._park)
 
     def _on_release(self) -> None:
-        self._ask("release", texts.RELEASE_QUESTION, texts.RELEASE_YES, self._release, style="danger")
+        self._ask("release", texts.PANEL_RELEASE_QUESTION, texts.PANEL_RELEASE_YES, self._release, style="danger")
 
     def _on_unpark(self) -> None:
-        self._ask("unpark", texts.UNPARK_QUESTION, texts.UNPARK, self._unpark)
+        self._ask("unpark", texts.PANEL_UNPARK_QUESTION, texts.PANEL_UNPARK, self._unpark)
 
     def _ask(self, action: str, question: str, yes: str, do: Callable[[Instance, str], None], **options: Any) -> None:
         """Ask, and do it to the machine that was asked about, whichever is chosen by then."""
@@ -133,9 +150,9 @@ class ActionBar:
 
         def job(say: Say) -> str:
             made = self._client.snapshots.create(machine.instance_id, snapshot_name)
-            return texts.SNAPSHOTTED.format(name=name, snapshots=", ".join(made.snapshot_ids))
+            return texts.PANEL_SNAPSHOTTED.format(name=name, snapshots=", ".join(made.snapshot_ids))
 
-        self._start(machine, texts.SNAPSHOTTING, job)
+        self._start(machine, texts.PANEL_SNAPSHOTTING, job)
 
     def _park(self, machine: Instance, field: str) -> None:
         name = self._name_of(machine)
@@ -143,11 +160,11 @@ class ActionBar:
         def job(say: Say) -> str:
             parked = self._client.instances.park(
                 machine,
-                on_change=lambda now: say(texts.PARKING_STEP.format(name=name, status=now.status)),
+                on_change=lambda now: say(texts.PANEL_PARKING_STEP.format(name=name, status=now.status)),
             )
-            return texts.PARKED.format(name=name, snapshot=parked.snapshot_id)
+            return texts.PANEL_PARKED.format(name=name, snapshot=parked.snapshot_id)
 
-        self._start(machine, texts.PARKING, job)
+        self._start(machine, texts.PANEL_PARKING, job)
 
     def _unpark(self, machine: Instance, field: str) -> None:
         name, most = self._name_of(machine), _most(machine)
@@ -155,19 +172,20 @@ class ActionBar:
         def job(say: Say) -> str:
             changes = {} if most is None else {"max_price_per_hour": most.per_hour}
             again = self._client.instances.unpark(machine, **changes)
+            self._choose(again.instance_id)
             price = f" at {again.rate}" if again.rate else ""
-            return texts.UNPARKED.format(name=name, id=again.instance_id, price=price)
+            return texts.PANEL_UNPARKED.format(name=name, id=again.instance_id, price=price)
 
-        self._start(machine, texts.UNPARKING, job)
+        self._start(machine, texts.PANEL_UNPARKING, job)
 
     def _release(self, machine: Instance, field: str) -> None:
         name = self._name_of(machine)
 
         def job(say: Say) -> str:
             self._client.instances.cancel(machine.instance_id)
-            return texts.RELEASED.format(name=name)
+            return texts.PANEL_RELEASED.format(name=name)
 
-        self._start(machine, texts.RELEASING, job)
+        self._start(machine, texts.PANEL_RELEASING, job)
 
     def _start(self, machine: Instance, doing: str, job: Callable[[Say], str]) -> None:
         self.work.start(machine.instance_id, doing.format(name=self._name_of(machine)), job)
@@ -175,12 +193,12 @@ class ActionBar:
 
 
 def _most(machine: Instance) -> Rate | None:
-    """The price above which a parked machine is not started again: machines report cents, offers have one more digit."""
+    """The price above which it is not started again: machines report cents, and offers have one more digit."""
     return machine.rate + CENT if machine.rate else None
 
 
 def _price_words(machine: Instance) -> str:
     rate, most = machine.rate, _most(machine)
     if rate is None or most is None:
-        return texts.UNPARK_NO_PRICE
-    return texts.UNPARK_PRICE.format(rate=rate, day=rate.per_day, most=most.per_hour)
+        return texts.PANEL_UNPARK_NO_PRICE
+    return texts.PANEL_UNPARK_PRICE.format(rate=rate, day=rate.per_day, most=most.per_hour)

@@ -21,12 +21,12 @@ from glows_nb.widgets.lifetime import forget, replace_earlier
 from glows_nb.widgets.live import Refresher
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.static import StaticForm
+from glows_nb.widgets.work import Work
 
 FIRST_READING_SECONDS: Final = 3.0
 """A panel is shown with its first reading, but a cell never waits longer than this for it."""
 
 STATUS_LABELS: Final = {
-    "glows-state": {"role": "status"},
     "glows-message": {"role": "status"},
     "glows-error": {"role": "alert"},
 }
@@ -34,9 +34,9 @@ PanelT = TypeVar("PanelT", bound="LivePanel")
 
 
 class PanelFrontEnd(FrontEnd):
-    """A panel's hands in the page, and what panels look like."""
+    """A panel's hands in the page, with what panels look like."""
 
-    _css = Path(__file__).parent / "panel.css"
+    _css = "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in ("front_end.css", "panel.css"))  # type: ignore[assignment]  # anywidget takes a text as well
 
 
 class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -48,6 +48,8 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def __init__(self, client: Client, title: str, labels: dict[str, dict[str, str]] | None = None) -> None:
         self.client = client
+        self.refresher: Refresher = Refresher(self._read_and_show, f"glows {title.lower()} panel")
+        self.work = Work(self)
         self._lock = RLock()
         self._title = title
         self._seen_at: datetime | None = None
@@ -58,11 +60,10 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._front_end = PanelFrontEnd({**STATUS_LABELS, **(labels or {})})
         self._front_end.observe(lambda change: self.refresher.set_seen(change.new), "is_seen")
         self._heading = ipywidgets.HTML()
-        self._retry = small_button(texts.REFRESH, self._on_retry, tooltip=texts.REFRESH_HINT)
+        self._retry = small_button(texts.PANEL_REFRESH, self._on_retry, tooltip=texts.PANEL_REFRESH_HINT)
         self._state = ipywidgets.HTML().add_class("glows-state")
         self._trouble = ipywidgets.HTML().add_class("glows-error")
         self._message = ipywidgets.HTML().add_class("glows-message")
-        self.refresher = Refresher(self._read_and_show, f"glows {title.lower()} panel")
         top = ipywidgets.HBox([self._heading, self._state, self._retry]).add_class("glows-panel-top")
         super().__init__([self._front_end, top, self._trouble, *self._build(), self._message])
         self.add_class(CONTAINER).add_class("glows-panel")
@@ -77,6 +78,19 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def refresh(self) -> None:
         """Read and show now, and return when that is done."""
         self.refresher.read_now()
+
+    def on_work(self, text: str, error: Exception | None, *, is_done: bool) -> None:
+        """Work that somebody's click began has got so far, or failed."""
+        with self._lock:
+            if self._is_gone:
+                return
+            if error is None:
+                self._say(text)
+            else:
+                self._say_error(error)
+            if self._seen_at is not None:
+                self._show()
+        self.refresher.hasten()
 
     def close(self) -> None:
         """Stop reading and let go of all that the panel is made of. What it does to a machine goes on to its end."""
@@ -106,20 +120,22 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _take_over(self, earlier: Any) -> None:
         """The cell was run again: go on where the panel of the run before was."""
+        self.work = earlier.work
+        self.work.listener = self
+        self._message.value = earlier._message.value
 
     def _parts(self) -> list[ipywidgets.Widget]:
         """All widgets of the panel, those that are not shown now as well."""
         return list(descendants(self))
 
     def _read_and_show(self) -> Outcome:
+        trouble: Exception | None = None
         try:
             outcome = self._read()
         except AuthError as error:
             outcome, trouble = Outcome.REFUSED, error
         except Exception as error:  # noqa: BLE001 - in the background it is shown, or nobody hears of it
             outcome, trouble = Outcome.UNREADABLE, error
-        else:
-            trouble = None
         with self._lock:
             if self._is_gone:
                 return outcome
@@ -138,18 +154,22 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         what = self._title.lower()
         if trouble is None:
             self._trouble.value = ""
-            self._state.value = moment_html(texts.UPDATED, self._seen_at)
-            self._retry.description = texts.REFRESH
+            self._state.value = moment_html(texts.PANEL_UPDATED, self._seen_at)
+            self._retry.description = texts.PANEL_REFRESH
             self.remove_class("glows-old")
             return
         self.add_class("glows-old")
         since = f"{self._unseen_since:%H:%M} UTC"
-        said = texts.CANT_SEE.format(what=what, since=since, error=trouble)
-        rows = texts.LAST_KNOWN.format(when=f"{self._seen_at:%H:%M:%S} UTC") if self._seen_at else texts.NEVER_SEEN
-        then = texts.ASKS_NO_MORE if outcome is Outcome.REFUSED else texts.TRIES_AGAIN
+        said = texts.PANEL_CANT_SEE.format(what=what, since=since, error=trouble)
+        rows = (
+            texts.PANEL_LAST_KNOWN.format(when=f"{self._seen_at:%H:%M:%S} UTC")
+            if self._seen_at
+            else texts.PANEL_NEVER_SEEN
+        )
+        then = texts.PANEL_ASKS_NO_MORE if outcome is Outcome.REFUSED else texts.PANEL_TRIES_AGAIN
         self._trouble.value = "<br>".join(html.escape(sentence) for sentence in (said, f"{rows} {then}"))
-        self._state.value = moment_html(texts.OUT_OF_DATE, self._seen_at) if self._seen_at else ""
-        self._retry.description = texts.RETRY
+        self._state.value = moment_html(texts.PANEL_OUT_OF_DATE, self._seen_at) if self._seen_at else ""
+        self._retry.description = texts.PANEL_RETRY
 
     def _say_heading(self, text: str) -> None:
         badge = f" {SANDBOX_BADGE}" if self.client.is_sandbox else ""
@@ -158,6 +178,10 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def _say(self, text: str) -> None:
         """A sentence on what was done last."""
         self._message.value = html.escape(text)
+
+    def _say_error(self, error: Exception) -> None:
+        """What went wrong when something was done."""
+        self._message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
 
     def _on_retry(self) -> None:
         self.refresher.hasten()
@@ -193,8 +217,8 @@ def small_button(text: str, on_click: Any, *, tooltip: str = "", style: str = ""
 
 
 def moment_html(text: str, moment: datetime | None) -> str:
-    """A sentence with the time of day in it; the whole moment is on hover."""
+    """A sentence with how long ago something was in it; the exact time is on hover."""
     if moment is None:
         return ""
-    shown = text.format(when=f"{moment:%H:%M:%S} UTC")
-    return f'<span title="{moment:%Y-%m-%d %H:%M:%S} UTC">{html.escape(shown)}</span>'
+    shown = f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%H:%M:%S} UTC</time>'
+    return f'<span class="glows-quiet">{html.escape(text).format(when=shown)}</span>'

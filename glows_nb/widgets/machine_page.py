@@ -22,11 +22,11 @@ def machine_html(machine: Instance, record: MachineRecord | None) -> str:
     """The page. Access URLs come without their tokens; password and environment are masked."""
     return "".join(
         [
-            _section(texts.FACTS, _facts(machine)),
-            _section(texts.ACCESSES, _accesses(machine)),
-            _section(texts.NETWORK, _networks(machine)),
-            _section(texts.TIMELINE, _timeline(record)),
-            f'<details><summary tabindex="0">{html.escape(texts.RAW)}</summary>'
+            _section(texts.PANEL_FACTS, _facts(machine)),
+            _section(texts.PANEL_ACCESSES, _accesses(machine)),
+            _section(texts.PANEL_NETWORK, _networks(machine)),
+            _section(texts.PANEL_TIMELINE, _timeline(record)),
+            f'<details><summary tabindex="0">{html.escape(texts.PANEL_RAW)}</summary>'
             f'<pre class="glows-raw" tabindex="0">{html.escape(json.dumps(masked(machine), indent=2))}</pre></details>',
         ]
     )
@@ -52,13 +52,13 @@ def _masked(value: Any, name: str = "") -> Any:
 def _facts(machine: Instance) -> str:
     image, created = machine.base_image, machine.create_time
     facts = [
-        (texts.ID, html.escape(machine.instance_id)),
-        (texts.KEY, html.escape(machine.meta_key)),
-        (texts.IMAGE, html.escape(f"{image.image_name} ({image.image_id})") if image else ""),
-        (texts.SNAPSHOT_OF, html.escape(machine.base_snap.snapshot_id) if machine.base_snap else ""),
-        (texts.MEMORY, _memory(machine)),
-        (texts.CREATED, _moment(created)),
-        (texts.COMMAND, f"<code>{html.escape(machine.cmd)}</code>" if machine.cmd else ""),
+        (texts.PANEL_ID, html.escape(machine.instance_id)),
+        (texts.PANEL_KEY, html.escape(machine.meta_key)),
+        (texts.PANEL_IMAGE, html.escape(f"{image.image_name} ({image.image_id})") if image else ""),
+        (texts.PANEL_SNAPSHOT_OF, html.escape(machine.base_snap.snapshot_id) if machine.base_snap else ""),
+        (texts.PANEL_MEMORY, _memory(machine)),
+        (texts.PANEL_CREATED, _moment(created)),
+        (texts.PANEL_COMMAND, f"<code>{html.escape(machine.cmd)}</code>" if machine.cmd else ""),
     ]
     rows = "".join(f"<tr><th scope='row'>{name}</th><td>{value}</td></tr>" for name, value in facts if value)
     return f"<table>{rows}</table>"
@@ -75,19 +75,21 @@ def _accesses(machine: Instance) -> str:
         (access.listen_port, access.protocol, url.without_secret if (url := machine.url(access.listen_port)) else "")
         for access in machine.accesses
     ]
-    return _table((texts.PORT, texts.PROTOCOL, texts.ADDRESS), rows) or texts.NO_ACCESS
+    return _table((texts.PANEL_PORT, texts.PANEL_PROTOCOL, texts.PANEL_ADDRESS), rows) or texts.PANEL_NO_ACCESS
 
 
 def _networks(machine: Instance) -> str:
     rows = [(end.network_id, end.cidr, end.mac, end.status) for end in machine.network_endpoints]
-    return _table((texts.NETWORK, "CIDR", "MAC", texts.STATUS), rows) or texts.IN_NO_NETWORK
+    return _table((texts.PANEL_NETWORK, "CIDR", "MAC", texts.PANEL_STATUS), rows) or texts.PANEL_IN_NO_NETWORK
 
 
 def _timeline(record: MachineRecord | None) -> str:
     if record is None:
-        return texts.NO_TIMELINE
+        return texts.PANEL_NO_TIMELINE
     seen = written(frames.timeline(record.sightings))
-    return _table((texts.STATUS, texts.SINCE, texts.UNTIL, texts.PRICE), seen.itertuples(index=False))
+    return _table(
+        (texts.PANEL_STATUS, texts.PANEL_SINCE, texts.PANEL_UNTIL, texts.PANEL_PRICE), seen.itertuples(index=False)
+    )
 
 
 def _section(title: str, body: str) -> str:
@@ -103,4 +105,6 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _moment(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    if moment is None:
+        return ""
+    return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%Y-%m-%d %H:%M:%S} UTC</time>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,7 +24,6 @@ from glows_nb.widgets.machine_page import machine_html
 from glows_nb.widgets.machines_table import ALIVE, EXACT, STEADY, ended_frame, machines_frame
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.table import TableWidget
-from glows_nb.widgets.work import Work
 
 MOST_ENDED: Final = 100
 COUNTING_SECONDS: Final = 600.0
@@ -61,8 +59,9 @@ class Panel(LivePanel):
         self._ended_count: int | None = None
         self._counted_at: float | None = None
         self._selected: str | None = None
-        self._work = Work(self)
-        super().__init__(client, texts.MACHINES, {"glows-actions": {"role": "group", "aria-label": texts.CHOOSE_ONE}})
+        super().__init__(
+            client, texts.PANEL_MACHINES, {"glows-actions": {"role": "group", "aria-label": texts.PANEL_CHOOSE_ONE}}
+        )
 
     @property
     def selected(self) -> str | None:
@@ -84,29 +83,18 @@ class Panel(LivePanel):
         running = [machine for machine in self._machines if machine.is_billed]
         return burn_rate_of(running, self._records, is_sandbox=self.client.is_sandbox)
 
-    def on_work(self, text: str, error: Exception | None, *, is_done: bool) -> None:
-        """Work on a machine has got so far, or failed."""
-        with self._lock:
-            if self._is_gone:
-                return
-            self._message.value = (
-                html.escape(text) if error is None else f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
-            )
-            self._show_chosen()
-        self.refresher.hasten()
-
     def _build(self) -> list[ipywidgets.Widget]:
         self.table = TableWidget(self._frame([]), EXACT)
         # An empty table would say that there is nothing, before anything was read.
         self.table.layout.display = "none"
         self.table.observe(lambda change: self._on_selected(self.table), "selected")
-        self.actions = ActionBar(self.client, self._front_end, self._work, self._say)
+        self.actions = ActionBar(self.client, self._front_end, self.work, self._say, self._choose)
         self._details = ipywidgets.ToggleButton(
-            description=texts.DETAILS, tooltip=texts.DETAILS_HINT, layout={"width": "auto"}
+            description=texts.PANEL_DETAILS, tooltip=texts.PANEL_DETAILS_HINT, layout={"width": "auto"}
         )
         self._details.observe(lambda change: self._in_lock(self._show_page), "value")
         self._page = ipywidgets.HTML(layout={"display": "none"}).add_class("glows-page")
-        self._unfold = ipywidgets.ToggleButton(description=texts.ENDED, layout={"width": "auto"})
+        self._unfold = ipywidgets.ToggleButton(description=texts.PANEL_ENDED, layout={"width": "auto"})
         self._unfold.observe(lambda change: self._on_unfold(), "value")
         self.ended_table = TableWidget(self._frame([]), EXACT)
         self.ended_table.layout.display = "none"
@@ -118,11 +106,10 @@ class Panel(LivePanel):
         return [*super()._parts(), *self.actions.parts()]
 
     def _take_over(self, earlier: Panel) -> None:
-        self._work = self.actions.work = earlier._work
-        self._work.listener = self
+        super()._take_over(earlier)
+        self.actions.work = self.work
         self._selected = earlier.selected
         self._details.value, self._unfold.value = earlier._details.value, earlier._unfold.value
-        self._message.value = earlier._message.value
 
     def _read(self) -> Outcome:
         machines = self.client.instances.all(self._statuses)
@@ -143,7 +130,7 @@ class Panel(LivePanel):
             self._machines, self._records, self._gone = machines, records, gone
         if is_changed:
             return Outcome.CHANGED
-        is_steady = all(machine.status in STEADY for machine in machines) and self._work.is_idle()
+        is_steady = all(machine.status in STEADY for machine in machines) and self.work.is_idle()
         return Outcome.SAME if is_steady else Outcome.PASSING
 
     def _count(self) -> None:
@@ -165,15 +152,15 @@ class Panel(LivePanel):
 
     def _show(self) -> None:
         self._say_heading(str(self.burn).removeprefix(f"{SANDBOX_WORD} · "))
-        caption = texts.MACHINES_CAPTION if self._machines else texts.NO_MACHINES
+        caption = texts.PANEL_MACHINES_CAPTION if self._machines else texts.PANEL_NO_MACHINES
         self._fill(self.table, self._frame(self._machines), caption)
         self.table.layout.display = ""
-        count = "" if self._ended_count is None else texts.ENDED_COUNTED.format(count=self._ended_count)
-        self._unfold.description = count or texts.ENDED
+        count = "" if self._ended_count is None else texts.PANEL_ENDED_COUNTED.format(count=self._ended_count)
+        self._unfold.description = count or texts.PANEL_ENDED
         if self._unfold.value:
             now, mark = datetime.now(UTC), self.client.account_mark
             frame = ended_frame(self._ended, self._records, mark, now, self._snapshots)
-            self._fill(self.ended_table, frame, texts.ENDED_CAPTION)
+            self._fill(self.ended_table, frame, texts.PANEL_ENDED_CAPTION)
         self.ended_table.layout.display = "" if self._unfold.value else "none"
         if self._selected is None and len(self._machines) == 1 and self._gone is None:
             self._selected = self._machines[0].instance_id
@@ -201,6 +188,11 @@ class Panel(LivePanel):
             self._selected = instance_id
             self._mark_selected()
             self._show_chosen()
+
+    def _choose(self, instance_id: str) -> None:
+        """A machine was started from here: go on with that one."""
+        with self._lock:
+            self._selected = instance_id
 
     def _mark_selected(self) -> None:
         """One machine is chosen in both tables together."""

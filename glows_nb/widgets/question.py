@@ -26,7 +26,7 @@ class Question:
         self.field = ipywidgets.Text(layout={"width": "22em", "max_width": "100%"})
         self._error = ipywidgets.HTML().add_class("glows-error")
         self.yes = small_button("", self._on_yes)
-        self.no = small_button(texts.KEEP, self.close)
+        self.no = small_button(texts.PANEL_KEEP, self.close)
         self._answers = ipywidgets.HBox([self.yes, self.no])
         self.box = ipywidgets.VBox([]).add_class("glows-question")
 
