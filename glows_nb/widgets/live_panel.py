@@ -79,7 +79,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         """Read and show now, and return when that is done."""
         self.refresher.read_now()
 
-    def on_work(self, text: str, error: Exception | None, *, is_done: bool) -> None:
+    def on_work(self, subject: str, text: str, error: Exception | None, *, is_done: bool) -> None:
         """Work that somebody's click began has got so far, or failed."""
         with self._lock:
             if self._is_gone:
@@ -87,7 +87,9 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             if error is None:
                 self._say(text)
             else:
-                self._say_error(error)
+                self._say_error(subject, error)
+            if is_done and error is None:
+                self._take_note(subject)
             if self._seen_at is not None:
                 self._show()
         self.refresher.hasten()
@@ -179,8 +181,11 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         """A sentence on what was done last."""
         self._message.value = html.escape(text)
 
-    def _say_error(self, error: Exception) -> None:
-        """What went wrong when something was done."""
+    def _take_note(self, subject: str) -> None:
+        """Work on this is done."""
+
+    def _say_error(self, subject: str, error: Exception) -> None:
+        """What went wrong when something was done to this."""
         self._message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
 
     def _on_retry(self) -> None:

@@ -52,6 +52,7 @@ class Panel(LivePanel):
         self._recorder = recorder_of(client)
         self._machines: list[Instance] = []
         self._ended: list[Instance] = []
+        self._is_ended_read = False
         self._gone: Instance | None = None
         self._snapshots: list[Snapshot] = []
         self._records: dict[str, MachineRecord] = {}
@@ -124,7 +125,7 @@ class Panel(LivePanel):
         if left and self._ended_count is not None:
             self._ended_count += len(left)
         gone = self.client.instances.get(self._selected) if self._selected in left else self._gone
-        if self._unfold.value and (left or not self._ended):
+        if self._unfold.value and (left or not self._is_ended_read):
             self._read_ended()
         with self._lock:
             self._machines, self._records, self._gone = machines, records, gone
@@ -148,7 +149,7 @@ class Panel(LivePanel):
         ended = self.client.instances.all(tuple(ENDED), limit=MOST_ENDED)
         snapshots = self.client.snapshots.all()
         with self._lock:
-            self._ended, self._snapshots = ended, snapshots
+            self._ended, self._snapshots, self._is_ended_read = ended, snapshots, True
 
     def _show(self) -> None:
         self._say_heading(str(self.burn).removeprefix(f"{SANDBOX_WORD} · "))
@@ -217,9 +218,11 @@ class Panel(LivePanel):
         self._page.layout.display = "" if is_open else "none"
 
     def _on_unfold(self) -> None:
-        with self._lock:
-            self._ended = []
-        self.refresher.hasten()
+        self._on_retry()
+
+    def _on_retry(self) -> None:
+        self._is_ended_read = False
+        super()._on_retry()
 
     def _in_lock(self, do: Callable[[], None]) -> None:
         with self._lock:

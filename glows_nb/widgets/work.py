@@ -14,8 +14,8 @@ Say = Callable[[str], None]
 class Listener(Protocol):
     """Who hears how the work goes, on the thread that does it."""
 
-    def on_work(self, text: str, error: Exception | None, *, is_done: bool) -> None:
-        """The work has got so far, or failed."""
+    def on_work(self, subject: str, text: str, error: Exception | None, *, is_done: bool) -> None:
+        """The work on something has got so far, or failed."""
 
 
 class Work:
@@ -27,7 +27,7 @@ class Work:
         self._under_way: dict[str, str] = {}
 
     def under_way(self, subject: str) -> str | None:
-        """What is being done to this machine now, None for nothing."""
+        """What is being done to this now, None for nothing."""
         with self._lock:
             return self._under_way.get(subject)
 
@@ -37,10 +37,10 @@ class Work:
             return not self._under_way
 
     def start(self, subject: str, doing: str, job: Callable[[Say], str]) -> bool:
-        """Do a job for a machine, unless something is being done to it already.
+        """Do a job, unless something is being done to its subject already.
 
         Args:
-            subject: the machine's id.
+            subject: the id of the machine or whatever the job is about.
             doing: what is said while it goes on.
             job: does it; is given a function to say how far it has got, and gives what to say at the end.
         """
@@ -49,23 +49,17 @@ class Work:
                 return False
             self._under_way[subject] = doing
 
+        def say(text: str) -> None:
+            self.listener.on_work(subject, text, None, is_done=False)
+
+        def end(text: str, error: Exception | None) -> None:
+            with self._lock:
+                self._under_way.pop(subject, None)
+            self.listener.on_work(subject, text, error, is_done=True)
+
         def run() -> None:
-            try:
-                self._tell(doing)
-                said = job(self._tell)
-            except Exception as error:  # noqa: BLE001 - it is shown, not swallowed
-                self._end(subject)
-                self.listener.on_work(doing, error, is_done=True)
-            else:
-                self._end(subject)
-                self.listener.on_work(said, None, is_done=True)
+            say(doing)
+            end(job(say), None)
 
-        Background("glows panel work", lambda error: self.listener.on_work(doing, error, is_done=True)).start(run)
+        Background("glows panel work", lambda error: end(doing, error)).start(run)
         return True
-
-    def _tell(self, text: str) -> None:
-        self.listener.on_work(text, None, is_done=False)
-
-    def _end(self, subject: str) -> None:
-        with self._lock:
-            self._under_way.pop(subject, None)
