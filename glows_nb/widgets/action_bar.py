@@ -88,8 +88,8 @@ class ActionBar:
             fitting &= {"ssh", "password", "jupyter"}
         if self.question.subject and self.question.subject not in fitting:
             self.question.close()
-        ssh = f" <code>{html.escape(machine.ssh_command)}</code>" if "ssh" in fitting and machine.ssh_command else ""
-        self._title.value = f"<b>{html.escape(self._name_of(machine))}</b> {html.escape(machine.status)}{ssh}"
+        ssh = f" · <code>{html.escape(machine.ssh_command)}</code>" if "ssh" in fitting and machine.ssh_command else ""
+        self._title.value = f"<b>{html.escape(self._name_of(machine))}</b> · {html.escape(machine.status)}{ssh}"
         is_ended = machine.is_terminal
         for action, button in self.buttons.items():
             button.disabled = action not in fitting

@@ -55,10 +55,11 @@ class ImagesPanel(LivePanel):
         self.table.layout.display = "none"
         self.table.observe(lambda change: self._show_delete(), "selected")
         self.delete = small_button(texts.IMAGES_DELETE, self._ask_to_delete)
+        self.delete.layout.align_self = "flex-start"
         self.question = Question()
         self.link = text_field(texts.IMAGES_LINK, texts.IMAGES_LINK_HINT)
         self.form = SmallForm(texts.IMAGES_FORM, {"image_link": self.link}, texts.IMAGES_SUBMIT, self._submit)
-        return [self.table, self.delete, self.question.box, self.form.box]
+        return [self.table, self.delete, self.question.box, self.form.box, self._message]
 
     def _parts(self) -> list[ipywidgets.Widget]:
         return [*super()._parts(), *self.question.parts()]

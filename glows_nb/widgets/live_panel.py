@@ -65,7 +65,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._trouble = ipywidgets.HTML().add_class("glows-error")
         self._message = ipywidgets.HTML().add_class("glows-message")
         top = ipywidgets.HBox([self._heading, self._state, self._retry]).add_class("glows-panel-top")
-        super().__init__([self._front_end, top, self._trouble, *self._build(), self._message])
+        super().__init__([self._front_end, top, self._trouble, *self._build()])
         self.add_class(CONTAINER).add_class("glows-panel")
         self._say_heading("")
         earlier = replace_earlier(self)
@@ -106,7 +106,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     @abstractmethod
     def _build(self) -> list[ipywidgets.Widget]:
-        """The panel's parts, below its heading; called once, before anything is read."""
+        """The panel's parts, below its heading, `_message` among them; called once, before anything is read."""
 
     @abstractmethod
     def _read(self) -> Outcome:
@@ -212,6 +212,28 @@ def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
         found += [child, *descendants(child)]
     styles = [getattr(widget, name, None) for name in ("layout", "style")]
     return found + [style for style in styles if isinstance(style, ipywidgets.Widget)]
+
+
+class Fold(ipywidgets.ToggleButton):  # type: ignore[misc]  # ipywidgets has no types
+    """A button that unfolds something: a sign before its text says whether it is unfolded."""
+
+    def __init__(self, text: str, tooltip: str = "") -> None:
+        super().__init__(tooltip=tooltip, layout={"width": "auto", "align_self": "flex-start"})
+        self.text = text
+        self.observe(self._sign, "value")
+
+    @property
+    def text(self) -> str:
+        """What the button says, without its sign."""
+        return self._text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._text = text
+        self._sign()
+
+    def _sign(self, change: Any = None) -> None:
+        self.description = f"{'▾' if self.value else '▸'} {self._text}"
 
 
 def small_button(text: str, on_click: Any, *, tooltip: str = "", style: str = "") -> ipywidgets.Button:

@@ -79,7 +79,7 @@ class NetworksPanel(LivePanel):
         fields = {"name": self.name, "region_name": self.region}
         self.form = SmallForm(texts.NETWORKS_FORM, fields, texts.NETWORKS_CREATE, self._create)
         chosen = ipywidgets.VBox([self._chosen_words, self._chosen_box]).add_class("glows-chosen")
-        return [self.table, chosen, self.form.box]
+        return [self.table, chosen, self.form.box, self._message]
 
     def _take_over(self, earlier: NetworksPanel) -> None:
         super()._take_over(earlier)

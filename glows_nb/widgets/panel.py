@@ -19,7 +19,7 @@ from glows_nb.ledger import LedgerError, MachineRecord
 from glows_nb.tables import SANDBOX_WORD, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.action_bar import ActionBar
-from glows_nb.widgets.live_panel import LivePanel
+from glows_nb.widgets.live_panel import Fold, LivePanel
 from glows_nb.widgets.machine_page import machine_html
 from glows_nb.widgets.machines_table import ALIVE, EXACT, STEADY, ended_frame, machines_frame
 from glows_nb.widgets.pace import Outcome
@@ -90,17 +90,15 @@ class Panel(LivePanel):
         self.table.layout.display = "none"
         self.table.observe(lambda change: self._on_selected(self.table), "selected")
         self.actions = ActionBar(self.client, self._front_end, self.work, self._say, self._choose)
-        self._details = ipywidgets.ToggleButton(
-            description=texts.PANEL_DETAILS, tooltip=texts.PANEL_DETAILS_HINT, layout={"width": "auto"}
-        )
+        self._details = Fold(texts.PANEL_DETAILS, texts.PANEL_DETAILS_HINT)
         self._details.observe(lambda change: self._in_lock(self._show_page), "value")
         self._page = ipywidgets.HTML(layout={"display": "none"}).add_class("glows-page")
-        self._unfold = ipywidgets.ToggleButton(description=texts.PANEL_ENDED, layout={"width": "auto"})
+        self._unfold = Fold(texts.PANEL_ENDED)
         self._unfold.observe(lambda change: self._on_unfold(), "value")
         self.ended_table = TableWidget(self._frame([]), EXACT)
         self.ended_table.layout.display = "none"
         self.ended_table.observe(lambda change: self._on_selected(self.ended_table), "selected")
-        chosen = ipywidgets.VBox([self.actions.box, self._details, self._page]).add_class("glows-chosen")
+        chosen = ipywidgets.VBox([self.actions.box, self._message, self._details, self._page]).add_class("glows-chosen")
         return [self.table, chosen, self._unfold, self.ended_table]
 
     def _parts(self) -> list[ipywidgets.Widget]:
@@ -157,7 +155,7 @@ class Panel(LivePanel):
         self._fill(self.table, self._frame(self._machines), caption)
         self.table.layout.display = ""
         count = "" if self._ended_count is None else texts.PANEL_ENDED_COUNTED.format(count=self._ended_count)
-        self._unfold.description = count or texts.PANEL_ENDED
+        self._unfold.text = count or texts.PANEL_ENDED
         if self._unfold.value:
             now, mark = datetime.now(UTC), self.client.account_mark
             frame = ended_frame(self._ended, self._records, mark, now, self._snapshots)

@@ -75,7 +75,7 @@ def text_field(label: str, hint: str) -> ipywidgets.Text:
 
 
 def set_options(menu: ipywidgets.Dropdown | ipywidgets.SelectMultiple, options: list[tuple[str, str]]) -> None:
-    """Give a menu other options; what was chosen stays chosen where it is still among them."""
+    """Give a menu other options; what was chosen stays chosen where it is still among them, else the first one is."""
     if list(menu.options) == options:
         return
     values = [value for _, value in options]
@@ -83,5 +83,5 @@ def set_options(menu: ipywidgets.Dropdown | ipywidgets.SelectMultiple, options: 
     menu.options = options
     if isinstance(chosen, tuple):
         menu.value = tuple(value for value in chosen if value in values)
-    elif chosen in values:
-        menu.value = chosen
+    elif values:
+        menu.value = chosen if chosen in values else values[0]

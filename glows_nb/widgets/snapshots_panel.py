@@ -59,7 +59,7 @@ class SnapshotsPanel(LivePanel):
         self.name = text_field(texts.SNAPSHOTS_NAME, texts.SNAPSHOTS_NAME_HINT)
         fields = {"instance_id": self.machine, "name": self.name}
         self.form = SmallForm(texts.SNAPSHOTS_FORM, fields, texts.SNAPSHOTS_TAKE, self._take)
-        return [self.table, self.form.box]
+        return [self.table, self.form.box, self._message]
 
     def _take_over(self, earlier: SnapshotsPanel) -> None:
         super()._take_over(earlier)

@@ -195,8 +195,8 @@ def _is_money(name: str) -> bool:
 
 
 def _bars(whole: pd.Series[Any], shown: pd.Series[Any]) -> list[float | None]:
-    """Each price as a part of the highest, 0 to 1; None where it is unknown."""
+    """Each price as a part of the highest, 0 to 1; None where it is unknown, or there is nothing to compare it with."""
     highest = whole.max()
-    if pd.isna(highest) or highest <= 0:
+    if len(whole) < 2 or pd.isna(highest) or highest <= 0:
         return [None] * len(shown)
     return [None if pd.isna(value) else round(float(value) / float(highest), 3) for value in shown]
