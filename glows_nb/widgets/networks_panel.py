@@ -135,7 +135,7 @@ class NetworksPanel(LivePanel):
         taken, region = len(self._endpoints), self._region(network)
         words = texts.NETWORKS_CHOSEN.format(name=network.name, taken=taken, most=PLACES)
         self._chosen_words.value = f"<b>{html.escape(words)}</b>"
-        caption = "" if taken else texts.NETWORKS_NO_ENDPOINTS
+        caption = texts.NETWORKS_ENDPOINTS.format(name=network.name)
         self.endpoints_table.frame = captioned(self._endpoints_frame(), caption, is_sandbox=False)
         self.endpoints_table.layout.display = "" if taken else "none"
         self.attach.title = texts.NETWORKS_ATTACH_FORM.format(
@@ -153,6 +153,7 @@ class NetworksPanel(LivePanel):
             and region in ("", machine.region_name)
         ]
         set_options(self.machines, [(self._name(machine.instance_id), machine.instance_id) for machine in fitting])
+        self.machines.layout.display = "" if fitting else "none"
         is_attaching = self.work.under_way(network.network_id) is not None
         self.attach.button.disabled = not fitting or is_attaching
         self.attach.note("instance_ids", "" if fitting else texts.NETWORKS_NONE_FITS)

@@ -61,7 +61,7 @@ class Panel(LivePanel):
         self._counted_at: float | None = None
         self._selected: str | None = None
         super().__init__(
-            client, texts.PANEL_MACHINES, {"glows-actions": {"role": "group", "aria-label": texts.PANEL_CHOOSE_ONE}}
+            client, texts.PANEL_MACHINES, {"glows-actions": {"role": "group", "aria-label": texts.PANEL_ACTIONS}}
         )
 
     @property
@@ -150,7 +150,7 @@ class Panel(LivePanel):
             self._ended, self._snapshots, self._is_ended_read = ended, snapshots, True
 
     def _show(self) -> None:
-        self._say_heading(str(self.burn).removeprefix(f"{SANDBOX_WORD} · "))
+        self._say_heading(self._burn_words())
         caption = texts.PANEL_MACHINES_CAPTION if self._machines else texts.PANEL_NO_MACHINES
         self._fill(self.table, self._frame(self._machines), caption)
         self.table.layout.display = ""
@@ -167,10 +167,13 @@ class Panel(LivePanel):
         self._show_chosen()
 
     def _plain(self) -> str:
-        running = str(self.burn).removeprefix(f"{SANDBOX_WORD} · ")
         frame = self._frame(self._machines).drop(columns=["age", "cost"])
-        caption = f"{self._title}: {running}" if self._seen_at else self._title
+        caption = f"{self._title}: {self._burn_words()}" if self._seen_at else self._title
         return captioned(frame, caption, is_sandbox=self.client.is_sandbox)._repr_html_() if self._seen_at else caption
+
+    def _burn_words(self) -> str:
+        burn = self.burn
+        return str(burn).removeprefix(f"{SANDBOX_WORD} · ") if burn.machines else texts.PANEL_NOTHING_RUNS
 
     def _frame(self, machines: list[Instance]) -> Any:
         return machines_frame(machines, self._records, self.client.account_mark, datetime.now(UTC))

@@ -18,6 +18,12 @@ const STATUS = {
   Canceling: ["◑", "gray"],
   Finished: ["○", "gray"],
   Exited: ["○", "gray"],
+  // Snapshots and places in networks have statuses of their own.
+  Available: ["●", GREEN],
+  Saving: ["◔", ORANGE],
+  Failed: ["✕", ORANGE],
+  Connecting: ["◔", ORANGE],
+  Connected: ["●", GREEN],
 };
 
 function statusSign(word) {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import nbformat
 import pytest
@@ -29,8 +27,13 @@ PANELS = {
     "networks": "glows.networks_panel(client=client)",
 }
 THREADS = """
-import json, pathlib, threading
-names = [thread.name for thread in threading.enumerate() if thread.name.startswith("glows")]
+import json, pathlib, threading, time
+deadline = time.monotonic() + 10
+while time.monotonic() < deadline:
+    names = [thread.name for thread in threading.enumerate() if thread.name.startswith("glows")]
+    if len(names) < 2:
+        break
+    time.sleep(0.05)
 pathlib.Path("threads.json").write_text(json.dumps(names))
 """
 
@@ -53,7 +56,7 @@ def page(browser: Browser, lab: Lab, sandbox: glows.Sandbox, machine: glows.Inst
     """One notebook for all tests, connected to the module's own server."""
     access = {"token": sandbox.token, "base_url": sandbox.base_url}
     (lab.folder / "panel-access.json").write_text(json.dumps(access))
-    cells = [nbformat.v4.new_code_cell(code) for code in (CONNECT, *PANELS.values())]
+    cells = [nbformat.v4.new_code_cell(code) for code in (CONNECT, *PANELS.values(), PANELS["panel"])]
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.folder / "panels.ipynb")
@@ -104,7 +107,7 @@ def test_machines_life_by_clicks(page: Page, machine: glows.Instance) -> None:
     expect(panel.get_by_role("button", name="Park", exact=True)).to_be_enabled()
 
     press(panel, "▸ Details")
-    look_at(page, "panel")
+    screenshot(page, "panel")
     press(panel, "Park")
     expect(panel.get_by_text("Park train? It is snapshotted and then released")).to_be_visible()
     press(panel, "Park")
@@ -124,6 +127,38 @@ def test_machines_life_by_clicks(page: Page, machine: glows.Instance) -> None:
     press(panel, "Release for good")
     expect(panel.get_by_text("No machine is there that has not ended.")).to_be_visible()
     press(panel, "▾ Ended machines (2)")
+
+
+def test_saved_notebook_has_the_last_state_and_no_secret(
+    page: Page, lab: Lab, sandbox: glows.Sandbox, machine: glows.Instance
+) -> None:
+    plain = page.locator(".glows-static")
+    expect(plain.first).to_be_hidden()
+    expect(plain.first).to_contain_text("nothing is running, so nothing is charged now")
+    command(page, "docmanager:save")
+    saved = (lab.folder / "panels.ipynb").read_text(encoding="utf-8")
+    shown = [output for cell in json.loads(saved)["cells"] for output in cell.get("outputs", ())]
+    (html,) = ["".join(output["data"]["text/html"]) for output in shown if "text/html" in output.get("data", {})]
+    assert "nothing is running, so nothing is charged now" in html
+    assert machine.instance_id in saved, "the notebook is saved with the state of its widgets"
+    assert machine.ssh_password is not None
+    jupyter = machine.url()
+    assert jupyter is not None
+    secrets = [sandbox.token, machine.ssh_password.get_secret_value(), jupyter.partition("token=")[2]]
+    assert all(secrets)
+    assert [secret for secret in secrets if secret in saved] == []
+
+
+def test_cell_run_ten_times_leaves_one_thread_and_the_traffic_of_one_panel(
+    page: Page, lab: Lab, sandbox: glows.Sandbox
+) -> None:
+    for _ in range(10):
+        run_cells(page, 1)
+    expect(page.locator(".glows-panel")).to_have_count(1)
+    assert threads(page, lab) == ["glows machines panel"]
+    before = len(sandbox.admin.transcript())
+    page.wait_for_timeout(4000)  # a window to count in: one panel reads 2 and 5 seconds after its first reading
+    assert 1 <= len(sandbox.admin.transcript()) - before <= 3
 
 
 def test_small_panels(page: Page, sandbox: glows.Sandbox) -> None:
@@ -154,6 +189,76 @@ def test_small_panels(page: Page, sandbox: glows.Sandbox) -> None:
     expect(networks.locator("tr[data-id]", has_text="mesh")).to_contain_text("2/5")
     expect(networks.locator("tr[data-id]", has_text="right")).to_contain_text("Connected")
     look_at(page, *PANELS)
+
+
+def test_server_goes_away_and_comes_back(page: Page, sandbox: glows.Sandbox) -> None:
+    panel = page.locator(".glows-panel").first
+    rows = panel.locator("tr[data-id]")
+    # Far up the page it has read nothing all the while; now that it is looked at, it catches up.
+    panel.scroll_into_view_if_needed()
+    expect(rows).to_have_count(2)
+    sandbox.close()
+    alert = panel.get_by_role("alert").filter(has_text="Can't see the machines since")
+    expect(alert).to_contain_text("What is shown is from")
+    expect(panel.get_by_text("Out of date")).to_be_visible()
+    expect(rows).to_have_count(2)
+    screenshot(page, "panel-outage")
+    sandbox.start()
+    expect(panel.get_by_text("Updated")).to_be_visible()
+    expect(alert).to_have_count(0)
+    expect(rows).to_have_count(2)
+
+
+def test_two_panels_by_keys_alone(page: Page) -> None:
+    run_cells(page, 5)
+    panels = page.locator(".glows-panel:has(.glows-actions)")
+    expect(panels).to_have_count(2)
+    first, second = panels.nth(0), panels.nth(1)
+    expect(second.locator("tr[data-id]")).to_have_count(2)
+    second.get_by_role("button", name="Refresh", exact=True).focus()
+    tab_to(page, "tr[data-id]")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    expect(second.locator("tr[data-id]").nth(1)).to_have_attribute("aria-selected", "true")
+    release = second.get_by_role("button", name="Release", exact=True)
+    expect(release).to_be_enabled()
+    tab_to(page, "button:text-is('Release')")
+    page.keyboard.press("Enter")
+    yes = second.get_by_role("button", name="Release for good", exact=True)
+    expect(yes).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(yes).to_have_count(0)
+    release.focus()
+    page.keyboard.press("Space")
+    expect(yes).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(second.locator("tr[data-id]")).to_have_count(1)
+    expect(first.locator("tr[data-id]")).to_have_count(1)
+
+
+def test_restarted_kernel_asks_nothing_any_more(page: Page, sandbox: glows.Sandbox) -> None:
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    page.wait_for_function(IDLE)
+    before = len(sandbox.admin.transcript())
+    page.wait_for_timeout(3000)  # a window to count in
+    assert len(sandbox.admin.transcript()) == before
+
+
+def threads(page: Page, lab: Lab) -> list[str]:
+    """The names of our threads in the kernel, once those that were asked to end have ended."""
+    in_kernel(page, THREADS)
+    names: list[str] = json.loads((lab.folder / "threads.json").read_text())
+    return names
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until what the selector means has the focus."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.locator(f"{selector}:focus").count():
+            return
+    raise AssertionError(f"thirty times Tab, and the focus is not on {selector}")
 
 
 def look_at(page: Page, *names: str) -> None:
