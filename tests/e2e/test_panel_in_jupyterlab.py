@@ -234,6 +234,7 @@ def test_two_panels_by_keys_alone(page: Page) -> None:
     expect(yes).to_be_focused()
     page.keyboard.press("Enter")
     expect(second.locator("tr[data-id]")).to_have_count(1)
+    first.scroll_into_view_if_needed()
     expect(first.locator("tr[data-id]")).to_have_count(1)
 
 
