@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Final
 
 import ipywidgets
@@ -13,7 +12,7 @@ from glows_nb.api.client import Client
 from glows_nb.api.models import Image
 from glows_nb.api.requests.parameters import SubmitImage
 from glows_nb.connection import current_client
-from glows_nb.tables import captioned
+from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel, small_button
 from glows_nb.widgets.pace import Outcome
@@ -84,11 +83,9 @@ class ImagesPanel(LivePanel):
         self.form.button.disabled = self.work.under_way(SUBMISSION) is not None
         self._show_delete()
 
-    def _plain(self) -> str:
-        if self._seen_at is None:
-            return html.escape(texts.IMAGES)
+    def _plain(self) -> Table:
         frame = self._frame().drop(columns="age")
-        return captioned(frame, texts.IMAGES, is_sandbox=self.client.is_sandbox)._repr_html_()
+        return captioned(frame, texts.IMAGES, is_sandbox=self.client.is_sandbox)
 
     def _frame(self) -> pd.DataFrame:
         frame = with_age(frames.images(self._images))

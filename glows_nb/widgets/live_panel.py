@@ -14,7 +14,7 @@ from IPython.display import display
 
 from glows_nb.api.client import Client
 from glows_nb.api.errors import AuthError
-from glows_nb.tables import SANDBOX_BADGE
+from glows_nb.tables import SANDBOX_BADGE, Table
 from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
 from glows_nb.widgets.lifetime import forget, replace_earlier
@@ -117,8 +117,8 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         """Show what was read last, with the lock held."""
 
     @abstractmethod
-    def _plain(self) -> str:
-        """What was read last as plain HTML without secrets. It changes when a fact changes, not with the clock."""
+    def _plain(self) -> Table:
+        """What was read last as a plain table without secrets. It changes when a fact changes, not with the clock."""
 
     def _take_over(self, earlier: Any) -> None:
         """The cell was run again: go on where the panel of the run before was."""
@@ -149,7 +149,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
                 self._unseen_since = self._unseen_since or now
             self._say_state(trouble, outcome)
             self._first_reading.set()
-            self._static.update(self._whole_plain())
+            self._static.update(*self._plain_form())
         return outcome
 
     def _say_state(self, trouble: Exception | None, outcome: Outcome) -> None:
@@ -191,9 +191,14 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def _on_retry(self) -> None:
         self.refresher.hasten()
 
-    def _whole_plain(self) -> str:
-        trouble = f"<p>{self._trouble.value}</p>" if self._trouble.value else ""
-        return f"{trouble}{self._plain()}"
+    def _plain_form(self) -> tuple[str, str]:
+        """The panel as HTML and as text, for places without widgets."""
+        trouble = self._trouble.value
+        body, text = (f"<p>{trouble}</p>", html.unescape(trouble).replace("<br>", "\n")) if trouble else ("", "")
+        if self._seen_at is None:
+            return f"{body}<p>{html.escape(self._title)}</p>", f"{text}\n{self._title}".strip()
+        table = self._plain()
+        return f"{body}{table._repr_html_()}", f"{text}\n{table!r}".strip()
 
     def _ipython_display_(self, **options: Any) -> None:
         """The live widget, and below it its plain form."""
@@ -202,7 +207,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         data["text/plain"] = f"{self._title} panel"
         display(data, raw=True)
         with self._lock:
-            self._static.show(self._whole_plain())
+            self._static.show(*self._plain_form())
 
 
 def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:

@@ -25,7 +25,7 @@ def machine_html(machine: Instance, record: MachineRecord | None) -> str:
             _section(texts.PANEL_FACTS, _facts(machine)),
             _section(texts.PANEL_ACCESSES, _accesses(machine)),
             _section(texts.PANEL_NETWORK, _networks(machine)),
-            _section(texts.PANEL_TIMELINE, _timeline(record)),
+            _section(texts.PANEL_TIMELINE, _timeline(machine, record)),
             f'<details><summary tabindex="0">{html.escape(texts.PANEL_RAW)}</summary>'
             f'<pre class="glows-raw" tabindex="0">{html.escape(json.dumps(masked(machine), indent=2))}</pre></details>',
         ]
@@ -83,10 +83,13 @@ def _networks(machine: Instance) -> str:
     return _table((texts.PANEL_NETWORK, "CIDR", "MAC", texts.PANEL_STATUS), rows) or texts.PANEL_IN_NO_NETWORK
 
 
-def _timeline(record: MachineRecord | None) -> str:
+def _timeline(machine: Instance, record: MachineRecord | None) -> str:
     if record is None:
         return texts.PANEL_NO_TIMELINE
     seen = written(frames.timeline(record.sightings))
+    if record.last.status == machine.status and not machine.is_terminal:
+        # The ledger notes what goes on unchanged every few seconds only.
+        seen.loc[seen.index[-1], "until"] = texts.PANEL_STILL
     return _table(
         (texts.PANEL_STATUS, texts.PANEL_SINCE, texts.PANEL_UNTIL, texts.PANEL_PRICE), seen.itertuples(index=False)
     )

@@ -21,11 +21,11 @@ STEADY: Final = frozenset({InstanceStatus.RUNNING, *ENDED})
 COLUMNS: Final = {
     "machine": "string",
     "status": "category",
-    "hardware": "string",
-    "region": "category",
     "age": "timedelta64[ns]",
     "price_per_hour": "float64",
     "cost": "float64",
+    "hardware": "string",
+    "region": "category",
     "instance_id": "string",
     "created": MOMENT,
 }
@@ -38,8 +38,8 @@ def machines_frame(
 ) -> pd.DataFrame:
     """Machines, one row each.
 
-    Columns: machine (its name), status, hardware, region, age, price_per_hour (Credits, with the ledger's third decimal
-    where it has it), cost (Credits so far, at most; NA where it can't be known), instance_id, created (UTC).
+    Columns: machine (its name), status, age, price_per_hour (Credits, with the ledger's third decimal where it has it),
+    cost (Credits so far, at most; NA where it can't be known), hardware, region, instance_id, created (UTC).
 
     Args:
         machines: the machines.
@@ -66,7 +66,7 @@ def ended_frame(
     listed = list(machines)
     frame = machines_frame(listed, records, account_mark, now)
     ids = [newest[machine.instance_id].snapshot_id if machine.instance_id in newest else None for machine in listed]
-    frame.insert(7, "snapshot", pd.Series(ids, dtype="string"))
+    frame.insert(2, "snapshot", pd.Series(ids, dtype="string"))
     return frame
 
 

@@ -16,7 +16,7 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models import Endpoint, Instance, InstanceStatus, Network
 from glows_nb.api.requests.parameters import AttachInstances, CreateNetwork
 from glows_nb.connection import current_client
-from glows_nb.tables import captioned
+from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel
 from glows_nb.widgets.machines_table import ALIVE, name_of
@@ -158,11 +158,9 @@ class NetworksPanel(LivePanel):
         self.attach.button.disabled = not fitting or is_attaching
         self.attach.note("instance_ids", "" if fitting else texts.NETWORKS_NONE_FITS)
 
-    def _plain(self) -> str:
-        if self._seen_at is None:
-            return html.escape(texts.NETWORKS)
+    def _plain(self) -> Table:
         frame = self._frame().drop(columns="age")
-        return captioned(frame, texts.NETWORKS, is_sandbox=self.client.is_sandbox)._repr_html_()
+        return captioned(frame, texts.NETWORKS, is_sandbox=self.client.is_sandbox)
 
     def _frame(self) -> pd.DataFrame:
         networks = self._networks

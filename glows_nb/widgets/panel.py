@@ -16,7 +16,7 @@ from glows_nb.api.models import ENDED, Instance, Snapshot
 from glows_nb.connection import current_client, recorder_of
 from glows_nb.costs import BurnRate, burn_rate_of
 from glows_nb.ledger import LedgerError, MachineRecord
-from glows_nb.tables import SANDBOX_WORD, captioned
+from glows_nb.tables import SANDBOX_WORD, Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.action_bar import ActionBar
 from glows_nb.widgets.live_panel import Fold, LivePanel
@@ -122,7 +122,7 @@ class Panel(LivePanel):
             is_changed = machines != self._machines or self._seen_at is None
         if left and self._ended_count is not None:
             self._ended_count += len(left)
-        gone = self.client.instances.get(self._selected) if self._selected in left else self._gone
+        gone = self._last_of(self._selected) if self._selected in left else self._gone
         if self._unfold.value and (left or not self._is_ended_read):
             self._read_ended()
         with self._lock:
@@ -131,6 +131,12 @@ class Panel(LivePanel):
             return Outcome.CHANGED
         is_steady = all(machine.status in STEADY for machine in machines) and self.work.is_idle()
         return Outcome.SAME if is_steady else Outcome.PASSING
+
+    def _last_of(self, instance_id: str | None) -> Instance | None:
+        """What became of the chosen machine, which has left the list; that it can't be read hides nothing else."""
+        with suppress(GlowsError):
+            return self.client.instances.get(instance_id)
+        return None
 
     def _count(self) -> None:
         """Now and then: how many have ended, and are there statuses that are not in the list of those to ask for?"""
@@ -166,10 +172,9 @@ class Panel(LivePanel):
         self._mark_selected()
         self._show_chosen()
 
-    def _plain(self) -> str:
+    def _plain(self) -> Table:
         frame = self._frame(self._machines).drop(columns=["age", "cost"])
-        caption = f"{self._title}: {self._burn_words()}" if self._seen_at else self._title
-        return captioned(frame, caption, is_sandbox=self.client.is_sandbox)._repr_html_() if self._seen_at else caption
+        return captioned(frame, f"{self._title}: {self._burn_words()}", is_sandbox=self.client.is_sandbox)
 
     def _burn_words(self) -> str:
         burn = self.burn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from glows_nb.api.models import Instance, InstanceStatus, Snapshot, SnapshotStat
 from glows_nb.api.requests.parameters import CreateSnapshot
 from glows_nb.connection import current_client, recorder_of
 from glows_nb.ledger import LedgerError, SnapshotRecord
-from glows_nb.tables import captioned
+from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel
 from glows_nb.widgets.machines_table import name_of
@@ -91,11 +90,9 @@ class SnapshotsPanel(LivePanel):
         self.form.button.disabled = not names or self.work.under_way(self.machine.value) is not None
         self.form.note("instance_id", "" if names else texts.SNAPSHOTS_NO_MACHINE)
 
-    def _plain(self) -> str:
-        if self._seen_at is None:
-            return html.escape(texts.SNAPSHOTS)
+    def _plain(self) -> Table:
         frame = self._frame().drop(columns="age")
-        return captioned(frame, texts.SNAPSHOTS, is_sandbox=self.client.is_sandbox)._repr_html_()
+        return captioned(frame, texts.SNAPSHOTS, is_sandbox=self.client.is_sandbox)
 
     def _frame(self) -> pd.DataFrame:
         frame = frames.snapshots(self._snapshots, self._names, self._images)

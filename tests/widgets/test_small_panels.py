@@ -47,7 +47,7 @@ def test_snapshot_is_taken_and_followed_by_its_name(client: glows.Client, sandbo
     eventually(lambda: panel.table.rows and panel.table.rows[0]["cells"][2] == "Available")
     name, instance_id, *_ = panel.table.rows[0]["cells"]
     assert (name, instance_id) == ("weekend", machine.instance_id)
-    assert "weekend" in panel._plain()
+    assert all("weekend" in form for form in panel._plain_form())
 
 
 def test_snapshot_needs_a_running_machine(client: glows.Client) -> None:
@@ -93,7 +93,7 @@ def test_network_is_created_and_machines_of_its_region_attached(client: glows.Cl
     panel.form.press()
     eventually(lambda: "Network mesh is there as net-" in said(panel))
     eventually(lambda: panel.table.rows and panel.table.rows[0]["cells"][:3] == ["mesh", "TW-04", "0/5"])
-    assert "5 of 5 places left, in TW-04 only" in panel.attach.title
+    eventually(lambda: "5 of 5 places left, in TW-04 only" in panel.attach.title)
     eventually(lambda: panel.machines.options == ((f"left ({machine.instance_id})", machine.instance_id),))
 
     panel.attach.press()
