@@ -144,8 +144,11 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             now = datetime.now(UTC)
             if trouble is None:
                 self._seen_at, self._unseen_since = now, None
-                self._show()
-            else:
+                try:
+                    self._show()
+                except Exception as error:  # noqa: BLE001 - as above: the thread must not end of it
+                    outcome, trouble = Outcome.UNREADABLE, error
+            if trouble is not None:
                 self._unseen_since = self._unseen_since or now
             self._say_state(trouble, outcome)
             self._first_reading.set()
