@@ -141,7 +141,7 @@ class ActionBar:
         text = question.format(
             name=self._name_of(machine), id=machine.instance_id, region=machine.region_name, price=_price_words(machine)
         )
-        self.question.ask(action, text, yes, lambda field: do(machine, field), **options)
+        self.question.ask(action, text, yes, lambda field: do(machine, field), asked_by=self.buttons[action], **options)
 
     def _snapshot(self, machine: Instance, snapshot_name: str) -> None:
         # Refused here, beside the field, before anything is sent.

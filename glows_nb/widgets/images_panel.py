@@ -113,7 +113,14 @@ class ImagesPanel(LivePanel):
         image = next((image for image in self._images if image.image_id == self.table.selected), None)
         if image is not None:
             text = texts.IMAGES_DELETE_QUESTION.format(name=image.name, id=image.image_id)
-            self.question.ask("delete", text, texts.IMAGES_DELETE, lambda field: self._delete(image), style="danger")
+            self.question.ask(
+                "delete",
+                text,
+                texts.IMAGES_DELETE,
+                lambda field: self._delete(image),
+                asked_by=self.delete,
+                style="danger",
+            )
 
     def _delete(self, image: Image) -> None:
         def job(say: Say) -> str:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, RLock
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import ipywidgets
 from IPython.display import display
@@ -30,7 +30,6 @@ STATUS_LABELS: Final = {
     "glows-message": {"role": "status"},
     "glows-error": {"role": "alert"},
 }
-PanelT = TypeVar("PanelT", bound="LivePanel")
 
 
 class PanelFrontEnd(FrontEnd):
@@ -179,6 +178,11 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
     def _say_heading(self, text: str) -> None:
         badge = f" {SANDBOX_BADGE}" if self.client.is_sandbox else ""
         self._heading.value = f"<b>{html.escape(self._title)}</b>{badge} {html.escape(text)}"
+
+    def _label(self, css_class: str, **attributes: str) -> None:
+        """Give ARIA attributes to the elements of a CSS class; underscores in names stand for hyphens."""
+        named = {name.replace("_", "-"): value for name, value in attributes.items()}
+        self._front_end.labels = {**self._front_end.labels, css_class: named}
 
     def _say(self, text: str) -> None:
         """A sentence on what was done last."""

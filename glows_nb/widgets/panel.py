@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
@@ -60,9 +59,12 @@ class Panel(LivePanel):
         self._ended_count: int | None = None
         self._counted_at: float | None = None
         self._selected: str | None = None
-        super().__init__(
-            client, texts.PANEL_MACHINES, {"glows-actions": {"role": "group", "aria-label": texts.PANEL_ACTIONS}}
-        )
+        labels = {
+            "glows-actions": {"role": "group", "aria-label": texts.PANEL_ACTIONS},
+            "glows-details": {"aria-expanded": "false"},
+            "glows-unfold": {"aria-expanded": "false"},
+        }
+        super().__init__(client, texts.PANEL_MACHINES, labels)
 
     @property
     def selected(self) -> str | None:
@@ -88,16 +90,18 @@ class Panel(LivePanel):
         self.table = TableWidget(self._frame([]), EXACT)
         # An empty table would say that there is nothing, before anything was read.
         self.table.layout.display = "none"
-        self.table.observe(lambda change: self._on_selected(self.table), "selected")
+        self.table.observe(self._on_selected, "selected")
         self.actions = ActionBar(self.client, self._front_end, self.work, self._say, self._choose)
         self._details = Fold(texts.PANEL_DETAILS, texts.PANEL_DETAILS_HINT)
-        self._details.observe(lambda change: self._in_lock(self._show_page), "value")
+        self._details.add_class("glows-details")
+        self._details.observe(self._on_details, "value")
         self._page = ipywidgets.HTML(layout={"display": "none"}).add_class("glows-page")
         self._unfold = Fold(texts.PANEL_ENDED)
-        self._unfold.observe(lambda change: self._on_unfold(), "value")
+        self._unfold.add_class("glows-unfold")
+        self._unfold.observe(self._on_unfold, "value")
         self.ended_table = TableWidget(self._frame([]), EXACT)
         self.ended_table.layout.display = "none"
-        self.ended_table.observe(lambda change: self._on_selected(self.ended_table), "selected")
+        self.ended_table.observe(self._on_selected, "selected")
         chosen = ipywidgets.VBox([self.actions.box, self._message, self._details, self._page]).add_class("glows-chosen")
         return [self.table, chosen, self._unfold, self.ended_table]
 
@@ -186,9 +190,10 @@ class Panel(LivePanel):
     def _fill(self, table: TableWidget, frame: Any, caption: str) -> None:
         table.frame = captioned(frame, caption, is_sandbox=False)
 
-    def _on_selected(self, table: TableWidget) -> None:
-        if table.selected is not None:
-            self._in_lock(lambda: self._select(table.selected))
+    def _on_selected(self, change: Any) -> None:
+        # What was clicked, and not what the table has by now: a refresh may have put the earlier choice back.
+        if change.new is not None:
+            self._select(change.new)
 
     def _select(self, instance_id: str | None) -> None:
         with self._lock:
@@ -223,13 +228,16 @@ class Panel(LivePanel):
             self._page.value = machine_html(machine, self._records.get(machine.instance_id))
         self._page.layout.display = "" if is_open else "none"
 
-    def _on_unfold(self) -> None:
+    def _on_details(self, change: Any) -> None:
+        with self._lock:
+            self._label("glows-details", aria_expanded=str(change.new).lower())
+            self._show_page()
+
+    def _on_unfold(self, change: Any) -> None:
+        with self._lock:
+            self._label("glows-unfold", aria_expanded=str(change.new).lower())
         self._on_retry()
 
     def _on_retry(self) -> None:
         self._is_ended_read = False
         super()._on_retry()
-
-    def _in_lock(self, do: Callable[[], None]) -> None:
-        with self._lock:
-            do()

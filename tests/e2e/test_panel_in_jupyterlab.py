@@ -127,6 +127,7 @@ def test_machines_life_by_clicks(page: Page, machine: glows.Instance) -> None:
     press(panel, "Release for good")
     expect(panel.get_by_text("No machine is there that has not ended.")).to_be_visible()
     press(panel, "▾ Ended machines (2)")
+    expect(panel.get_by_role("button", name="▸ Ended machines (2)")).to_have_attribute("aria-expanded", "false")
 
 
 def test_saved_notebook_has_the_last_state_and_no_secret(
@@ -162,13 +163,12 @@ def test_cell_run_ten_times_leaves_one_thread_and_the_traffic_of_one_panel(
 
 
 def test_small_panels(page: Page, sandbox: glows.Sandbox) -> None:
-    launch(sandbox, "left")
-    launch(sandbox, "right")
+    left, right = launch(sandbox, "left"), launch(sandbox, "right")
     run_cells(page, 2, 3, 4)
     snapshots, images, networks = (page.locator(".glows-panel").nth(number) for number in (1, 2, 3))
 
     expect(snapshots.locator("tr[data-id]", has_text="before the weekend")).to_contain_text("Available")
-    snapshots.get_by_label("Machine", exact=True).select_option(index=0)
+    snapshots.get_by_label("Machine", exact=True).select_option(label=f"right ({right.instance_id})")
     press(snapshots, "Take snapshot")
     expect(snapshots.get_by_text("is being taken; the machine pauses")).to_be_visible()
 
@@ -183,10 +183,10 @@ def test_small_panels(page: Page, sandbox: glows.Sandbox) -> None:
     networks.get_by_label("Region").fill("TW-04")
     press(networks, "Create")
     expect(networks.locator("tr[data-id]", has_text="mesh")).to_contain_text("0/5")
-    networks.get_by_label("Machines", exact=True).select_option(index=[0, 1])
+    networks.get_by_label("Machines", exact=True).select_option(label=f"left ({left.instance_id})")
     press(networks, "Attach")
-    expect(networks.locator("tr[data-id]", has_text="mesh")).to_contain_text("2/5")
-    expect(networks.locator("tr[data-id]", has_text="right")).to_contain_text("Connected")
+    expect(networks.locator("tr[data-id]", has_text="mesh")).to_contain_text("1/5")
+    expect(networks.locator("tr[data-id]", has_text=left.instance_id)).to_contain_text("Connected")
     look_at(page, *PANELS)
 
 
@@ -228,7 +228,7 @@ def test_two_panels_by_keys_alone(page: Page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(yes).to_have_count(0)
-    release.focus()
+    expect(release).to_be_focused()
     page.keyboard.press("Space")
     expect(yes).to_be_focused()
     page.keyboard.press("Enter")
