@@ -55,7 +55,11 @@ if TYPE_CHECKING:
     from glows_nb.history import timeline
     from glows_nb.ledger import LedgerError
     from glows_nb.money import Cost, Rate, set_exchange_rate
+    from glows_nb.widgets.images_panel import images_panel
     from glows_nb.widgets.launch_form import launch_form
+    from glows_nb.widgets.networks_panel import networks_panel
+    from glows_nb.widgets.panel import panel
+    from glows_nb.widgets.snapshots_panel import snapshots_panel
     from glows_nb.widgets.spec_picker import spec_picker
     from glows_nb.widgets.table import show
 
@@ -96,6 +100,10 @@ _HOMES: Final = {
     ),
     "glows_nb.widgets.launch_form": ("launch_form",),
     "glows_nb.widgets.spec_picker": ("spec_picker",),
+    "glows_nb.widgets.panel": ("panel",),
+    "glows_nb.widgets.images_panel": ("images_panel",),
+    "glows_nb.widgets.networks_panel": ("networks_panel",),
+    "glows_nb.widgets.snapshots_panel": ("snapshots_panel",),
     "glows_nb.widgets.table": ("show",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

@@ -7,7 +7,7 @@ asking the service what runs now. What can't be known is NA, with a warning, and
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -150,6 +150,23 @@ def burn_rate(*, client: Client | None = None) -> BurnRate:
     return _burn_rate(recorder, _read(service, [InstanceStatus.RUNNING]))
 
 
+def burn_rate_of(
+    running: Sequence[Instance], records: Mapping[str, MachineRecord], *, is_sandbox: bool = False
+) -> BurnRate:
+    """What these running machines cost per hour together; asks nobody.
+
+    Args:
+        running: the machines.
+        records: what the ledger knows of machines, by id; its prices have the third decimal.
+        is_sandbox: are they a sandbox's?
+    """
+    rates = [_rate(machine, records.get(machine.instance_id)) for machine in running]
+    known = [rate for rate in rates if rate is not None]
+    total = sum(known, Rate(0))
+    unknown = len(rates) - len(known)
+    return BurnRate(None if unknown else total, total, len(running), unknown, is_sandbox)
+
+
 def set_balance(credits: Decimal | float | str, *, client: Client | None = None) -> Balance:
     """Say what the account holds now, as the console shows it; what is spent from now on is counted against it.
 
@@ -246,13 +263,10 @@ def _burn_rate(recorder: Recorder, running: Sequence[Instance] | None) -> BurnRa
         last = [record.last for record in records.values() if record.last.status == InstanceStatus.RUNNING]
         known = [sighting.rate for sighting in last if sighting.rate is not None]
         return BurnRate(None, sum(known, Rate(0)), len(last), len(last) - len(known), is_sandbox)
-    rates = [_rate(machine, records.get(machine.instance_id)) for machine in running]
-    known = [rate for rate in rates if rate is not None]
-    unknown = len(rates) - len(known)
-    if unknown:
-        _warn(f"The price of {counted(unknown, 'running machine')} is unknown.")
-    total = sum(known, Rate(0))
-    return BurnRate(None if unknown else total, total, len(running), unknown, is_sandbox)
+    burn = burn_rate_of(running, records, is_sandbox=is_sandbox)
+    if burn.unknown:
+        _warn(f"The price of {counted(burn.unknown, 'running machine')} is unknown.")
+    return burn
 
 
 def _rate(machine: Instance, record: MachineRecord | None) -> Rate | None:

@@ -16,7 +16,8 @@ import glows_nb as glows
 
 # DESIGN, "Names that are promised", as far as this version has them.
 PROMISED = """
-connect Client specs instances images snapshots networks endpoints launch_form spec_picker sandbox
+connect Client specs instances images snapshots networks endpoints launch_form spec_picker panel sandbox
+snapshots_panel images_panel networks_panel
 frames.specs frames.instances frames.images frames.snapshots frames.networks frames.endpoints frames.stats
 cheapest doctor spending burn_rate balance set_balance discrepancies set_exchange_rate
 GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError

@@ -18,6 +18,12 @@ const STATUS = {
   Canceling: ["◑", "gray"],
   Finished: ["○", "gray"],
   Exited: ["○", "gray"],
+  // Snapshots and places in networks have statuses of their own.
+  Available: ["●", GREEN],
+  Saving: ["◔", ORANGE],
+  Failed: ["✕", ORANGE],
+  Connecting: ["◔", ORANGE],
+  Connected: ["●", GREEN],
 };
 
 function statusSign(word) {
@@ -94,7 +100,7 @@ function render({ model, el }) {
     const rows = model.get("rows");
     const entry = rows.some(({ id }) => id === selected) ? selected : rows[0]?.id;
     body.replaceChildren(
-      ...rows.map(({ id, cells, bars }) => {
+      ...rows.map(({ id, cells, titles, bars }) => {
         const row = focusable(element("tr"), id === entry ? 0 : -1);
         row.dataset.id = id;
         row.setAttribute("aria-selected", String(id === selected));
@@ -102,7 +108,7 @@ function render({ model, el }) {
           ...cells.map((text, index) => {
             const { kind } = columns[index];
             const parts = kind === "status" ? [statusSign(text), text] : [text];
-            const cell = element("td", { title: text }, parts);
+            const cell = element("td", { title: titles[index] }, parts);
             if (kind === "number") cell.className = "glows-number";
             if (bars[index] !== null) {
               const part = `${100 * bars[index]}%`;

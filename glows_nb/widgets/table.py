@@ -6,7 +6,8 @@ that neither the page nor a saved notebook grows with the frame. A row is known 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from glows_nb.tables import CAPTION, IS_SANDBOX, captioned, written
+from glows_nb.tables import CAPTION, IS_SANDBOX, MISSING, captioned, written
 
 WINDOW: Final = 100
 ID_COLUMNS: Final = ("instance_id", "snapshot_id", "endpoint_id", "network_id", "image_id")
@@ -47,7 +48,13 @@ def show(frame: pd.DataFrame) -> TableWidget:
 
 
 class TableWidget(anywidget.AnyWidget):
-    """The widget. `frame` can be set again: sort, filter and, where the row is still there, selection are kept."""
+    """The widget. `frame` can be set again: sort, filter and, where the row is still there, selection are kept.
+
+    Args:
+        frame: what is shown.
+        exact: columns in short words, and the columns that say the same exactly: those are not shown, but appear on
+            hover. Durations among the first are written as people say them.
+    """
 
     _esm = Path(__file__).parent / "table.js"
     _css = Path(__file__).parent / "table.css"
@@ -63,8 +70,9 @@ class TableWidget(anywidget.AnyWidget):
     is_descending = traitlets.Bool().tag(sync=True)
     selected = traitlets.Unicode(allow_none=True, default_value=None).tag(sync=True)
 
-    def __init__(self, frame: pd.DataFrame) -> None:
+    def __init__(self, frame: pd.DataFrame, exact: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self._exact = dict(exact or {})
         self._frame = self._fitting = frame
         self._ids: list[str] = []
         self.frame = frame
@@ -83,7 +91,7 @@ class TableWidget(anywidget.AnyWidget):
         self._as_of = datetime.now(UTC)
         self.caption = str(frame.attrs.get(CAPTION, ""))
         self.is_sandbox = bool(frame.attrs.get(IS_SANDBOX))
-        self.columns = [_column(str(name), frame[name]) for name in frame.columns]
+        self.columns = [_column(str(name), frame[name]) for name in self._shown(frame)]
         self._refill()
         if self.selected is not None and self.selected not in _ids(frame):
             self.selected = None
@@ -113,16 +121,28 @@ class TableWidget(anywidget.AnyWidget):
 
     def _show_window(self, change: Any = None) -> None:
         window = self._fitting.iloc[self.first : self.first + WINDOW]
+        names = self._shown(window)
         texts = written(window)
-        bars = {name: _bars(self._frame[name], window[name]) for name in window.columns if _is_money(str(name))}
+        titles = texts[[self._exact.get(name, name) for name in names]]
+        for name in set(names) & set(self._exact):
+            if pd.api.types.is_timedelta64_dtype(window[name]):
+                texts[name] = [MISSING if pd.isna(value) else in_words(value) for value in window[name]]
+        bars = {name: _bars(self._frame[name], window[name]) for name in names if _is_money(str(name))}
         self.rows = [
             {
                 "id": row_id,
                 "cells": list(cells),
-                "bars": [bars[name][place] if name in bars else None for name in window.columns],
+                "titles": list(exact),
+                "bars": [bars[name][place] if name in bars else None for name in names],
             }
-            for place, (row_id, cells) in enumerate(zip(_ids(window), texts.itertuples(index=False), strict=True))
+            for place, (row_id, cells, exact) in enumerate(
+                zip(_ids(window), texts[names].itertuples(index=False), titles.itertuples(index=False), strict=True)
+            )
         ]
+
+    def _shown(self, frame: pd.DataFrame) -> list[Any]:
+        """The columns that are shown, and not only on hover."""
+        return [name for name in frame.columns if name not in self._exact.values()]
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         # The text goes as a message and not as a trait, which would be saved in the notebook.
@@ -138,6 +158,20 @@ class TableWidget(anywidget.AnyWidget):
             plain = captioned(self._fitting, caption, is_sandbox=self.is_sandbox)
             data["text/html"], data["text/plain"] = plain._repr_html_(), repr(plain)
         return bundle
+
+
+def in_words(duration: timedelta) -> str:
+    """A duration as people say it: its greatest unit, and the next one where it matters."""
+    minutes = int(duration.total_seconds()) // 60
+    if minutes < 1:
+        return "< 1 min"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def _column(name: str, values: pd.Series[Any]) -> dict[str, str]:
@@ -161,8 +195,8 @@ def _is_money(name: str) -> bool:
 
 
 def _bars(whole: pd.Series[Any], shown: pd.Series[Any]) -> list[float | None]:
-    """Each price as a part of the highest, 0 to 1; None where it is unknown."""
+    """Each price as a part of the highest, 0 to 1; None where it is unknown, or there is nothing to compare it with."""
     highest = whole.max()
-    if pd.isna(highest) or highest <= 0:
+    if len(whole) < 2 or pd.isna(highest) or highest <= 0:
         return [None] * len(shown)
     return [None if pd.isna(value) else round(float(value) / float(highest), 3) for value in shown]

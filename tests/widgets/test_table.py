@@ -10,7 +10,7 @@ import pytest
 from ipywidgets import Widget
 
 import glows_nb as glows
-from glows_nb.widgets.table import WINDOW, TableWidget
+from glows_nb.widgets.table import WINDOW, TableWidget, in_words
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +113,27 @@ def test_hostile_names_are_text_in_html() -> None:
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert "<script>" not in data["text/html"]
     assert "&lt;script&gt;" in data["text/html"]
+
+
+def test_column_in_words_has_the_exact_one_on_hover_and_sorts_by_value() -> None:
+    frame = pd.DataFrame(
+        {
+            "instance_id": ["ins-1", "ins-2", "ins-3"],
+            "age": pd.to_timedelta([600, 190_000, pd.NaT], unit="s"),
+            "created": pd.to_datetime([3_000_000_000, 2_999_810_600, 0], unit="s", utc=True),
+        }
+    )
+    table = TableWidget(frame, exact={"age": "created"})
+    assert [column["name"] for column in table.columns] == ["instance_id", "age"]
+    assert [row["cells"][1] for row in table.rows] == ["10 min", "2 d 4 h", "–"]
+    assert table.rows[0]["titles"] == ["ins-1", "2065-01-24 05:20:00"]
+    table.sort_column, table.is_descending = "age", True
+    assert ids(table)[:2] == ["ins-2", "ins-1"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "< 1 min"), (59, "< 1 min"), (60, "1 min"), (3600, "1 h"), (3661, "1 h 1 min"), (86_400, "1 d")],
+)
+def test_durations_are_said_in_their_two_greatest_units(seconds: int, words: str) -> None:
+    assert in_words(pd.Timedelta(seconds=seconds)) == words

@@ -1,0 +1,204 @@
+"""The bar of what can be done with the chosen machine: ways in, snapshot, park, unpark, release.
+
+What ends a machine or costs money is asked about first, in the bar itself.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from glows_nb.api.client import Client
+from glows_nb.api.models import Instance
+from glows_nb.api.requests.parameters import CreateSnapshot
+from glows_nb.money import Rate
+from glows_nb.widgets import texts
+from glows_nb.widgets.front_end import FrontEnd
+from glows_nb.widgets.live_panel import small_button
+from glows_nb.widgets.machines_table import fitting_actions, name_of
+from glows_nb.widgets.question import Question
+from glows_nb.widgets.work import Say, Work
+
+CENT = Rate.from_cents(1)
+
+
+class ActionBar:
+    """The bar, for one machine at a time.
+
+    Args:
+        client: what acts.
+        front_end: copies, and opens pages.
+        work: what is done in the background.
+        say: shows a sentence.
+        choose: makes another machine the chosen one.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        front_end: FrontEnd,
+        work: Work,
+        say: Callable[[str], None],
+        choose: Callable[[str], None],
+    ) -> None:
+        self.work = work
+        self._client = client
+        self._front_end = front_end
+        self._say = say
+        self._choose = choose
+        self._machine: Instance | None = None
+        self._title = ipywidgets.HTML()
+        self.buttons = {
+            "ssh": small_button(texts.PANEL_COPY_SSH, self._on_ssh, tooltip=texts.PANEL_COPY_SSH_HINT, style="primary"),
+            "password": small_button(texts.PANEL_COPY_LOGIN, self._on_password, tooltip=texts.PANEL_COPY_LOGIN_HINT),
+            "jupyter": small_button(texts.PANEL_OPEN_JUPYTER, self._on_jupyter, tooltip=texts.PANEL_OPEN_JUPYTER_HINT),
+            "snapshot": small_button(texts.PANEL_SNAPSHOT, self._on_snapshot, tooltip=texts.PANEL_SNAPSHOT_HINT),
+            "park": small_button(texts.PANEL_PARK, self._on_park, tooltip=texts.PANEL_PARK_HINT),
+            "unpark": small_button(
+                texts.PANEL_UNPARK, self._on_unpark, tooltip=texts.PANEL_UNPARK_HINT, style="primary"
+            ),
+            "release": small_button(texts.PANEL_RELEASE, self._on_release, tooltip=texts.PANEL_RELEASE_HINT),
+        }
+        self.question = Question()
+        row = ipywidgets.HBox(list(self.buttons.values())).add_class("glows-actions")
+        self.box = ipywidgets.VBox([self._title, row, self.question.box])
+
+    def parts(self) -> list[ipywidgets.Widget]:
+        """What the bar is made of and does not show now."""
+        return self.question.parts()
+
+    def show(self, machine: Instance | None) -> None:
+        """This is the chosen machine now, in this status."""
+        is_other = (machine and machine.instance_id) != (self._machine and self._machine.instance_id)
+        self._machine = machine
+        if is_other:
+            self.question.close()
+        if machine is None:
+            self._title.value = html.escape(texts.PANEL_CHOOSE_ONE)
+            for button in self.buttons.values():
+                button.layout.display = "none"
+            return
+        fitting = set(fitting_actions(machine)) | ({"password"} if machine.ssh_password else set())
+        if "ssh" not in fitting:
+            fitting.discard("password")
+        if self.work.under_way(machine.instance_id) is not None:
+            fitting &= {"ssh", "password", "jupyter"}
+        if self.question.subject and self.question.subject not in fitting:
+            self.question.close()
+        ssh = f" · <code>{html.escape(machine.ssh_command)}</code>" if "ssh" in fitting and machine.ssh_command else ""
+        self._title.value = f"<b>{html.escape(self._name_of(machine))}</b> · {html.escape(machine.status)}{ssh}"
+        is_ended = machine.is_terminal
+        for action, button in self.buttons.items():
+            button.disabled = action not in fitting
+            button.layout.display = "" if (action == "unpark") == is_ended else "none"
+
+    def _name_of(self, machine: Instance) -> str:
+        return name_of(machine, self._client.account_mark)
+
+    def _on_ssh(self) -> None:
+        if self._machine is not None and self._machine.ssh_command:
+            self._copy(self._machine.ssh_command, self._machine.ssh_command)
+
+    def _on_password(self) -> None:
+        if self._machine is not None and (password := self._machine.ssh_password) is not None:
+            self._copy(password.get_secret_value(), texts.PANEL_LOGIN_OF.format(name=self._name_of(self._machine)))
+
+    def _on_jupyter(self) -> None:
+        url = self._machine.url() if self._machine else None
+        if url is not None:
+            self._front_end.open_page(url)
+
+    def _copy(self, text: str, what: str) -> None:
+        said = texts.PANEL_COPIED_WHAT.format(what=what)
+        self._front_end.copy(text, lambda is_copied: self._say(said if is_copied else texts.COPY_REFUSED))
+
+    def _on_snapshot(self) -> None:
+        self._ask(
+            "snapshot",
+            texts.PANEL_SNAPSHOT_QUESTION,
+            texts.PANEL_TAKE_SNAPSHOT,
+            self._snapshot,
+            field=texts.PANEL_SNAPSHOT_NAME,
+        )
+
+    def _on_park(self) -> None:
+        self._ask("park", texts.PANEL_PARK_QUESTION, texts.PANEL_PARK, self._park)
+
+    def _on_release(self) -> None:
+        self._ask("release", texts.PANEL_RELEASE_QUESTION, texts.PANEL_RELEASE_YES, self._release, style="danger")
+
+    def _on_unpark(self) -> None:
+        self._ask("unpark", texts.PANEL_UNPARK_QUESTION, texts.PANEL_UNPARK, self._unpark)
+
+    def _ask(self, action: str, question: str, yes: str, do: Callable[[Instance, str], None], **options: Any) -> None:
+        """Ask, and do it to the machine that was asked about, whichever is chosen by then."""
+        machine = self._machine
+        if machine is None:
+            return
+        text = question.format(
+            name=self._name_of(machine), id=machine.instance_id, region=machine.region_name, price=_price_words(machine)
+        )
+        self.question.ask(action, text, yes, lambda field: do(machine, field), asked_by=self.buttons[action], **options)
+
+    def _snapshot(self, machine: Instance, snapshot_name: str) -> None:
+        # Refused here, beside the field, before anything is sent.
+        CreateSnapshot(instance_id=machine.instance_id, name=snapshot_name)
+        name = self._name_of(machine)
+
+        def job(say: Say) -> str:
+            made = self._client.snapshots.create(machine.instance_id, snapshot_name)
+            return texts.PANEL_SNAPSHOTTED.format(name=name, snapshots=", ".join(made.snapshot_ids))
+
+        self._start(machine, texts.PANEL_SNAPSHOTTING, job)
+
+    def _park(self, machine: Instance, field: str) -> None:
+        name = self._name_of(machine)
+
+        def job(say: Say) -> str:
+            parked = self._client.instances.park(
+                machine,
+                on_change=lambda now: say(texts.PANEL_PARKING_STEP.format(name=name, status=now.status)),
+            )
+            return texts.PANEL_PARKED.format(name=name, snapshot=parked.snapshot_id)
+
+        self._start(machine, texts.PANEL_PARKING, job)
+
+    def _unpark(self, machine: Instance, field: str) -> None:
+        name, most = self._name_of(machine), _most(machine)
+
+        def job(say: Say) -> str:
+            changes = {} if most is None else {"max_price_per_hour": most.per_hour}
+            again = self._client.instances.unpark(machine, **changes)
+            self._choose(again.instance_id)
+            price = f" at {again.rate}" if again.rate else ""
+            return texts.PANEL_UNPARKED.format(name=name, id=again.instance_id, price=price)
+
+        self._start(machine, texts.PANEL_UNPARKING, job)
+
+    def _release(self, machine: Instance, field: str) -> None:
+        name = self._name_of(machine)
+
+        def job(say: Say) -> str:
+            self._client.instances.cancel(machine.instance_id)
+            return texts.PANEL_RELEASED.format(name=name)
+
+        self._start(machine, texts.PANEL_RELEASING, job)
+
+    def _start(self, machine: Instance, doing: str, job: Callable[[Say], str]) -> None:
+        self.work.start(machine.instance_id, doing.format(name=self._name_of(machine)), job)
+        self.show(self._machine)
+
+
+def _most(machine: Instance) -> Rate | None:
+    """The price above which it is not started again: machines report cents, and offers have one more digit."""
+    return machine.rate + CENT if machine.rate else None
+
+
+def _price_words(machine: Instance) -> str:
+    rate, most = machine.rate, _most(machine)
+    if rate is None or most is None:
+        return texts.PANEL_UNPARK_NO_PRICE
+    return texts.PANEL_UNPARK_PRICE.format(rate=rate, day=rate.per_day, most=most.per_hour)

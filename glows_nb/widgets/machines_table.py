@@ -1,0 +1,129 @@
+"""Rows of the panel's tables, and which actions fit a machine; pure, nothing of widgets or of the service here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pandas as pd
+
+from glows_nb.api.models import ENDED, LEAVING, Instance, InstanceStatus, Snapshot
+from glows_nb.api.parking import GENERATION, SNAPSHOTTING
+from glows_nb.columns import MOMENT
+from glows_nb.ledger import MachineRecord, cost_by_day
+from glows_nb.money import Cost
+
+ALIVE: Final = tuple(status.value for status in InstanceStatus if status not in ENDED)
+STEADY: Final = frozenset({InstanceStatus.RUNNING, *ENDED})
+"""What stays as it is until somebody does something."""
+
+COLUMNS: Final = {
+    "machine": "string",
+    "status": "category",
+    "age": "timedelta64[ns]",
+    "price_per_hour": "float64",
+    "cost": "float64",
+    "hardware": "string",
+    "region": "category",
+    "instance_id": "string",
+    "created": MOMENT,
+}
+EXACT: Final = {"machine": "instance_id", "age": "created"}
+"""Columns in short words, and the columns that say the same exactly, on hover."""
+
+
+def machines_frame(
+    machines: Iterable[Instance], records: Mapping[str, MachineRecord], account_mark: str, now: datetime
+) -> pd.DataFrame:
+    """Machines, one row each.
+
+    Columns: machine (its name), status, age, price_per_hour (Credits, with the ledger's third decimal where it has it),
+    cost (Credits so far, at most; NA where it can't be known), hardware, region, instance_id, created (UTC).
+
+    Args:
+        machines: the machines.
+        records: what the ledger knows of them, by id.
+        account_mark: the account's mark in keys of names.
+        now: the moment for ages and costs.
+    """
+    rows = [_row(machine, records.get(machine.instance_id), account_mark, now) for machine in machines]
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in COLUMNS.items()})
+
+
+def ended_frame(
+    machines: Iterable[Instance],
+    records: Mapping[str, MachineRecord],
+    account_mark: str,
+    now: datetime,
+    snapshots: Iterable[Snapshot],
+) -> pd.DataFrame:
+    """Machines that have ended; as `machines_frame`, with the newest available snapshot of each as `snapshot`."""
+    newest: dict[str, Snapshot] = {}
+    for snapshot in sorted(snapshots, key=lambda taken: taken.create_time or datetime.fromtimestamp(0, UTC)):
+        if snapshot.is_available:
+            newest[snapshot.instance_id] = snapshot
+    listed = list(machines)
+    frame = machines_frame(listed, records, account_mark, now)
+    ids = [newest[machine.instance_id].snapshot_id if machine.instance_id in newest else None for machine in listed]
+    frame.insert(2, "snapshot", pd.Series(ids, dtype="string"))
+    return frame
+
+
+def name_of(machine: Instance, account_mark: str) -> str:
+    """What a person calls a machine: its remark, else the name in its key, else its id."""
+    key = machine.meta_key
+    generation = GENERATION.search(key)
+    stem = GENERATION.sub("", key)
+    name = stem.removesuffix(f"-{account_mark}") + (generation[0] if generation else "")
+    return machine.remark or name or machine.instance_id
+
+
+def hardware_of(machine: Instance) -> str:
+    """What a machine has, in a few words; empty until the service has placed it."""
+    hardware = machine.hardware
+    if hardware.gpu_name:
+        return f"{hardware.gpus or '?'} × {hardware.gpu_name}"
+    return f"{hardware.cpus} × {hardware.cpu_name}" if hardware.cpu_name and hardware.cpus else hardware.cpu_name
+
+
+def cost_so_far(record: MachineRecord | None, now: datetime) -> Cost | None:
+    """What a machine has cost, at most; None where the ledger can't tell."""
+    if record is None:
+        return None
+    days = cost_by_day(record, int(now.timestamp() * 1000))
+    costs = [day.cost for day in days]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Cost()) if len(known) == len(costs) else None
+
+
+def fitting_actions(machine: Instance) -> frozenset[str]:
+    """What can be done with a machine in its status: ssh, jupyter, snapshot, park, release, unpark."""
+    fitting = set()
+    is_running = machine.status == InstanceStatus.RUNNING
+    if is_running:
+        fitting |= {"snapshot", "park"}
+        fitting |= {"ssh"} if machine.ssh_command else set()
+        fitting |= {"jupyter"} if machine.url() else set()
+    if machine.status not in LEAVING | SNAPSHOTTING:
+        fitting.add("release")
+    if machine.status in ENDED:
+        fitting.add("unpark")
+    return frozenset(fitting)
+
+
+def _row(machine: Instance, record: MachineRecord | None, account_mark: str, now: datetime) -> dict[str, object]:
+    rate = (record.last.rate if record is not None and record.last.status == machine.status else None) or machine.rate
+    cost = cost_so_far(record, now)
+    created = machine.create_time
+    return {
+        "machine": name_of(machine, account_mark),
+        "status": machine.status,
+        "hardware": hardware_of(machine) or None,
+        "region": machine.region_name or None,
+        "age": None if created is None else max(now - created, timedelta(0)),
+        "price_per_hour": None if rate is None else float(rate.per_hour),
+        "cost": None if cost is None else float(cost.credits),
+        "instance_id": machine.instance_id,
+        "created": created,
+    }
