@@ -234,6 +234,10 @@ def read_reply(operation: Operation[T], reply: Reply, connection: Connection) ->
             f"Could not {operation.name}: the service wants fewer requests (HTTP 429).{hint}",
             retry_after=retry_after,
         )
+    if reply.status == 200 and operation.read_bytes is not None:
+        result = operation.read_bytes(reply.body)
+        if result is not None:
+            return result
     said = excerpt(reply.body, connection.token)
     if reply.status >= 500:
         raise TransportError(f"Could not {operation.name}: the service answered HTTP {reply.status}: {said}")
