@@ -94,7 +94,7 @@ def instances_of_rows(
     rows: Sequence[machine_rows.Row], now: datetime | None = None, *, wide: bool = False
 ) -> pd.DataFrame:
     """The same of rows that were kept of machines: those of `machine_rows.row_of`, with the same `wide`."""
-    return pd.DataFrame(machine_rows.columns_of(rows, now or datetime.now(UTC), wide=wide))
+    return pd.DataFrame(machine_rows.columns_of(rows, now or datetime.now(UTC), wide=wide), copy=False)
 
 
 def images(models: Iterable[Image], *, wide: bool = False) -> pd.DataFrame:

@@ -84,7 +84,10 @@ def columns_of(rows: Sequence[Row], now: datetime, *, wide: bool) -> dict[str, A
         "price_cent": _or_unknown(cents),
     }
     columns = INSTANCE_COLUMNS | (WIDE_INSTANCE_COLUMNS if wide else {})
-    return {name: pd.Series(reckoned.get(name, cells.get(name)), dtype=dtype) for name, dtype in columns.items()}
+    return {
+        name: reckoned[name] if name in reckoned else pd.array(cells[name], dtype=dtype)  # type: ignore[call-overload]
+        for name, dtype in columns.items()
+    }
 
 
 def _row(machine: Instance) -> Row:
@@ -130,13 +133,14 @@ def _wide_row(machine: Instance) -> Row:
 
 def _web_addresses(machine: Instance) -> str | None:
     """Where Jupyter and then what else speaks HTTP can be reached, without the tokens."""
-    url_of: dict[int, str] = {}
+    first, others = "", ""
     for access in machine.accesses:
-        if access.url:
-            url_of.setdefault(access.listen_port, access.url)
-    web = [JUPYTER_PORT, *(access.listen_port for access in machine.accesses if access.protocol == "http")]
-    urls = dict.fromkeys(url_of[port] for port in web if port in url_of)
-    return " ".join([url.partition("?")[0] for url in urls]) or None
+        url = access.url.partition("?")[0]
+        if url and access.listen_port == JUPYTER_PORT and not first:
+            first = url
+        elif url and access.protocol == "http":
+            others += f" {url}"
+    return (first + others).strip() or None
 
 
 def _numbers(cells: Sequence[int]) -> Numbers:

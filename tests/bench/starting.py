@@ -1,0 +1,33 @@
+"""How long a new process takes until something can be done with it."""
+
+from __future__ import annotations
+
+from tests.bench import wire
+from tests.bench.measuring import Figures, Size, in_turns, new_process
+from tests.bench.server import serving
+
+FIRST_SPECS = """
+import sys
+import glows_nb as glows
+
+glows.connect(*sys.argv[1:])
+assert len(glows.specs()) == 20
+"""
+
+
+def of_the_import(size: Size) -> Figures:
+    """`import glows_nb`, against `import httpx`, both above a Python that imports nothing."""
+    bare = in_turns(lambda: new_process("pass"), lambda: 0, max(size.runs, 1) * 2, "ms").ours
+    figures = in_turns(lambda: new_process("import glows_nb"), lambda: new_process("import httpx"), size.runs * 2, "ms")
+    return Figures(max(figures.ours - bare, 0) * 1000, (figures.baseline - bare) * 1000, "ms")
+
+
+def until_the_first_specs(size: Size) -> Figures:
+    """From a new process to the offers of a local server, against the imports that this takes."""
+    with serving(wire.PER_PAGE) as base_url:
+        return in_turns(
+            lambda: new_process(FIRST_SPECS, wire.token(), base_url),
+            lambda: new_process("import httpx, pydantic, pandas"),
+            size.runs * 2,
+            "s",
+        )
