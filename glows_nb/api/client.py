@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
 from glows_nb.api.steps import Batch, Operation, Pause, Probe, Step, Steps, drive
 from glows_nb.api.tokens import account_mark
-from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session
+from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session, pause_async
 
 T = TypeVar("T")
 
@@ -215,7 +214,7 @@ class AsyncClient(_Connected):
     async def _carry_out(self, step: Step) -> Any:
         match step:
             case Pause(seconds):
-                return await asyncio.sleep(seconds)
+                return await pause_async(seconds)
             case Probe():
                 return await probe_async(step)
             case Batch():
@@ -224,6 +223,8 @@ class AsyncClient(_Connected):
                 return await self._transport.send(step)
 
     async def _send_all(self, batch: Batch[Any]) -> list[Any]:
+        import asyncio
+
         places = asyncio.Semaphore(self._max_concurrency)
 
         async def send(operation: Operation[Any]) -> Any:

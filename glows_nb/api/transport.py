@@ -6,7 +6,6 @@ An exchange (one operation with its repetitions) is a generator that decides; `H
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import itertools
 import json
@@ -173,7 +172,7 @@ class AsyncHttpTransport:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
+                    await pause_async(step.seconds)
                     step = steps.send(None)
                     continue
                 reply = await self._send_once(step)
@@ -197,6 +196,14 @@ class AsyncHttpTransport:
         except httpx.HTTPError as error:
             return transport_error(operation, self.session, error)
         return _reply(operation, response, self.session, started)
+
+
+async def pause_async(seconds: float) -> None:
+    """Do nothing for so many seconds, while other tasks go on."""
+    # Loaded here and not above: who awaits this has it already, and who awaits nothing starts faster without it.
+    import asyncio
+
+    await asyncio.sleep(seconds)
 
 
 def exchange(operation: Operation[T], session: Session) -> Generator[Operation[T] | Pause, Any, T]:

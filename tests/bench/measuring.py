@@ -91,5 +91,8 @@ def said_by(code: str, *arguments: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """What new processes get: this one's variables, and the product that is being measured."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    """What new processes get: this one's variables, and the product that is being measured.
+
+    Its modules are compiled once and then read from their files, as an installed package's are, whatever holds here.
+    """
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}

@@ -17,6 +17,7 @@ assert len(glows.specs()) == 20
 
 def of_the_import(size: Size) -> Figures:
     """`import glows_nb`, against `import httpx`, both above a Python that imports nothing."""
+    new_process("import glows_nb, httpx")
     bare = in_turns(lambda: new_process("pass"), lambda: 0, max(size.runs, 1) * 2, "ms").ours
     figures = in_turns(lambda: new_process("import glows_nb"), lambda: new_process("import httpx"), size.runs * 2, "ms")
     return Figures(max(figures.ours - bare, 0) * 1000, (figures.baseline - bare) * 1000, "ms")
@@ -25,6 +26,7 @@ def of_the_import(size: Size) -> Figures:
 def until_the_first_specs(size: Size) -> Figures:
     """From a new process to the offers of a local server, against the imports that this takes."""
     with serving(wire.PER_PAGE) as base_url:
+        new_process(FIRST_SPECS, wire.token(), base_url)
         return in_turns(
             lambda: new_process(FIRST_SPECS, wire.token(), base_url),
             lambda: new_process("import httpx, pydantic, pandas"),
