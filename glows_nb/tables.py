@@ -22,6 +22,8 @@ SANDBOX_BADGE: Final = (
 MISSING: Final = "–"
 WIDEST_CELL: Final = 28
 MOST_ROWS: Final = 60
+GAP: Final = " "
+EMPTY_GAP: Final = "  "
 FIRST_TO_GO: Final = (
     "resource_id",
     "cpu",
@@ -55,7 +57,7 @@ class Table(pd.DataFrame):
         caption = html.escape(self.attrs.get(CAPTION, ""))
         badge = f"{SANDBOX_BADGE} " if self.attrs.get(IS_SANDBOX) else ""
         with pd.option_context("display.max_colwidth", WIDEST_CELL):
-            body = written(self).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
+            body = written(_shown(self)).to_html(notebook=True, border=0, max_rows=MOST_ROWS)
         # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
         body = body.replace("<td>", '<td style="white-space:nowrap">')
         return f'<div style="margin:.3em 0">{badge}{caption}</div><div style="overflow-x:auto">{body}</div>'
@@ -80,13 +82,19 @@ def as_text(frame: pd.DataFrame, width: int | None = None) -> str:
     """The caption and the rows as plain text; columns that don't fit are named below instead."""
     width = width or shutil.get_terminal_size((120, 40)).columns
     shown = list(frame.columns)
-    text = _text(frame[shown])
+    cells = written(_shown(frame))
+    text = _text(cells)
+    # Reckoned, since laying the text out takes milliseconds; only what then seems to fit is laid out again.
+    length, gap = len(text.partition("\n")[0]), EMPTY_GAP if cells.empty else GAP
     for name in [*(name for name in FIRST_TO_GO if name in shown), *reversed(shown)]:
-        if len(text.partition("\n")[0]) <= width or len(shown) == 1:
+        if length <= width:
+            text = _text(cells[shown])
+            length = len(text.partition("\n")[0])
+        if length <= width or len(shown) == 1:
             break
         if name in shown:
             shown.remove(name)
-            text = _text(frame[shown])
+            length -= max([len(str(name)), *(min(len(cell), WIDEST_CELL) for cell in cells[name])]) + len(gap)
     left_out = [name for name in frame.columns if name not in shown]
     more = f"\n… and {', '.join(left_out)}" if left_out else ""
     badge = f"{SANDBOX_WORD} · " if frame.attrs.get(IS_SANDBOX) else ""
@@ -107,10 +115,18 @@ def written(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _text(frame: pd.DataFrame) -> str:
-    if frame.empty:
-        return "  ".join(map(str, frame.columns)) + "\n(none)"
-    return written(frame).to_string(index=False, max_rows=MOST_ROWS, max_colwidth=WIDEST_CELL)
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a frame that are seen; of a long one its begin, its end and one between, for which dots stand."""
+    if len(frame) <= MOST_ROWS:
+        return frame
+    half = MOST_ROWS // 2
+    return frame.iloc[[*range(half + 1), *range(len(frame) - half, len(frame))]]
+
+
+def _text(cells: pd.DataFrame) -> str:
+    if cells.empty:
+        return EMPTY_GAP.join(map(str, cells.columns)) + "\n(none)"
+    return cells.to_string(index=False, max_rows=MOST_ROWS, max_colwidth=WIDEST_CELL)
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:
