@@ -83,18 +83,15 @@ def as_text(frame: pd.DataFrame, width: int | None = None) -> str:
     width = width or shutil.get_terminal_size((120, 40)).columns
     shown = list(frame.columns)
     cells = written(_shown(frame))
-    text = _text(cells)
-    # Reckoned, since laying the text out takes milliseconds; only what then seems to fit is laid out again.
-    length, gap = len(text.partition("\n")[0]), EMPTY_GAP if cells.empty else GAP
+    gap = EMPTY_GAP if cells.empty else GAP
+    widths = {name: max([len(str(name)), *(min(len(cell), WIDEST_CELL) for cell in cells[name])]) for name in shown}
     for name in [*(name for name in FIRST_TO_GO if name in shown), *reversed(shown)]:
-        if length <= width:
-            text = _text(cells[shown])
-            length = len(text.partition("\n")[0])
-        if length <= width or len(shown) == 1:
+        # Laying the text out takes milliseconds, so it is reckoned what will fit.
+        if sum(widths[each] for each in shown) + len(gap) * (len(shown) - 1) <= width or len(shown) == 1:
             break
         if name in shown:
             shown.remove(name)
-            length -= max([len(str(name)), *(min(len(cell), WIDEST_CELL) for cell in cells[name])]) + len(gap)
+    text = _text(cells[shown])
     left_out = [name for name in frame.columns if name not in shown]
     more = f"\n… and {', '.join(left_out)}" if left_out else ""
     badge = f"{SANDBOX_WORD} · " if frame.attrs.get(IS_SANDBOX) else ""
