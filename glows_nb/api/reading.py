@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, create_model
 
@@ -102,7 +102,10 @@ def _success(field: str, model: type[BaseModel]) -> Any:
     """What a success is that has a page in `field`; made when the first comes, since making it takes milliseconds."""
     items: Any = tuple[model, ...] | None  # type: ignore[valid-type]
     return create_model(
-        "Success", code=(Literal[0], ...), pagination=(Pagination, ...), items=(items, Field(alias=field))
+        "Success",
+        code=(int, Field(strict=True, ge=0, le=0)),
+        pagination=(Pagination, ...),
+        items=(items, Field(alias=field)),
     )
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -69,13 +69,15 @@ class Session:
     def request(self, operation: Operation[Any]) -> dict[str, Any]:
         """What httpx is to send for an operation, but for the header that carries the token."""
         route = self.connection.route(operation.route)
-        body = operation.body
+        # An address that ends in "?" takes in its query what others take in the body (FACTS 1, image delete).
+        is_in_query = operation.body is not None and route.path.endswith("?")
+        params = tuple(operation.body.items()) if operation.body and is_in_query else operation.params
+        # Written here, since httpx would take the whole address apart twice to add the query.
+        query = f"?{urlencode(params)}" if params else ""
         return {
             "method": route.method,
-            "url": self.connection.base_url + route.path.rstrip("?"),
-            # An address that ends in "?" takes in its query what others take in the body (FACTS 1, image delete).
-            "params": tuple(body.items()) if body and route.path.endswith("?") else operation.params,
-            "content": None if body is None or route.path.endswith("?") else json.dumps(body),
+            "url": f"{self.connection.base_url}{route.path.rstrip('?')}{query}",
+            "content": None if operation.body is None or is_in_query else json.dumps(operation.body),
         }
 
     def next_number(self) -> int:
