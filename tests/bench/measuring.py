@@ -45,17 +45,23 @@ SHORT = Size(runs=1, machines=200, few=100, many=400, latency=0.002, requests=40
 
 @dataclass(frozen=True)
 class Figures:
-    """What one row came to: the medians of both sides, in one unit."""
+    """What one row came to: the medians of both sides, in one unit; a row that has a bare limit has no baseline."""
 
     ours: float
-    baseline: float
+    baseline: float | None
     unit: str
 
 
 def in_turns(ours: Callable[[], float], baseline: Callable[[], float], runs: int, unit: str) -> Figures:
     """Take both figures alternately, so that a busy spell of the machine hits both; the medians of all runs."""
-    taken = [(ours(), baseline()) for _ in range(runs)]
-    return Figures(median(mine for mine, _ in taken), median(other for _, other in taken), unit)
+    mine, other = medians(ours, baseline, runs)
+    return Figures(mine, other, unit)
+
+
+def medians(one: Callable[[], float], another: Callable[[], float], runs: int) -> tuple[float, float]:
+    """Both taken in turns, and the median of each."""
+    taken = [(one(), another()) for _ in range(runs)]
+    return median(first for first, _ in taken), median(second for _, second in taken)
 
 
 def seconds(work: Callable[[], Any]) -> float:

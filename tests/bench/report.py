@@ -64,7 +64,7 @@ def _cells(row: Row, figures: Figures) -> tuple[str, ...]:
         row.what,
         f"{figures.ours:.4g} {figures.unit}",
         row.against,
-        f"{figures.baseline:.4g} {figures.unit}",
+        "–" if figures.baseline is None else f"{figures.baseline:.4g} {figures.unit}",
         _in_words(row, row.value(figures), figures.unit),
         f"{sign} {_in_words(row, row.goal, figures.unit)}",
         "yes" if row.is_met(figures) else "no",
@@ -74,4 +74,6 @@ def _cells(row: Row, figures: Figures) -> tuple[str, ...]:
 def _in_words(row: Row, value: float, unit: str) -> str:
     if row.compared is Compared.DIFFERENCE:
         return f"{value:+.3g} {unit}"
+    if row.compared is Compared.ALONE:
+        return f"{value:.3g} {unit}"
     return f"{value:.3g} ×" if row.compared is Compared.TIMES_FASTER else f"{value:.3g}"

@@ -16,6 +16,7 @@ class Compared(Enum):
     RATIO = "ours / baseline"
     TIMES_FASTER = "baseline / ours"
     DIFFERENCE = "ours - baseline"
+    ALONE = "ours"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class Row:
 
     def value(self, figures: Figures) -> float:
         """The one number that the goal is about."""
+        if self.compared is Compared.ALONE:
+            return figures.ours
+        assert figures.baseline is not None
         if self.compared is Compared.DIFFERENCE:
             return figures.ours - figures.baseline
         if self.compared is Compared.TIMES_FASTER:
