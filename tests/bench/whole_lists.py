@@ -62,15 +62,14 @@ def async_against_the_ideal(size: Size) -> Figures:
 
 
 def peak_memory(size: Size) -> Figures:
-    """The most that the process holds above what it held before, in bytes; a new process, its resident memory."""
+    """The most that a new process holds above what it held before, all imports done: its resident memory."""
     with serving(size.many) as base_url:
 
         def ours() -> float:
-            return float(said_by(MEMORY, wire.token(), base_url))
+            return float(said_by(MEMORY, wire.token(), base_url)) / 1e6
 
         in_json = sum(len(wire.page_of_machines(page, size.many)) for page in range(1, pages_of(size.many) + 1))
-        # Once, as it takes a while and hardly differs from one run to the next.
-        return Figures(ours() / 1e6, in_json / 1e6, "MB")
+        return in_turns(ours, lambda: in_json / 1e6, size.runs, "MB")
 
 
 MEMORY = """
