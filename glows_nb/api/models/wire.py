@@ -78,7 +78,8 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 class WireModel(BaseModel):
     """Settings shared by everything that the service answers."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    # Validators are built when first needed: a process that reads offers has no use for those of machines.
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class Pagination(WireModel):
