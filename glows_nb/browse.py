@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pandas as pd
 
-from glows_nb import frames
+from glows_nb import frames, machine_rows
 from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest, NoResourceAvailable
-from glows_nb.api.models import Spec
+from glows_nb.api.listing import kept_instances
+from glows_nb.api.models import InstanceStatus, Spec
 from glows_nb.api.offers import nearest_gpu
 from glows_nb.connection import current_client, recorder_of
 from glows_nb.ledger import LedgerError
@@ -168,13 +169,13 @@ def instances(
         client: the client to ask; without it the current one.
     """
     service = client or current_client()
-    models = service.instances.all(statuses, limit=limit)
-    billed = [model.rate for model in models if model.is_billed]
-    known = [rate for rate in billed if rate is not None]
-    now = f"{sum(known, Rate(0)).per_hour:.3f} Credits per hour"
-    unknown = f" and {len(billed) - len(known)} of unknown price" if len(billed) > len(known) else ""
-    caption = f"{counted(len(models), 'machine')}, {len(billed)} running at {now}{unknown}"
-    return captioned(frames.instances(models, wide=wide), caption, is_sandbox=service.is_sandbox)
+    rows = service.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit))
+    table = frames.instances_of_rows(rows, wide=wide)
+    billed = table.loc[table["status"] == InstanceStatus.RUNNING, "price_per_hour"]
+    now = f"{sum(map(Rate.from_credits, billed.dropna()), Rate(0)).per_hour:.3f} Credits per hour"
+    unknown = f" and {billed.isna().sum()} of unknown price" if billed.hasnans else ""
+    caption = f"{counted(len(table), 'machine')}, {len(billed)} running at {now}{unknown}"
+    return captioned(table, caption, is_sandbox=service.is_sandbox)
 
 
 def images(*, keywords: str = "", owned: bool = False, client: Client | None = None) -> Table:

@@ -7,16 +7,16 @@ A frame has the same columns and dtypes when it is empty.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final
 
 import pandas as pd
 
+from glows_nb import machine_rows
 from glows_nb.api.models import (
-    JUPYTER_PORT,
     Endpoint,
     EndpointStatus,
     Image,
@@ -32,22 +32,20 @@ from glows_nb.columns import (
     DISCREPANCY_COLUMNS,
     ENDPOINT_COLUMNS,
     IMAGE_COLUMNS,
-    INSTANCE_COLUMNS,
     NETWORK_COLUMNS,
     SNAPSHOT_COLUMNS,
     SPEC_COLUMNS,
     SPENDING_COLUMNS,
     STATS_COLUMNS,
     TIMELINE_COLUMNS,
-    WIDE_INSTANCE_COLUMNS,
     WIDE_SNAPSHOT_COLUMNS,
     WIDE_SPEC_COLUMNS,
 )
 from glows_nb.gpus import vram_gb
 from glows_nb.ledger import DayCost, MachineRecord, Sighting, SnapshotRecord
+from glows_nb.machine_rows import MB_PER_GB
 from glows_nb.money import Rate
 
-MB_PER_GB: Final = 1024
 BYTES_PER_GB: Final = 1024**3
 
 
@@ -88,9 +86,15 @@ def instances(models: Iterable[Instance], now: datetime | None = None, *, wide: 
     domain, source_type, cmd, ssh_user, ports (those inside, with their protocols), network_addresses. The SSH password
     and environment variables are in no frame.
     """
-    moment = now or datetime.now(UTC)
-    columns = INSTANCE_COLUMNS | (WIDE_INSTANCE_COLUMNS if wide else {})
-    return _frame(columns, [_instance_row(instance, moment) for instance in models])
+    row_of = machine_rows.row_of(wide=wide)
+    return instances_of_rows([row_of(instance) for instance in models], now, wide=wide)
+
+
+def instances_of_rows(
+    rows: Sequence[machine_rows.Row], now: datetime | None = None, *, wide: bool = False
+) -> pd.DataFrame:
+    """The same of rows that were kept of machines: those of `machine_rows.row_of`, with the same `wide`."""
+    return pd.DataFrame(machine_rows.columns_of(rows, now or datetime.now(UTC), wide=wide), copy=False)
 
 
 def images(models: Iterable[Image], *, wide: bool = False) -> pd.DataFrame:
@@ -250,56 +254,6 @@ def _spec_row(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _instance_row(instance: Instance, now: datetime) -> dict[str, Any]:
-    hardware, created, rate = instance.hardware, instance.create_time, instance.rate
-    # Two computers' clocks differ by seconds, and no machine is from the future.
-    age = None if created is None else max(now - created, timedelta(0))
-    image, snapshot = instance.base_image, instance.base_snap
-    jupyter = instance.url(JUPYTER_PORT)
-    web = [jupyter] if jupyter else []
-    web += [
-        url
-        for access in instance.accesses
-        if access.protocol == "http" and (url := instance.url(access.listen_port)) and url != jupyter
-    ]
-    return {
-        "instance_id": instance.instance_id,
-        "meta_key": instance.meta_key or None,
-        "remark": instance.remark or None,
-        "status": instance.status,
-        "region": instance.region_name or None,
-        "category": instance.category or None,
-        "gpu": hardware.gpu_name or None,
-        "gpus": hardware.gpus or None,
-        "vram_gb": _vram_gb(hardware.gpu_name, hardware.gpu_ram_mb),
-        "cpus": hardware.cpus or None,
-        "ram_gb": _gb(hardware.ram_mb),
-        "disk_gb": hardware.disk_gb or None,
-        "price_per_hour": None if rate is None else _credits(rate),
-        "created": created,
-        "age": age,
-        "cost_estimate": float(rate.cost(age)) if instance.is_billed and rate and age is not None else None,
-        "image": (image.image_name or None) if image else None,
-        "image_id": (image.image_id or None) if image else None,
-        "snapshot_id": (snapshot.snapshot_id or None) if snapshot else None,
-        "ssh": instance.ssh_command,
-        "http": " ".join(url.without_secret for url in web) or None,
-        "networks": ", ".join(endpoint.network_id for endpoint in instance.network_endpoints) or None,
-        "cpu": hardware.cpu_name or None,
-        "gpu_ram_mb": hardware.gpu_ram_mb or None,
-        "price_cent": instance.price_cent or None,
-        "domain": instance.domain,
-        "source_type": instance.source_type or None,
-        "cmd": instance.cmd or None,
-        "ssh_user": (instance.ssh_credentials.user or None) if instance.ssh_credentials else None,
-        "ports": ", ".join(f"{access.listen_port}/{access.protocol}" for access in instance.accesses) or None,
-        "network_addresses": ", ".join(
-            f"{endpoint.cidr} {endpoint.mac} {endpoint.status}" for endpoint in instance.network_endpoints
-        )
-        or None,
-    }
-
-
 def _spending_row(machine: MachineRecord, day: DayCost) -> dict[str, Any]:
     rates = [sighting.rate for sighting in machine.sightings if sighting.rate is not None]
     return {
@@ -343,8 +297,3 @@ def _gb_of_bytes(number: int | None) -> float | None:
 
 def _gb(mb: int) -> float | None:
     return mb / MB_PER_GB if mb else None
-
-
-def _vram_gb(gpu_name: str, gpu_ram_mb: int) -> float | None:
-    """What the wire tells, in whole GB (24564 MB of a card of 24 GB); the data sheet's size while it tells nothing."""
-    return round(gpu_ram_mb / MB_PER_GB) if gpu_ram_mb else vram_gb(gpu_name)

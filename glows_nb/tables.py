@@ -25,6 +25,8 @@ SANDBOX_BADGE: Final = (
 MISSING: Final = "–"
 WIDEST_CELL: Final = 28
 MOST_ROWS: Final = 60
+GAP: Final = " "
+EMPTY_GAP: Final = "  "
 FIRST_TO_GO: Final = (
     "resource_id",
     "cpu",
@@ -58,7 +60,7 @@ class Table(pd.DataFrame):
         caption = html.escape(self.attrs.get(CAPTION, ""))
         badge = f"{SANDBOX_BADGE} " if self.attrs.get(IS_SANDBOX) else ""
         with pd.option_context("display.max_colwidth", self.attrs.get(WIDEST, WIDEST_CELL)):
-            body = written(self).to_html(notebook=True, border=0, max_rows=_most_rows[0])
+            body = written(_shown(self)).to_html(notebook=True, border=0, max_rows=_most_rows[0])
         # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
         body = body.replace("<td>", '<td style="white-space:nowrap">')
         return f'<div style="margin:.3em 0">{badge}{caption}</div><div style="overflow-x:auto">{body}</div>'
@@ -91,13 +93,16 @@ def as_text(frame: pd.DataFrame, width: int | None = None) -> str:
     """The caption and the rows as plain text; columns that don't fit are named below instead."""
     width = width or shutil.get_terminal_size((120, 40)).columns
     shown = list(frame.columns)
-    text = _text(frame[shown])
+    cells, widest = written(_shown(frame)), frame.attrs.get(WIDEST, WIDEST_CELL)
+    gap = EMPTY_GAP if cells.empty else GAP
+    widths = {name: max([len(str(name)), *(min(len(cell), widest) for cell in cells[name])]) for name in shown}
     for name in [*(name for name in FIRST_TO_GO if name in shown), *reversed(shown)]:
-        if len(text.partition("\n")[0]) <= width or len(shown) == 1:
+        # Laying the text out takes milliseconds, so it is reckoned what will fit.
+        if sum(widths[each] for each in shown) + len(gap) * (len(shown) - 1) <= width or len(shown) == 1:
             break
         if name in shown:
             shown.remove(name)
-            text = _text(frame[shown])
+    text = _text(cells[shown], widest)
     left_out = [name for name in frame.columns if name not in shown]
     more = f"\n… and {', '.join(left_out)}" if left_out else ""
     badge = f"{SANDBOX_WORD} · " if frame.attrs.get(IS_SANDBOX) else ""
@@ -118,12 +123,20 @@ def written(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _text(frame: pd.DataFrame) -> str:
-    if frame.empty:
-        return "  ".join(map(str, frame.columns)) + "\n(none)"
-    return written(frame).to_string(
-        index=False, max_rows=_most_rows[0], max_colwidth=frame.attrs.get(WIDEST, WIDEST_CELL)
-    )
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a frame that are seen; of a long one its begin, its end and some between, for which dots stand."""
+    if len(frame) <= _most_rows[0]:
+        return frame
+    half = _most_rows[0] // 2
+    first, last = min(half + 2, len(frame) - half), len(frame) - half
+    return frame.iloc[[*range(first), *range(last, len(frame))]]
+
+
+def _text(cells: pd.DataFrame, widest: int) -> str:
+    if cells.empty:
+        return EMPTY_GAP.join(map(str, cells.columns)) + "
+(none)"
+    return cells.to_string(index=False, max_rows=_most_rows[0], max_colwidth=widest)
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:

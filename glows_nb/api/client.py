@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, NoReturn, TypeVar
@@ -19,7 +18,7 @@ from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
 from glows_nb.api.steps import Batch, Operation, Pause, Probe, Step, Steps, drive
 from glows_nb.api.tokens import account_mark
-from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session
+from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session, pause_async
 
 T = TypeVar("T")
 
@@ -161,9 +160,9 @@ class Client(_Connected):
                 return time.sleep(seconds)
             case Probe():
                 return probe(step)
-            case Batch(operations):
+            case Batch(operations, keep):
                 with ThreadPoolExecutor(min(self._max_concurrency, len(operations))) as pool:
-                    return list(pool.map(self._transport.send, operations))
+                    return list(pool.map(lambda operation: keep(self._transport.send(operation)), operations))
             case _:
                 return self._transport.send(step)
 
@@ -242,24 +241,26 @@ class AsyncClient(_Connected):
     async def _carry_out(self, step: Step) -> Any:
         match step:
             case Pause(seconds):
-                return await asyncio.sleep(seconds)
+                return await pause_async(seconds)
             case Probe():
                 return await probe_async(step)
-            case Batch(operations):
-                return await self._send_all(operations)
+            case Batch():
+                return await self._send_all(step)
             case _:
                 return await self._transport.send(step)
 
-    async def _send_all(self, operations: Sequence[Operation[Any]]) -> list[Any]:
+    async def _send_all(self, batch: Batch[Any]) -> list[Any]:
+        import asyncio
+
         places = asyncio.Semaphore(self._max_concurrency)
 
         async def send(operation: Operation[Any]) -> Any:
             async with places:
-                return await self._transport.send(operation)
+                return batch.keep(await self._transport.send(operation))
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(send(operation)) for operation in operations]
+                tasks = [group.create_task(send(operation)) for operation in batch.operations]
         except ExceptionGroup as failed:
             first = failed.exceptions[0]
         else:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -208,6 +207,8 @@ def _profile(name: str | None) -> Mapping[str, Any]:
 
 def _read_profiles(path: Path) -> dict[str, Any]:
     """The profile file's tables, their tokens masked from here on."""
+    import tomllib
+
     try:
         return {name: _masked(table) for name, table in tomllib.loads(path.read_text(encoding="utf-8-sig")).items()}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from glows_nb.api import operations
 from glows_nb.api.models import Endpoint, Image, Instance, Network, Snapshot
-from glows_nb.api.paging import all_items
+from glows_nb.api.paging import all_items, all_kept
 from glows_nb.api.steps import Steps
+
+Kept = TypeVar("Kept")
 
 
 def all_instances(
@@ -19,12 +22,20 @@ def all_instances(
     later pages, where they come twice and are noticed; read the other way round, one could be missed in silence.
     """
     is_oldest_first = ascending and limit is not None
-    machines = yield from all_items(
-        lambda page: operations.list_instances(page, statuses=statuses, ascending=is_oldest_first),
+    machines = yield from kept_instances(lambda machine: machine, statuses, is_oldest_first, limit)
+    return machines[::-1] if ascending and not is_oldest_first else machines
+
+
+def kept_instances(
+    keep: Callable[[Instance], Kept], statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None
+) -> Steps[list[Kept]]:
+    """What `keep` makes of every machine in any of these statuses, or of the first `limit`, in the service's order."""
+    return all_kept(
+        lambda page: operations.list_instances(page, statuses=statuses, ascending=ascending),
         identity=lambda machine: machine.instance_id,
+        keep=keep,
         limit=limit,
     )
-    return machines[::-1] if ascending and not is_oldest_first else machines
 
 
 def all_images(owned: bool = False, keywords: str = "", limit: int | None = None) -> Steps[list[Image]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -40,6 +40,8 @@ from glows_nb.api.requests import (
 from glows_nb.api.routes import ROUTES
 from glows_nb.api.steps import Operation
 
+Item = TypeVar("Item", bound=BaseModel)
+
 UNSAID = {("network_type", 0), ("domain", 0)}
 """Left out of a query: the contract says that 0 and nothing mean the same."""
 
@@ -73,13 +75,13 @@ def list_instances(
     """A page of machines, newest first unless `ascending`; no statuses means all."""
     statuses = (statuses,) if isinstance(statuses, str) else tuple(statuses)
     request = ListInstances(page=page, per_page=per_page, statuses=statuses, ascending=ascending)
-    return Operation(ROUTES["list instances"], reading.page("list instances", "instances", Instance), _params(request))
+    return _page("list instances", "instances", Instance, request)
 
 
 def list_images(page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Operation[Page[Image]]:
     """A page of images, all or one's own, whose names hold the keywords."""
     request = ListImages(page=page, per_page=per_page, owned=owned, keywords=keywords)
-    return Operation(ROUTES["list images"], reading.page("list images", "images", Image), _params(request))
+    return _page("list images", "images", Image, request)
 
 
 def list_specs(
@@ -99,7 +101,7 @@ def list_specs(
         region_name=region_name,
         instance_category=instance_category,
     )
-    return Operation(ROUTES["list specs"], reading.page("list specs", "specs", Spec), _params(request))
+    return _page("list specs", "specs", Spec, request)
 
 
 def list_region_specs(
@@ -109,7 +111,7 @@ def list_region_specs(
     request = ListSpecs(
         machine_category=machine_category, from_image_id=from_image_id, page=page, by_region=True, **filters
     )
-    return Operation(ROUTES["list specs"], reading.page("list specs", "regions", RegionSpecs), _params(request))
+    return _page("list specs", "regions", RegionSpecs, request)
 
 
 def submit_image(image_link: str) -> Operation[SubmittedImage]:
@@ -138,7 +140,7 @@ def list_networks(
 ) -> Operation[Page[Network]]:
     """A page of one's own mesh networks, or with `network_type` 6 of public IPs, in a domain (a region's number)."""
     request = ListNetworks(page=page, per_page=per_page, network_type=network_type, domain=domain)
-    return Operation(ROUTES["list networks"], reading.page("list networks", "networks", Network), _params(request))
+    return _page("list networks", "networks", Network, request)
 
 
 def attach_instances(network_id: str, instance_ids: Sequence[str]) -> Operation[Attached]:
@@ -153,7 +155,7 @@ def attach_instances(network_id: str, instance_ids: Sequence[str]) -> Operation[
 def list_endpoints(network_id: str, page: int = 1, per_page: int = 20) -> Operation[Page[Endpoint]]:
     """A page of the machines in a network."""
     request = ListEndpoints(network_id=network_id, page=page, per_page=per_page)
-    return Operation(ROUTES["list endpoints"], reading.page("list endpoints", "endpoints", Endpoint), _params(request))
+    return _page("list endpoints", "endpoints", Endpoint, request)
 
 
 def create_snapshot(instance_id: str, name: str = "") -> Operation[SnapshotsCreated]:
@@ -168,7 +170,12 @@ def list_snapshots(page: int = 1, per_page: int = 20, status: Sequence[int] = ()
     """A page of snapshots in any of these statuses; none means the service's own choice."""
     statuses = (status,) if isinstance(status, int) else tuple(status)
     request = ListSnapshots(page=page, per_page=per_page, status=statuses)
-    return Operation(ROUTES["list snapshots"], reading.page("list snapshots", "snapshots", Snapshot), _params(request))
+    return _page("list snapshots", "snapshots", Snapshot, request)
+
+
+def _page(name: str, field: str, model: type[Item], request: BaseModel) -> Operation[Page[Item]]:
+    read, read_bytes = reading.page(name, field, model), reading.page_of_bytes(field, model)
+    return Operation(ROUTES[name], read, _params(request), read_bytes=read_bytes)
 
 
 def _params(request: BaseModel) -> tuple[tuple[str, str | int], ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 from typing import Final
@@ -37,6 +36,8 @@ def probe(wanted: Probe) -> bool:
 
 async def probe_async(wanted: Probe) -> bool:
     """The same, awaited."""
+    import asyncio
+
     try:
         parts = urlsplit(wanted.url)
     except ValueError:

@@ -13,12 +13,17 @@ from typing import Any, Generic, TypeVar
 from glows_nb.api.routes import Route
 
 T = TypeVar("T")
+Kept = TypeVar("Kept")
 Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Operation(Generic[T]):
-    """One call: `read` turns the answer's JSON object (its code was 0) into the result."""
+    """One call: `read` turns the answer's JSON object (its code was 0) into the result.
+
+    `read_bytes` does so in one pass over the bytes of a success, and gives None for everything else, of which `read`
+    and what stands before it then say what is wrong. Long lists have it.
+    """
 
     route: Route
     read: Callable[[Answer], T]
@@ -26,6 +31,7 @@ class Operation(Generic[T]):
     # Not in the repr: environment variables stand in it.
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     is_repeatable: bool = True
+    read_bytes: Callable[[bytes], T | None] | None = None
 
     @property
     def name(self) -> str:
@@ -35,9 +41,14 @@ class Operation(Generic[T]):
 
 @dataclass(frozen=True)
 class Batch(Generic[T]):
-    """Operations that may run at the same time; the answers come in the same order."""
+    """Operations that may run at the same time; the answers come in the same order.
+
+    What `keep` makes of an answer is what is left of it, from when it comes: thousands of pages of machines need not
+    stand in memory together.
+    """
 
     operations: tuple[Operation[T], ...]
+    keep: Callable[[T], Any]
 
 
 @dataclass(frozen=True)
@@ -65,11 +76,11 @@ def perform(operation: Operation[T]) -> Steps[T]:
     return result
 
 
-def perform_all(operations: Sequence[Operation[T]]) -> Steps[list[T]]:
-    """A step: the results of operations that may run at the same time, in order."""
+def perform_all(operations: Sequence[Operation[T]], keep: Callable[[T], Kept]) -> Steps[list[Kept]]:
+    """A step: what `keep` makes of the results of operations that may run at the same time, in order."""
     if not operations:
         return []
-    results: list[T] = yield Batch(tuple(operations))
+    results: list[Kept] = yield Batch(tuple(operations), keep)
     return results
 
 

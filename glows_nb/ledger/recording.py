@@ -39,7 +39,7 @@ CREATE_INSTANCE: Final = ROUTES["create instance"].name
 CREATE_SNAPSHOT: Final = ROUTES["create snapshot"].name
 
 
-@dataclass
+@dataclass(slots=True)
 class _Seen:
     """A machine as this recorder last saw it."""
 
@@ -67,6 +67,7 @@ class Recorder:
         self._offers: dict[tuple[str, str], Spec] = {}
         self._sent: dict[int, int] = {}
         self._resting_until = 0.0
+        self._has_read_ended = False
 
     def __call__(self, event: Event) -> None:
         """What `Client.observers` calls.
@@ -148,6 +149,8 @@ class Recorder:
 
     def _see(self, machines: Sequence[Instance], order_id: int | None) -> None:
         at_ms = self.now_ms()
+        if len(machines) > 1 and not self._has_read_ended:
+            self._read_ended()
         news = [machine for machine in machines if order_id is not None or self._is_news(machine, at_ms)]
         if news:
             with self.ledger.transaction() as db:
@@ -158,6 +161,24 @@ class Recorder:
         for machine in machines:
             written = at_ms if machine.instance_id in written_now else self._seen[machine.instance_id].written_ms
             self._seen[machine.instance_id] = _Seen(machine.status, machine.price_cent, at_ms, written)
+
+    def _read_ended(self) -> None:
+        """Know the machines that the ledger knows to have ended: nothing about them will be news.
+
+        Without that, a new kernel's first list of thousands would look each of them up, to write down nothing.
+        """
+        with self.ledger.transaction() as db:
+            ended = db.execute(
+                "SELECT m.instance_id, s.status, s.millicents, max(s.id) FROM machines m"
+                " JOIN sightings s ON s.account_id = m.account_id AND s.instance_id = m.instance_id"
+                " WHERE m.account_id = ? AND m.order_id IS NULL GROUP BY m.instance_id",
+                (account_id(db, self.account),),
+            ).fetchall()
+        for row in ended:
+            if row["status"] in ENDED:
+                cents = None if row["millicents"] is None else row["millicents"] // MILLICENTS_PER_CENT
+                self._seen.setdefault(row["instance_id"], _Seen(row["status"], cents, at_ms=0, written_ms=0))
+        self._has_read_ended = True
 
     def _is_news(self, machine: Instance, at_ms: int) -> bool:
         seen = self._seen.get(machine.instance_id)

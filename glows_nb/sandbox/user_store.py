@@ -18,6 +18,9 @@ class UserStore:
         self._database = database
         self._limits = limits
         self._switches = switches
+        # Each request asks for both, and nobody but this store changes them.
+        self._limits_of: dict[int, Limits] = {}
+        self._switches_now: Switches | None = None
         with database.transaction():
             for name in ("jwt_secret", "admin_token"):
                 database.write("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, secrets.token_urlsafe(48)))
@@ -54,8 +57,12 @@ class UserStore:
 
     def limits(self, uid: int) -> Limits:
         """Return what a user may have."""
-        row = self._database.row("SELECT limits FROM users WHERE uid = ?", (uid,))
-        return changed(self._limits, {} if row is None else json.loads(row["limits"]))
+        with self._database.lock:
+            limits = self._limits_of.get(uid)
+            if limits is None:
+                row = self._database.row("SELECT limits FROM users WHERE uid = ?", (uid,))
+                limits = self._limits_of[uid] = changed(self._limits, {} if row is None else json.loads(row["limits"]))
+            return limits
 
     def change_limits(self, uid: int, changes: Mapping[str, object]) -> Limits:
         """Change some of a user's limits; ValueError says what is wrong with them."""
@@ -63,11 +70,15 @@ class UserStore:
             row = self._database.rows("SELECT limits FROM users WHERE uid = ?", (uid,))[0]
             limits = changed(self._limits, together := json.loads(row["limits"]) | dict(changes))
             self._database.write("UPDATE users SET limits = ? WHERE uid = ?", (json.dumps(together), uid))
+            self._limits_of.pop(uid, None)
         return limits
 
     def switches(self) -> Switches:
         """Return how the switches stand."""
-        return changed(self._switches, json.loads(self._setting("switches", "{}")))
+        with self._database.lock:
+            if self._switches_now is None:
+                self._switches_now = changed(self._switches, json.loads(self._setting("switches", "{}")))
+            return self._switches_now
 
     def change_switches(self, changes: Mapping[str, object]) -> Switches:
         """Change some switches; ValueError says what is wrong with them."""
@@ -75,6 +86,7 @@ class UserStore:
             together = json.loads(self._setting("switches", "{}")) | dict(changes)
             switches = changed(self._switches, together)
             self._set("switches", json.dumps(together))
+            self._switches_now = None
         return switches
 
     def _set(self, name: str, value: str) -> None:

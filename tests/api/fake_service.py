@@ -75,7 +75,7 @@ class FakeService:
                 self.on_pause(step.seconds)
             return None
         if isinstance(step, Batch):
-            return [self.answer(operation) for operation in step.operations]
+            return [step.keep(self.answer(operation)) for operation in step.operations]
         params = {name: values[-1] for name, values in parse_qs(urlencode(step.params)).items()}
         self.asked.append((step.name, params))
         return step.read(getattr(self, f"_{step.name.replace(' ', '_')}")(params, step.body))

@@ -37,7 +37,7 @@ def read(pages: Any, limit: int | None = None) -> list[str]:
         while True:
             operations = step.operations if isinstance(step, Batch) else (step,)
             answers = [page(*pages(dict(operation.params)["page"])) for operation in operations]  # type: ignore[union-attr]
-            answer = answers if isinstance(step, Batch) else answers[0]
+            answer = [step.keep(answer) for answer in answers] if isinstance(step, Batch) else answers[0]
             step = steps.send(answer)
     except StopIteration as stop:
         result: list[str] = stop.value

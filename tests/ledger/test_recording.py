@@ -241,3 +241,30 @@ def test_ledger_of_tomorrow_is_left_alone(tmp_path: Path, recorder: Recorder) ->
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(LedgerError, match="version 99"):
         ledger.machines(recorder.account)
+
+
+def test_machines_that_the_ledger_knows_to_have_ended_are_not_written_again(
+    client: glows.Client, recorder: Recorder, image: str
+) -> None:
+    for name in ("first", "second", "third"):
+        launch(client, image, name)
+        client.instances.cancel(meta_key=next(iter(client.instances.all(["Running"]))).meta_key)
+    for machine in client.instances.all():
+        client.instances.wait(machine.instance_id, until="Finished")
+    with recorder.ledger.transaction() as db:
+        db.execute("UPDATE machines SET order_id = NULL")  # as where they were started from somewhere else
+        db.execute("DELETE FROM sightings WHERE status = 'Finished' AND id = (SELECT max(id) FROM sightings)")
+    written: list[str] = []
+
+    class Noting(Recorder):
+        def _write_machine(self, db: sqlite3.Connection, account: int, machine: glows.Instance) -> None:
+            written.append(machine.instance_id)
+            super()._write_machine(db, account, machine)
+
+    before = [record.last.status for record in recorder.ledger.machines(recorder.account)]
+    of_a_new_kernel = Noting(recorder.ledger, recorder.account)
+    client.observers.add(of_a_new_kernel)
+    machines = client.instances.list().items
+    assert before.count("Finished") == 2
+    assert written == [machine.instance_id for machine in machines if machine.remark == "third"]
+    assert [record.last.status for record in recorder.ledger.machines(recorder.account)] == ["Finished"] * 3

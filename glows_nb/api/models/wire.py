@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+)
+from pydantic_core import CoreSchema, core_schema
 
 
 class AccessUrl(str):
@@ -22,12 +32,29 @@ class AccessUrl(str):
         return f"AccessUrl('{self.without_secret}{'?…' if '?' in self else ''}')"
 
 
+@dataclass(frozen=True)
+class NullMeans:
+    """Read the wire's null as this value.
+
+    In pydantic's own terms, without a Python function: these fields are most of what is read, and calls would take
+    longer than all the rest. What is null fails the second step, which then gives its default. Whatever else came
+    through the first step must pass the second one, so this is for texts, tuples and models, and not for secrets.
+    """
+
+    value: Any
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        given = core_schema.with_default_schema(schema, default=self.value, on_error="default")
+        return core_schema.chain_schema([core_schema.nullable_schema(schema), given])
+
+
 T = TypeVar("T")
-ListOf = Annotated[tuple[T, ...], BeforeValidator(lambda value: () if value is None else value)]
-Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+ListOf = Annotated[tuple[T, ...], NullMeans(())]
+Text = Annotated[str, NullMeans("")]
 SecretUrl = Annotated[
     str,
-    BeforeValidator(lambda value: "" if value is None else value),
+    NullMeans(""),
     AfterValidator(AccessUrl),
     PlainSerializer(lambda url: AccessUrl(url).without_secret, when_used="json"),
 ]
@@ -51,7 +78,8 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 class WireModel(BaseModel):
     """Settings shared by everything that the service answers."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    # Validators are built when first needed: a process that reads offers has no use for those of machines.
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class Pagination(WireModel):

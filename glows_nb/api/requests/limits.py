@@ -26,7 +26,8 @@ class RequestModel(BaseModel):
         InvalidRequest: names the field, the value and the limit.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # Validators are built when first needed: few of the requests are made in any one process.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     def __init__(self, **fields: Any) -> None:
         try:
