@@ -134,8 +134,7 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _text(cells: pd.DataFrame, widest: int) -> str:
     if cells.empty:
-        return EMPTY_GAP.join(map(str, cells.columns)) + "
-(none)"
+        return EMPTY_GAP.join(map(str, cells.columns)) + "\n(none)"
     return cells.to_string(index=False, max_rows=_most_rows[0], max_colwidth=widest)
 
 

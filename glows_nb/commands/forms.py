@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
@@ -26,7 +25,9 @@ def form(name: str) -> Any:
 def panel() -> Any:
     """A panel of your machines that follows what happens, with buttons for what can be done."""
     _require_front_end("panel", "list shows the machines here")
-    return import_module("glows_nb.widgets.panel").panel(client=current_client())
+    from glows_nb.widgets.panel import panel as live_panel
+
+    return live_panel(client=current_client())
 
 
 def _require_front_end(name: str, instead: str) -> None:

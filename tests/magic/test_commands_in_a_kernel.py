@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ OWN_IMAGE = "img-9x8y7z6w"
 PASTED = "eyJwYXN0ZWQi.eyJpbnRvIGEgbGluZSI6.dG9rZW4tNDcxMQ"
 TYPED_WRONG = "typed-but-wrong-token-4711"
 ENV_VALUE = "planted-env-value-4711"
-HAS_PANEL = find_spec("glows_nb.widgets.panel") is not None
 
 EXAMPLES = [
     "help launch",
@@ -56,7 +54,7 @@ EXAMPLES = [
     "open train",
     "form",
     "form --name train",
-    *(["panel"] if HAS_PANEL else []),
+    "panel",
     "snap train --name before-tuning --wait",
     "snapshots",
     "networks",
@@ -98,6 +96,7 @@ KINDS = {
     "url": "AccessUrl",
     "open": "OpenButton",
     "form": "LaunchForm",
+    "panel": "Panel",
     "snap": "SnapshotsCreated",
     "snapshots": "Table",
     "networks": "Table",
@@ -212,7 +211,7 @@ def run_examples(session: Session) -> None:
 
 def test_every_example_of_every_command_is_run() -> None:
     declared = {example for command in all_commands().values() for example in command.examples}
-    assert declared - set(EXAMPLES) <= ({"panel"} - ({"panel"} if HAS_PANEL else set()))
+    assert declared - set(EXAMPLES) == set()
     assert [name for name, command in all_commands().items() if not command.examples] == []
 
 
