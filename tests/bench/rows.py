@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from tests.bench import cpu, notebook, sandboxes, starting, whole_lists
+from tests.bench import completing, cpu, notebook, sandboxes, starting, watching, whole_lists
 from tests.bench.measuring import Figures, Size
 
 
@@ -85,6 +85,14 @@ ROWS = (
         15.0,
         compared=Compared.DIFFERENCE,
     ),
+    Row("completion with 1,000 ids cached", "", completing.of_ids, 10.0, compared=Compared.ALONE),
+    Row(
+        "panel with 20 machines, nothing changing, 10 virtual minutes",
+        "requests with one machine",
+        watching.many_against_one,
+        1.0,
+    ),
+    Row("the same, requests in all", "", watching.many_alone, 40.0, compared=Compared.ALONE),
     Row(
         "sandbox GET /instance, 8 connections",
         "a bare Starlette route, same bytes and token check",
