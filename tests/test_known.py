@@ -65,7 +65,11 @@ def test_of_very_many_machines_the_newest_are_kept_and_the_file_is_not_written_f
 ) -> None:
     monkeypatch.setattr("glows_nb.known.MOST_ENTRIES", 3)
     known = known_of(client)
-    machines = [launch(client, name) for name in ("one", "two", "three", "four")]
+    oldest = launch(client, "oldest")
+    assert oldest.create_time is not None
+    while time.time() < oldest.create_time.timestamp() + 1:  # times of creation have no fractions
+        time.sleep(0.05)
+    machines = [oldest, *(launch(client, name) for name in ("two", "three", "four"))]
     known.save()
     (file,) = kept_files()
     before = file.stat().st_mtime_ns

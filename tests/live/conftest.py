@@ -61,7 +61,7 @@ class Service:
 
         with glows.Client(TOKEN, BASE_URL, routes={name: path}) as client:
             try:
-                result = client.run(perform(replace(operation, read=read)))
+                result = client.run(perform(replace(operation, read=read, read_bytes=None)))
             except glows.APIError as error:
                 self.learned.errors[name] = f"code {error.code} {error.name}: {error.msg}"
                 return error

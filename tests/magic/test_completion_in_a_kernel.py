@@ -91,6 +91,7 @@ from glows_nb import connection
 client = glows.connect({sandbox.token!r}, {sandbox.base_url!r})
 machine = %glows launch --gpu 4090 --name train --wait --yes
 client.snapshots.create(machine.instance_id, "before surgery")
+client.instances.wait(machine.instance_id)  # it pauses meanwhile
 network = client.networks.create("lab-net", "TW-03")
 offers = %glows specs
 pictures = %glows images
