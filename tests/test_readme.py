@@ -121,8 +121,9 @@ def test_the_sample_of_a_profile_file_is_one() -> None:
 
 
 def test_every_picture_is_there() -> None:
-    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
-    assert pictures
+    pictures = re.findall(r'<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">', README)
+    pictures += re.findall(r'<img alt="[^"]{20,}" src="([^"]+)">', README)
+    assert len(pictures) == 2 * README.count("<picture>") >= 8
     assert [path for path in pictures if not (ROOT / path).is_file()] == []
 
 
