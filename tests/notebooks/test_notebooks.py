@@ -99,6 +99,15 @@ def test_notebook_runs_from_top_to_bottom_and_shows_no_secret(
     assert service.token.startswith(JWT)
 
 
+def test_the_extra_with_which_a_newcomer_opens_them_has_what_they_use() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    sources = {name: "".join("".join(cell["source"]) for cell in code_of(committed(name))) for name in NAMES}
+    assert any("glows.plots" in source for source in sources.values())
+    assert any("-m pytest" in source for source in sources.values())
+    assert "glows-nb[plots,sandbox]" in extras["lab"]
+    assert any(requirement.startswith("pytest>") for requirement in extras["lab"])
+
+
 def test_every_notebook_is_shipped_in_the_wheel() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
     shipped = build["targets"]["wheel"]["force-include"]
