@@ -126,7 +126,7 @@ function render({ model, el }) {
     if (hadFocus) body.querySelector("tr[tabindex='0']")?.focus();
     const first = model.get("first");
     const total = model.get("total");
-    place.textContent = total ? `${first + 1}–${first + rows.length} of ${total}` : "no rows";
+    place.textContent = total ? `${first + 1}–${first + rows.length} of ${total}` : words.empty;
     back.disabled = first === 0;
     on.disabled = first + WINDOW >= total;
     back.hidden = on.hidden = total <= WINDOW;

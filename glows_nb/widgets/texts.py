@@ -26,6 +26,7 @@ TABLE_WORDS: Final = {
     "previous": "Previous",
     "next": "Next",
     "table": "table",
+    "empty": "no rows",
 }
 TABLE_HEADINGS: Final = {
     "price_per_hour": "price per hour (Credits)",
