@@ -17,9 +17,10 @@ from glows_nb.api.requests.parameters import CreateSnapshot
 from glows_nb.money import Rate
 from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import FrontEnd
-from glows_nb.widgets.live_panel import small_button
 from glows_nb.widgets.machines_table import fitting_actions, name_of
+from glows_nb.widgets.parts import button
 from glows_nb.widgets.question import Question
+from glows_nb.widgets.ways_in import WaysIn
 from glows_nb.widgets.work import Say, Work
 
 CENT = Rate.from_cents(1)
@@ -34,6 +35,7 @@ class ActionBar:
         work: what is done in the background.
         say: shows a sentence.
         choose: makes another machine the chosen one.
+        then: gets the focus after a question was answered.
     """
 
     def __init__(
@@ -43,25 +45,25 @@ class ActionBar:
         work: Work,
         say: Callable[[str], None],
         choose: Callable[[str], None],
+        then: ipywidgets.Widget,
     ) -> None:
         self.work = work
         self._client = client
-        self._front_end = front_end
-        self._say = say
         self._choose = choose
+        self._then = then
         self._machine: Instance | None = None
         self._title = ipywidgets.HTML()
+        self._ways_in = WaysIn(front_end, self._name_of, say)
         self.buttons = {
-            "ssh": small_button(texts.PANEL_COPY_SSH, self._on_ssh, tooltip=texts.PANEL_COPY_SSH_HINT, style="primary"),
-            "password": small_button(texts.PANEL_COPY_LOGIN, self._on_password, tooltip=texts.PANEL_COPY_LOGIN_HINT),
-            "jupyter": small_button(texts.PANEL_OPEN_JUPYTER, self._on_jupyter, tooltip=texts.PANEL_OPEN_JUPYTER_HINT),
-            "snapshot": small_button(texts.PANEL_SNAPSHOT, self._on_snapshot, tooltip=texts.PANEL_SNAPSHOT_HINT),
-            "park": small_button(texts.PANEL_PARK, self._on_park, tooltip=texts.PANEL_PARK_HINT),
-            "unpark": small_button(
-                texts.PANEL_UNPARK, self._on_unpark, tooltip=texts.PANEL_UNPARK_HINT, style="primary"
+            **self._ways_in.buttons,
+            "snapshot": button(texts.MACHINE_SNAPSHOT, self._on_snapshot, tooltip=texts.MACHINE_SNAPSHOT_HINT),
+            "park": button(texts.PANEL_PARK, self._on_park, tooltip=texts.PANEL_PARK_HINT),
+            "unpark": button(
+                texts.PANEL_UNPARK, self._on_unpark, tooltip=texts.PANEL_UNPARK_HINT, button_style="primary"
             ),
-            "release": small_button(texts.PANEL_RELEASE, self._on_release, tooltip=texts.PANEL_RELEASE_HINT),
+            "release": button(texts.MACHINE_RELEASE, self._on_release, tooltip=texts.MACHINE_RELEASE_HINT),
         }
+        self.buttons["ssh"].button_style = "primary"
         self.question = Question()
         row = ipywidgets.HBox(list(self.buttons.values())).add_class("glows-actions")
         self.box = ipywidgets.VBox([self._title, row, self.question.box])
@@ -74,16 +76,15 @@ class ActionBar:
         """This is the chosen machine now, in this status."""
         is_other = (machine and machine.instance_id) != (self._machine and self._machine.instance_id)
         self._machine = machine
+        self._ways_in.show(machine)
         if is_other:
             self.question.close()
         if machine is None:
             self._title.value = html.escape(texts.PANEL_CHOOSE_ONE)
-            for button in self.buttons.values():
-                button.layout.display = "none"
+            for each in self.buttons.values():
+                each.layout.display = "none"
             return
-        fitting = set(fitting_actions(machine)) | ({"password"} if machine.ssh_password else set())
-        if "ssh" not in fitting:
-            fitting.discard("password")
+        fitting = fitting_actions(machine)
         if self.work.under_way(machine.instance_id) is not None:
             fitting &= {"ssh", "password", "jupyter"}
         if self.question.subject and self.question.subject not in fitting:
@@ -91,44 +92,27 @@ class ActionBar:
         ssh = f" · <code>{html.escape(machine.ssh_command)}</code>" if "ssh" in fitting and machine.ssh_command else ""
         self._title.value = f"<b>{html.escape(self._name_of(machine))}</b> · {html.escape(machine.status)}{ssh}"
         is_ended = machine.is_terminal
-        for action, button in self.buttons.items():
-            button.disabled = action not in fitting
-            button.layout.display = "" if (action == "unpark") == is_ended else "none"
+        for action, each in self.buttons.items():
+            each.disabled = action not in fitting
+            each.layout.display = "" if (action == "unpark") == is_ended else "none"
 
     def _name_of(self, machine: Instance) -> str:
         return name_of(machine, self._client.account_mark)
 
-    def _on_ssh(self) -> None:
-        if self._machine is not None and self._machine.ssh_command:
-            self._copy(self._machine.ssh_command, self._machine.ssh_command)
-
-    def _on_password(self) -> None:
-        if self._machine is not None and (password := self._machine.ssh_password) is not None:
-            self._copy(password.get_secret_value(), texts.PANEL_LOGIN_OF.format(name=self._name_of(self._machine)))
-
-    def _on_jupyter(self) -> None:
-        url = self._machine.url() if self._machine else None
-        if url is not None:
-            self._front_end.open_page(url)
-
-    def _copy(self, text: str, what: str) -> None:
-        said = texts.PANEL_COPIED_WHAT.format(what=what)
-        self._front_end.copy(text, lambda is_copied: self._say(said if is_copied else texts.COPY_REFUSED))
-
     def _on_snapshot(self) -> None:
         self._ask(
             "snapshot",
-            texts.PANEL_SNAPSHOT_QUESTION,
-            texts.PANEL_TAKE_SNAPSHOT,
+            texts.MACHINE_SNAPSHOT_QUESTION,
+            texts.MACHINE_SNAPSHOT_YES,
             self._snapshot,
-            field=texts.PANEL_SNAPSHOT_NAME,
+            field=texts.MACHINE_SNAPSHOT_NAME,
         )
 
     def _on_park(self) -> None:
         self._ask("park", texts.PANEL_PARK_QUESTION, texts.PANEL_PARK, self._park)
 
     def _on_release(self) -> None:
-        self._ask("release", texts.PANEL_RELEASE_QUESTION, texts.PANEL_RELEASE_YES, self._release, style="danger")
+        self._ask("release", texts.MACHINE_RELEASE_QUESTION, texts.MACHINE_RELEASE_YES, self._release, style="danger")
 
     def _on_unpark(self) -> None:
         self._ask("unpark", texts.PANEL_UNPARK_QUESTION, texts.PANEL_UNPARK, self._unpark)
@@ -141,7 +125,15 @@ class ActionBar:
         text = question.format(
             name=self._name_of(machine), id=machine.instance_id, region=machine.region_name, price=_price_words(machine)
         )
-        self.question.ask(action, text, yes, lambda field: do(machine, field), asked_by=self.buttons[action], **options)
+        self.question.ask(
+            action,
+            text,
+            yes,
+            lambda field: do(machine, field),
+            asked_by=self.buttons[action],
+            then=self._then,
+            **options,
+        )
 
     def _snapshot(self, machine: Instance, snapshot_name: str) -> None:
         # Refused here, beside the field, before anything is sent.
@@ -152,7 +144,7 @@ class ActionBar:
             made = self._client.snapshots.create(machine.instance_id, snapshot_name)
             return texts.PANEL_SNAPSHOTTED.format(name=name, snapshots=", ".join(made.snapshot_ids))
 
-        self._start(machine, texts.PANEL_SNAPSHOTTING, job)
+        self._start(machine, texts.MACHINE_SNAPSHOTTING, job)
 
     def _park(self, machine: Instance, field: str) -> None:
         name = self._name_of(machine)
@@ -173,8 +165,8 @@ class ActionBar:
             changes = {} if most is None else {"max_price_per_hour": most.per_hour}
             again = self._client.instances.unpark(machine, **changes)
             self._choose(again.instance_id)
-            price = f" at {again.rate}" if again.rate else ""
-            return texts.PANEL_UNPARKED.format(name=name, id=again.instance_id, price=price)
+            said = texts.PANEL_UNPARKED_AT if again.rate else texts.PANEL_UNPARKED
+            return said.format(name=name, id=again.instance_id, rate=again.rate)
 
         self._start(machine, texts.PANEL_UNPARKING, job)
 
@@ -185,7 +177,7 @@ class ActionBar:
             self._client.instances.cancel(machine.instance_id)
             return texts.PANEL_RELEASED.format(name=name)
 
-        self._start(machine, texts.PANEL_RELEASING, job)
+        self._start(machine, texts.MACHINE_RELEASING, job)
 
     def _start(self, machine: Instance, doing: str, job: Callable[[Say], str]) -> None:
         self.work.start(machine.instance_id, doing.format(name=self._name_of(machine)), job)

@@ -95,9 +95,9 @@ def offer_label(spec: Spec, *, with_region: bool) -> str:
     """An offer on one line, as it stands in a menu."""
     unit = spec.unit
     name = f"{unit.gpus} × {unit.gpu_name}" if unit.gpus > 1 else spec.hardware_name
-    memory = f", {unit.ram_mb / 1024:g} GB RAM" if unit.ram_mb else ""
+    memory = texts.OFFER_MEMORY.format(gigabytes=unit.ram_mb / 1024) if unit.ram_mb else ""
     region = f" · {spec.region_name}" if with_region else ""
-    return f"{name} · {unit.cpus or '?'} CPUs{memory}{region} · {spec.rate.per_hour:.3f}/h"
+    return texts.OFFER.format(name=name, cpus=unit.cpus or "?", memory=memory, region=region, hour=spec.rate.per_hour)
 
 
 def price_words(rate: Rate) -> str:

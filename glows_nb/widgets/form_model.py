@@ -122,7 +122,7 @@ def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
     """
     wrong = problems(filled, choices)
     if filled.offer is None:
-        raise InvalidRequest("gpu", "nothing is left to choose with this image, category and region.")
+        raise InvalidRequest("gpu", texts.FORM_NOTHING_LEFT)
     if wrong:
         raise InvalidRequest(*next(iter(wrong.items())))
     offer, dearest = filled.offer, filled.dearest(choices)

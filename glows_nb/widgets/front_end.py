@@ -25,7 +25,7 @@ class FrontEnd(anywidget.AnyWidget):
             selector may follow the class, as in "glows-name input".
     """
 
-    _esm = Path(__file__).parent / "front_end.js"
+    _esm = "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in ("clipboard.js", "front_end.js"))
     _css = Path(__file__).parent / "front_end.css"
 
     labels: traitlets.Dict[str, dict[str, str]] = traitlets.Dict().tag(sync=True)

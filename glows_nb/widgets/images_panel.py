@@ -14,8 +14,9 @@ from glows_nb.api.requests.parameters import SubmitImage
 from glows_nb.connection import current_client
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
-from glows_nb.widgets.live_panel import LivePanel, small_button
+from glows_nb.widgets.live_panel import LivePanel
 from glows_nb.widgets.pace import Outcome
+from glows_nb.widgets.parts import button
 from glows_nb.widgets.question import Question
 from glows_nb.widgets.small_form import SmallForm, text_field
 from glows_nb.widgets.snapshots_panel import with_age
@@ -53,7 +54,7 @@ class ImagesPanel(LivePanel):
         self.table = TableWidget(self._frame(), {"age": "created"})
         self.table.layout.display = "none"
         self.table.observe(lambda change: self._show_delete(), "selected")
-        self.delete = small_button(texts.IMAGES_DELETE, self._ask_to_delete)
+        self.delete = button(texts.IMAGES_DELETE, self._ask_to_delete)
         self.delete.layout.align_self = "flex-start"
         self.question = Question()
         self.link = text_field(texts.IMAGES_LINK, texts.IMAGES_LINK_HINT)
@@ -119,6 +120,7 @@ class ImagesPanel(LivePanel):
                 texts.IMAGES_DELETE,
                 lambda field: self._delete(image),
                 asked_by=self.delete,
+                then=self._retry,
                 style="danger",
             )
 

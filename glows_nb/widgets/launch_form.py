@@ -34,8 +34,10 @@ from glows_nb.widgets.code_box import CodeBox
 from glows_nb.widgets.form_fields import MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form_model import Filled
 from glows_nb.widgets.form_reading import FormReading
-from glows_nb.widgets.machine_card import MachineCard, error_html, machine_html
+from glows_nb.widgets.machine_card import MachineCard, card_html
 from glows_nb.widgets.parts import button, set_shown
+from glows_nb.widgets.phrases import error_html
+from glows_nb.widgets.question import Question
 from glows_nb.widgets.sheet import Sheet, SheetFrontEnd
 
 SETTLED_SECONDS: Final = 0.5
@@ -82,7 +84,6 @@ class LaunchForm(Sheet):
         self._edits = 0
         self._is_renting = self._is_wrong = False
         self._choices = Choices((), "container")
-        self._planned: Plan | None = None
         self._renting = Background("glows form launching", self._show_rent_error)
         self.fields = FormFields()
         self._reading = FormReading(
@@ -100,11 +101,7 @@ class LaunchForm(Sheet):
         self.loading = ipywidgets.HTML().add_class("glows-loading").add_class("glows-message")
         self.retry = button(texts.RETRY, self._read_all)
         self.button = button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
-        self.rent = button(texts.FORM_RENT, self._on_rent, button_style="primary")
-        self.back = button(texts.BACK, self._on_back)
-        self.question = ipywidgets.HTML()
-        self.asking = ipywidgets.HBox([self.question, self.rent, self.back])
-        self.asking.add_class("glows-actions").add_class("glows-question")
+        self.question = Question()
         self.more = ipywidgets.ToggleButton(description=texts.FORM_MORE).add_class("glows-more")
         self.code = CodeBox(front_end, self._say_copied, self._label)
         self.card = MachineCard(client, front_end, changed=self._update_static, released=self._on_edit)
@@ -119,7 +116,7 @@ class LaunchForm(Sheet):
                 self.price,
                 self.plan,
                 ipywidgets.HBox([self.button, self.code.toggle]).add_class("glows-actions"),
-                self.asking,
+                self.question.box,
                 self.message,
                 self.code,
                 self.card,
@@ -127,7 +124,7 @@ class LaunchForm(Sheet):
             is_sandbox=client.is_sandbox,
         )
         self.add_class("glows-launch-form")
-        for hidden in (self.asking, self.fields.more, self.retry):
+        for hidden in (self.fields.more, self.retry):
             set_shown(hidden, False)
         self.fields.name.value = name
         self._take_over(lifetime.replace_earlier(self))
@@ -199,6 +196,8 @@ class LaunchForm(Sheet):
         """Stop all that goes on in the background, and let go of the widgets; the machine goes on."""
         self._reading.close()
         self._renting.close()
+        for part in self.question.parts():
+            part.close()
         super().close()
 
     def show_error(self, error: Exception) -> None:
@@ -382,7 +381,9 @@ class LaunchForm(Sheet):
         if dearest is not None and dearest.rate > offer.rate:
             hour = (dearest.rate * filled.units).per_hour
             more = texts.FORM_PRICE_UP_TO.format(region=dearest.region_name, hour=hour)
-        self.price.value = f"<b>{price_words(rate)}</b> in {html.escape(offer.region_name)}{html.escape(more)}"
+        self.price.value = texts.FORM_PRICE_IN.format(
+            price=f"<b>{price_words(rate)}</b>", region=html.escape(offer.region_name), more=html.escape(more)
+        )
 
     def _show_code(self, filled: Filled) -> None:
         try:
@@ -417,20 +418,19 @@ class LaunchForm(Sheet):
             self._update_button()
             if edits != self._edits:
                 return
-            self._planned = planned
-            self.question.value = html.escape(texts.FORM_CONFIRM.format(plan=planned))
-            set_shown(self.asking, True)
-            self.rent.focus()
+            self.question.ask(
+                "plan",
+                texts.FORM_CONFIRM.format(plan=planned),
+                texts.FORM_RENT,
+                lambda field: self._rent(planned),
+                asked_by=self.button,
+                then=self.code.toggle,
+            )
 
-    def _on_rent(self) -> None:
+    def _rent(self, planned: Plan) -> None:
         with self._state:
-            planned = self._planned
-            if planned is None:
-                return
             self._is_renting = True
-            # The notebook would take the next key for a command of its own if the focus went with the question.
-            self.code.toggle.focus()
-            self._ask_nothing()
+            self._update_button()
             self.message.value = html.escape(texts.FORM_LAUNCHING)
         self._renting.start(lambda: self._carry_out(planned))
 
@@ -448,13 +448,8 @@ class LaunchForm(Sheet):
         """What was said of an earlier state holds no more."""
         self.message.value = self.plan.value = ""
 
-    def _on_back(self) -> None:
-        self._ask_nothing()
-        self.button.focus()
-
     def _ask_nothing(self) -> None:
-        self._planned = None
-        set_shown(self.asking, False)
+        self.question.close()
         self._update_button()
 
     def _update_button(self) -> None:
@@ -476,7 +471,7 @@ class LaunchForm(Sheet):
         lines = [self._plain_title(), html.escape(self.fields.gpu.label or "")]
         lines += [self.price.value, self.plan.value, self.loading.value, self.message.value]
         if self.instance is not None:
-            lines.append(machine_html(self.instance, is_found=self.card.is_found))
+            lines.append(card_html(self.instance, is_found=self.card.is_found))
         return "".join(f"<div>{line}</div>" for line in lines if line)
 
     def _summary(self) -> str:

@@ -20,6 +20,8 @@ from glows_nb.widgets.front_end import CONTAINER, FrontEnd
 from glows_nb.widgets.lifetime import forget, replace_earlier
 from glows_nb.widgets.live import Refresher
 from glows_nb.widgets.pace import Outcome
+from glows_nb.widgets.parts import all_parts, button
+from glows_nb.widgets.phrases import error_html, time_html
 from glows_nb.widgets.static import StaticForm
 from glows_nb.widgets.work import Work
 
@@ -59,7 +61,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._front_end = PanelFrontEnd({**STATUS_LABELS, **(labels or {})})
         self._front_end.observe(lambda change: self.refresher.set_seen(change.new), "is_seen")
         self._heading = ipywidgets.HTML()
-        self._retry = small_button(texts.PANEL_REFRESH, self._on_retry, tooltip=texts.PANEL_REFRESH_HINT)
+        self._retry = button(texts.REFRESH, self._on_retry, tooltip=texts.PANEL_REFRESH_HINT)
         self._state = ipywidgets.HTML().add_class("glows-state")
         self._trouble = ipywidgets.HTML().add_class("glows-error")
         self._message = ipywidgets.HTML().add_class("glows-message")
@@ -127,7 +129,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _parts(self) -> list[ipywidgets.Widget]:
         """All widgets of the panel, those that are not shown now as well."""
-        return list(descendants(self))
+        return all_parts(self)
 
     def _read_and_show(self) -> Outcome:
         trouble: Exception | None = None
@@ -158,8 +160,8 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         what = self._title.lower()
         if trouble is None:
             self._trouble.value = ""
-            self._state.value = moment_html(texts.PANEL_UPDATED, self._seen_at)
-            self._retry.description = texts.PANEL_REFRESH
+            self._state.value = _read_html(texts.PANEL_UPDATED, self._seen_at) if self._seen_at else ""
+            self._retry.description = texts.REFRESH
             self.remove_class("glows-old")
             return
         self.add_class("glows-old")
@@ -172,8 +174,8 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         )
         then = texts.PANEL_ASKS_NO_MORE if outcome is Outcome.REFUSED else texts.PANEL_TRIES_AGAIN
         self._trouble.value = "<br>".join(html.escape(sentence) for sentence in (said, f"{rows} {then}"))
-        self._state.value = moment_html(texts.PANEL_OUT_OF_DATE, self._seen_at) if self._seen_at else ""
-        self._retry.description = texts.PANEL_RETRY
+        self._state.value = _read_html(texts.PANEL_OUT_OF_DATE, self._seen_at) if self._seen_at else ""
+        self._retry.description = texts.RETRY
 
     def _say_heading(self, text: str) -> None:
         badge = f" {SANDBOX_BADGE}" if self.client.is_sandbox else ""
@@ -193,7 +195,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _say_error(self, subject: str, error: Exception) -> None:
         """What went wrong when something was done to this."""
-        self._message.value = f"<b>{type(error).__name__}</b>: {html.escape(str(error))}"
+        self._message.value = error_html(error)
 
     def _on_retry(self) -> None:
         self.refresher.hasten()
@@ -215,15 +217,6 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         display(data, raw=True)
         with self._lock:
             self._static.show(*self._plain_form())
-
-
-def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
-    """What a box is made of, all the way down, with layouts and styles."""
-    found = []
-    for child in getattr(widget, "children", ()):
-        found += [child, *descendants(child)]
-    styles = [getattr(widget, name, None) for name in ("layout", "style")]
-    return found + [style for style in styles if isinstance(style, ipywidgets.Widget)]
 
 
 class Fold(ipywidgets.ToggleButton):  # type: ignore[misc]  # ipywidgets has no types
@@ -248,16 +241,6 @@ class Fold(ipywidgets.ToggleButton):  # type: ignore[misc]  # ipywidgets has no 
         self.description = f"{'▾' if self.value else '▸'} {self._text}"
 
 
-def small_button(text: str, on_click: Any, *, tooltip: str = "", style: str = "") -> ipywidgets.Button:
-    """A button as wide as its text; `on_click` is called without arguments."""
-    made = ipywidgets.Button(description=text, tooltip=tooltip, button_style=style, layout={"width": "auto"})
-    made.on_click(lambda button: on_click())
-    return made
-
-
-def moment_html(text: str, moment: datetime | None) -> str:
-    """A sentence with how long ago something was in it; the exact time is on hover."""
-    if moment is None:
-        return ""
-    shown = f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%H:%M:%S} UTC</time>'
-    return f'<span class="glows-quiet">{html.escape(text).format(when=shown)}</span>'
+def _read_html(text: str, moment: datetime) -> str:
+    """A sentence with how long ago something was read."""
+    return f'<span class="glows-quiet">{html.escape(text).format(when=time_html(moment))}</span>'

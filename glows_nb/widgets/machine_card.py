@@ -5,22 +5,25 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from threading import Lock
 from typing import Final
 
 import ipywidgets
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import GlowsError, SnapshotFailed, WaitTimeout
+from glows_nb.api.errors import SnapshotFailed, WaitTimeout
 from glows_nb.api.models import LEAVING, SSH_PORT, Instance, InstanceStatus, Snapshot
+from glows_nb.api.requests.parameters import CreateSnapshot
 from glows_nb.api.steps import Steps, pause
 from glows_nb.api.waiting import wait_for_status, wait_until_reachable
 from glows_nb.api.writes import snapshots_of
 from glows_nb.widgets import texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.front_end import FrontEnd
+from glows_nb.widgets.machines_table import fitting_actions, name_of
 from glows_nb.widgets.parts import button, set_shown
+from glows_nb.widgets.phrases import error_html, time_html
+from glows_nb.widgets.question import Question
+from glows_nb.widgets.ways_in import WaysIn
 
 STEP_OF_STATUS: Final = {
     InstanceStatus.SCHED_INIT: 0,
@@ -48,51 +51,35 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self.instance: Instance | None = None
         self.is_found = False
         self._client = client
-        self._front_end = front_end
         self._changed, self._released = changed, released
-        self._lock = Lock()
         self._background = Background("glows form machine", self.show_error)
-        self._confirmed: Callable[[], None] | None = None
         self.facts = ipywidgets.HTML()
-        self.copy_ssh = button(texts.MACHINE_COPY_SSH, self._on_copy_ssh)
-        self.copy_password = button(texts.MACHINE_COPY_PASSWORD, self._on_copy_password)
-        self.jupyter = button(texts.MACHINE_JUPYTER, self._on_jupyter)
-        self.snapshot = button(texts.MACHINE_SNAPSHOT, self._on_snapshot)
-        self.release = button(texts.MACHINE_RELEASE, self._on_release)
-        self.question = ipywidgets.HTML()
-        self.snapshot_name = ipywidgets.Text(description=texts.MACHINE_SNAPSHOT_NAME)
-        self.snapshot_name.add_class("glows-field")
-        self.confirm = button("", self._on_confirm)
-        self.back = button(texts.BACK, self._on_back)
+        self.ways_in = WaysIn(front_end, self._name_of, self._say)
+        self.snapshot = button(texts.MACHINE_SNAPSHOT, self._on_snapshot, tooltip=texts.MACHINE_SNAPSHOT_HINT)
+        self.release = button(texts.MACHINE_RELEASE, self._on_release, tooltip=texts.MACHINE_RELEASE_HINT)
+        self.question = Question()
         self.message = ipywidgets.HTML()
         self.message.add_class("glows-message")
-        actions = [self.copy_ssh, self.copy_password, self.jupyter, self.snapshot, self.release]
-        self._actions = ipywidgets.HBox(actions).add_class("glows-actions")
-        self._asking = ipywidgets.HBox([self.question, self.snapshot_name, self.confirm, self.back])
-        self._asking.add_class("glows-actions").add_class("glows-question")
-        super().__init__([self.facts, self._actions, self._asking, self.message])
+        self._actions = ipywidgets.HBox([*self.ways_in.buttons.values(), self.snapshot, self.release])
+        self._actions.add_class("glows-actions")
+        super().__init__([self.facts, self._actions, self.question.box, self.message])
         self.add_class("glows-machine")
-        self._ask_nothing()
         set_shown(self, False)
 
     def show(self, instance: Instance, *, is_reachable: bool = False) -> None:
         """Show this machine as it is now."""
         self.instance = instance
-        self.facts.value = machine_html(instance, is_found=self.is_found, is_reachable=is_reachable)
-        is_up = instance.status == InstanceStatus.RUNNING
-        is_there = instance.status not in LEAVING
-        set_shown(self._actions, is_there)
-        self.copy_ssh.disabled = self.copy_password.disabled = not (is_there and instance.ssh_command)
-        self.jupyter.disabled = not (is_up and instance.url())
-        self.snapshot.disabled = not is_up
-        self.release.disabled = not is_there
+        self.facts.value = card_html(instance, is_found=self.is_found, is_reachable=is_reachable)
+        self.ways_in.show(instance)
+        self._enable()
+        set_shown(self._actions, instance.status not in LEAVING)
         set_shown(self, True)
         self._changed()
 
     def hide(self) -> None:
         """There is no machine to show."""
         self.instance, self.is_found = None, False
-        self._ask_nothing()
+        self.question.close()
         self.message.value = ""
         set_shown(self, False)
 
@@ -106,6 +93,8 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
     def close(self) -> None:
         """Stop following; the machine goes on."""
         self._background.close()
+        for part in self.question.parts():
+            part.close()
         super().close()
 
     def show_error(self, error: Exception) -> None:
@@ -123,98 +112,87 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         if self.instance is not None and self.instance.instance_id == instance.instance_id:
             self.show(instance, is_reachable=is_reachable)
 
-    def _on_copy_ssh(self) -> None:
-        command = self.instance.ssh_command if self.instance else None
-        if command:
-            self._front_end.copy(command, self._say_copied)
+    def _say(self, text: str) -> None:
+        self.message.value = html.escape(text)
 
-    def _on_copy_password(self) -> None:
-        password = self.instance.ssh_password if self.instance else None
-        if password is not None:
-            self._front_end.copy(password.get_secret_value(), self._say_copied)
-
-    def _on_jupyter(self) -> None:
-        url = self.instance.url() if self.instance else None
-        if url:
-            self._front_end.open_page(str(url))
-
-    def _say_copied(self, is_done: bool) -> None:
-        self.message.value = html.escape(texts.COPIED if is_done else texts.COPY_REFUSED)
+    def _name_of(self, instance: Instance) -> str:
+        return name_of(instance, self._client.account_mark)
 
     def _on_snapshot(self) -> None:
-        self._ask(texts.MACHINE_SNAPSHOT_ASK, texts.MACHINE_TAKE_SNAPSHOT, self._take_snapshot, wants_name=True)
+        self._ask(
+            self.snapshot,
+            texts.MACHINE_SNAPSHOT_QUESTION,
+            texts.MACHINE_SNAPSHOT_YES,
+            self._snapshot,
+            field=texts.MACHINE_SNAPSHOT_NAME,
+        )
 
     def _on_release(self) -> None:
-        if self.instance is not None:
-            question = texts.MACHINE_RELEASE_ASK.format(machine=_called(self.instance))
-            self._ask(question, texts.MACHINE_RELEASE_NOW, self._release)
+        self._ask(
+            self.release, texts.MACHINE_RELEASE_QUESTION, texts.MACHINE_RELEASE_YES, self._release, style="danger"
+        )
 
-    def _ask(self, question: str, answer: str, confirmed: Callable[[], None], *, wants_name: bool = False) -> None:
-        self._confirmed = confirmed
-        self.question.value = html.escape(question)
-        self.confirm.description = answer
-        set_shown(self.snapshot_name, wants_name)
-        set_shown(self._asking, True)
-        (self.snapshot_name if wants_name else self.confirm).focus()
-
-    def _ask_nothing(self) -> None:
-        self._confirmed = None
-        set_shown(self._asking, False)
-
-    def _on_back(self) -> None:
-        (self.snapshot if self.confirm.description == texts.MACHINE_TAKE_SNAPSHOT else self.release).focus()
-        self._ask_nothing()
-
-    def _on_confirm(self) -> None:
-        # Two clicks may come on two threads: yes is said once.
-        with self._lock:
-            confirmed, self._confirmed = self._confirmed, None
-        # The notebook would take the next key for a command of its own if the focus went with the question.
-        self.copy_ssh.focus()
-        self._ask_nothing()
-        if confirmed is not None:
-            self.snapshot.disabled = self.release.disabled = True
-            self._background.start(confirmed)
-
-    def _take_snapshot(self) -> None:
-        if self.instance is None:
+    def _ask(
+        self, asked_by: ipywidgets.Button, question: str, yes: str, do: Callable[[Instance, str], None], **options: str
+    ) -> None:
+        """Ask, and do it to the machine that was asked about."""
+        instance = self.instance
+        if instance is None:
             return
-        instance_id = self.instance.instance_id
-        taken = self._client.snapshots.create(instance_id, self.snapshot_name.value.strip())
+        text = question.format(name=self._name_of(instance), id=instance.instance_id)
+        then = self.ways_in.buttons["ssh"]
+        self.question.ask(
+            instance.instance_id, text, yes, lambda field: do(instance, field), asked_by=asked_by, then=then, **options
+        )
+
+    def _snapshot(self, instance: Instance, name: str) -> None:
+        # Refused here, beside the field, before anything is sent.
+        CreateSnapshot(instance_id=instance.instance_id, name=name)
+        self._start(lambda: self._take_snapshot(instance, name))
+
+    def _release(self, instance: Instance, field: str) -> None:
+        self._start(lambda: self._release_now(instance))
+
+    def _start(self, work: Callable[[], None]) -> None:
+        self.snapshot.disabled = self.release.disabled = True
+        self._background.start(work)
+
+    def _take_snapshot(self, instance: Instance, name: str) -> None:
+        instance_id = instance.instance_id
+        self._say(texts.MACHINE_SNAPSHOTTING.format(name=self._name_of(instance)))
+        taken = self._client.snapshots.create(instance_id, name)
         named = " ".join(taken.snapshot_ids)
-        self.message.value = html.escape(texts.MACHINE_SNAPSHOT_BEGUN.format(snapshot=named))
+        self._say(texts.CARD_SNAPSHOT_BEGUN.format(snapshot=named))
         self._background.run(self._client, _available(instance_id, taken.snapshot_ids))
         steps = wait_for_status(instance_id, timeout=MOST_SECONDS, on_change=self._show_if_meant)
         self._show_if_meant(self._background.run(self._client, steps), is_reachable=True)
-        self.message.value = html.escape(texts.MACHINE_SNAPSHOT_TAKEN.format(snapshot=named))
+        self._say(texts.CARD_SNAPSHOT_TAKEN.format(snapshot=named))
 
-    def _release(self) -> None:
-        if self.instance is None:
-            return
-        instance = self.instance
-        self.message.value = html.escape(texts.MACHINE_RELEASING.format(machine=_called(instance)))
+    def _release_now(self, instance: Instance) -> None:
+        name = self._name_of(instance)
+        self._say(texts.MACHINE_RELEASING.format(name=name))
         self._client.instances.cancel(instance.instance_id)
         steps = wait_for_status(
             instance.instance_id, InstanceStatus.FINISHED, timeout=MOST_SECONDS, on_change=self._show_if_meant
         )
         self._show_if_meant(self._background.run(self._client, steps))
-        self.message.value = html.escape(texts.MACHINE_RELEASED.format(machine=_called(instance)))
+        self._say(texts.CARD_RELEASED.format(name=name))
         self.is_found = False
         self._released()
 
     def _enable(self) -> None:
-        if self.instance is not None:
-            self.snapshot.disabled = self.instance.status != InstanceStatus.RUNNING
-            self.release.disabled = self.instance.status in LEAVING
+        fitting = fitting_actions(self.instance) if self.instance is not None else frozenset()
+        self.snapshot.disabled = "snapshot" not in fitting
+        self.release.disabled = "release" not in fitting
 
 
-def machine_html(instance: Instance, *, is_found: bool = False, is_reachable: bool = False) -> str:
+def card_html(instance: Instance, *, is_found: bool = False, is_reachable: bool = False) -> str:
     """A machine as it stands in the card: how far it is, what it is, what it costs, and its SSH command."""
     hardware, rate = instance.hardware, instance.rate
     what = f"{hardware.gpus or '?'} × {hardware.gpu_name}" if hardware.gpu_name else hardware.cpu_name
-    created = texts.MACHINE_CREATED.format(moment=time_html(instance.create_time)) if instance.create_time else ""
+    created = texts.CARD_CREATED.format(moment=time_html(instance.create_time)) if instance.create_time else ""
     facts = [what, instance.region_name, str(rate) if rate else "", instance.meta_key]
-    found = f" · {html.escape(texts.MACHINE_FOUND)}" if is_found else ""
+    found = f" · {html.escape(texts.CARD_FOUND)}" if is_found else ""
     lines = [
         f"<b>{html.escape(instance.status)}</b> {html.escape(_called(instance))}{found}",
         _steps_html(instance.status, is_reachable=is_reachable),
@@ -225,27 +203,15 @@ def machine_html(instance: Instance, *, is_found: bool = False, is_reachable: bo
     return "".join(f"<div>{line}</div>" for line in lines if line)
 
 
-def time_html(moment: datetime) -> str:
-    """A time that the page shows as how long ago it was, and without a page as it is."""
-    exact = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return f'<time datetime="{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" title="{exact}">{exact}</time>'
-
-
-def error_html(error: Exception) -> str:
-    """An error as a form shows it: a sign, its kind, its sentence."""
-    kind = f"<b>{type(error).__name__}</b>: " if isinstance(error, GlowsError) else f"<b>{type(error).__name__}</b> "
-    return f'<span class="glows-error">✗ {kind}{html.escape(str(error))}</span>'
-
-
 def _steps_html(status: str, *, is_reachable: bool) -> str:
     """How far a starting machine is, in words and signs; nothing for one that is not starting."""
     place = STEP_OF_STATUS.get(InstanceStatus(status)) if status in list(InstanceStatus) else None
     if place is None:
         return ""
     # Running is reached once it is reported; what is still awaited then is that the machine answers.
-    awaited = len(texts.MACHINE_STEPS) if is_reachable else place + (status == InstanceStatus.RUNNING)
+    awaited = len(texts.CARD_STEPS) if is_reachable else place + (status == InstanceStatus.RUNNING)
     items = []
-    for number, word in enumerate(texts.MACHINE_STEPS):
+    for number, word in enumerate(texts.CARD_STEPS):
         sign = "✓" if number < awaited else "◔" if number == awaited else "·"
         current = ' aria-current="step"' if number == awaited else ""
         items.append(f"<li{current}>{sign} {html.escape(word)}</li>")
@@ -258,11 +224,11 @@ def _available(instance_id: str, snapshot_ids: tuple[str, ...]) -> Steps[list[Sn
     while True:
         taken = [one for one in (yield from snapshots_of(instance_id)) if one.snapshot_id in snapshot_ids]
         if any(one.has_failed for one in taken):
-            raise SnapshotFailed(f"The snapshot of {instance_id} did not become available; the machine goes on.")
+            raise SnapshotFailed(texts.CARD_SNAPSHOT_FAILED.format(machine=instance_id))
         if len(taken) == len(snapshot_ids) and all(one.is_available for one in taken):
             return taken
         if time.monotonic() > deadline:
-            raise WaitTimeout(f"The snapshot of {instance_id} is not available yet; the machine goes on.", None)
+            raise WaitTimeout(texts.CARD_SNAPSHOT_LATE.format(machine=instance_id), None)
         yield from pause(SNAPSHOT_PAUSE)
 
 

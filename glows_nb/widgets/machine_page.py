@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final
 
 from glows_nb import frames
@@ -13,12 +12,13 @@ from glows_nb.api.models import Instance
 from glows_nb.ledger import MachineRecord
 from glows_nb.tables import MISSING, written
 from glows_nb.widgets import texts
+from glows_nb.widgets.phrases import time_html
 
 SECRET_WORDS: Final = ("password", "token", "secret", "authorization", "envs")
 MASK: Final = "**********"
 
 
-def machine_html(machine: Instance, record: MachineRecord | None) -> str:
+def page_html(machine: Instance, record: MachineRecord | None) -> str:
     """The page. Access URLs come without their tokens; password and environment are masked."""
     return "".join(
         [
@@ -57,7 +57,7 @@ def _facts(machine: Instance) -> str:
         (texts.PANEL_IMAGE, html.escape(f"{image.image_name} ({image.image_id})") if image else ""),
         (texts.PANEL_SNAPSHOT_OF, html.escape(machine.base_snap.snapshot_id) if machine.base_snap else ""),
         (texts.PANEL_MEMORY, _memory(machine)),
-        (texts.PANEL_CREATED, _moment(created)),
+        (texts.PANEL_CREATED, time_html(created) if created else ""),
         (texts.PANEL_COMMAND, f"<code>{html.escape(machine.cmd)}</code>" if machine.cmd else ""),
     ]
     rows = "".join(f"<tr><th scope='row'>{name}</th><td>{value}</td></tr>" for name, value in facts if value)
@@ -66,7 +66,11 @@ def _facts(machine: Instance) -> str:
 
 def _memory(machine: Instance) -> str:
     hardware = machine.hardware
-    parts = [(hardware.cpus, "CPUs"), (hardware.ram_mb / 1024, "GB RAM"), (hardware.disk_gb, "GB disk")]
+    parts = [
+        (hardware.cpus, texts.PANEL_CPUS),
+        (hardware.ram_mb / 1024, texts.PANEL_GB_RAM),
+        (hardware.disk_gb, texts.PANEL_GB_DISK),
+    ]
     return ", ".join(f"{number:g} {unit}" for number, unit in parts if number)
 
 
@@ -80,7 +84,10 @@ def _accesses(machine: Instance) -> str:
 
 def _networks(machine: Instance) -> str:
     rows = [(end.network_id, end.cidr, end.mac, end.status) for end in machine.network_endpoints]
-    return _table((texts.PANEL_NETWORK, "CIDR", "MAC", texts.PANEL_STATUS), rows) or texts.PANEL_IN_NO_NETWORK
+    return (
+        _table((texts.PANEL_NETWORK, texts.PANEL_CIDR, texts.PANEL_MAC, texts.PANEL_STATUS), rows)
+        or texts.PANEL_IN_NO_NETWORK
+    )
 
 
 def _timeline(machine: Instance, record: MachineRecord | None) -> str:
@@ -105,9 +112,3 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     )
     head = "".join(f"<th scope='col'>{html.escape(heading)}</th>" for heading in headings)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if body else ""
-
-
-def _moment(moment: datetime | None) -> str:
-    if moment is None:
-        return ""
-    return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%Y-%m-%d %H:%M:%S} UTC</time>'

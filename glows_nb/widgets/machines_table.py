@@ -98,12 +98,13 @@ def cost_so_far(record: MachineRecord | None, now: datetime) -> Cost | None:
 
 
 def fitting_actions(machine: Instance) -> frozenset[str]:
-    """What can be done with a machine in its status: ssh, jupyter, snapshot, park, release, unpark."""
+    """What can be done with a machine in its status: ssh, password, jupyter, snapshot, park, release, unpark."""
     fitting = set()
     is_running = machine.status == InstanceStatus.RUNNING
     if is_running:
         fitting |= {"snapshot", "park"}
         fitting |= {"ssh"} if machine.ssh_command else set()
+        fitting |= {"password"} if machine.ssh_command and machine.ssh_password else set()
         fitting |= {"jupyter"} if machine.url() else set()
     if machine.status not in LEAVING | SNAPSHOTTING:
         fitting.add("release")

@@ -21,7 +21,8 @@ from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel
 from glows_nb.widgets.machines_table import ALIVE, name_of
 from glows_nb.widgets.pace import Outcome
-from glows_nb.widgets.small_form import LABELS, WIDE, SmallForm, set_options, text_field
+from glows_nb.widgets.parts import choose_several
+from glows_nb.widgets.small_form import LABELS, WIDE, SmallForm, text_field
 from glows_nb.widgets.snapshots_panel import with_age
 from glows_nb.widgets.table import TableWidget
 from glows_nb.widgets.work import Say
@@ -152,7 +153,7 @@ class NetworksPanel(LivePanel):
             and machine.instance_id not in inside
             and region in ("", machine.region_name)
         ]
-        set_options(self.machines, [(self._name(machine.instance_id), machine.instance_id) for machine in fitting])
+        choose_several(self.machines, [(self._name(machine.instance_id), machine.instance_id) for machine in fitting])
         self.machines.layout.display = "" if fitting else "none"
         is_attaching = self.work.under_way(network.network_id) is not None
         self.attach.button.disabled = not fitting or is_attaching

@@ -9,7 +9,9 @@ import ipywidgets
 
 from glows_nb.api.models import AccessUrl, Instance
 from glows_nb.tables import SANDBOX_BADGE
+from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
+from glows_nb.widgets.parts import button
 
 
 class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -17,18 +19,21 @@ class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def __init__(self, instance: Instance, address: AccessUrl) -> None:
         self._address = address
-        self.button = ipywidgets.Button(description="Open", tooltip=f"Open {address.without_secret} in a new tab")
+        self.button = button(texts.OPEN, self._open, tooltip=texts.OPEN_HINT.format(address=address.without_secret))
         badge = SANDBOX_BADGE if instance.is_sandbox else ""
-        self._words = f"{badge} {html.escape(instance.instance_id)} at {html.escape(address.without_secret)}"
+        what = html.escape(texts.OPEN_WHAT.format(machine=instance.instance_id, address=address.without_secret))
+        self._words = f"{badge} {what}"
         self.front_end = FrontEnd()
-        self.button.on_click(lambda button: self.front_end.open_page(str(self._address)))
         super().__init__([self.button, ipywidgets.HTML(self._words), self.front_end])
         self.add_class(CONTAINER)
+
+    def _open(self) -> None:
+        self.front_end.open_page(str(self._address))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The button; where no widget lives, what it would open."""
         bundle = super()._repr_mimebundle_(**options)
         if isinstance(bundle, dict):
             bundle["text/plain"] = f"<OpenButton {self._address.without_secret}>"
-            bundle["text/html"] = f"<p>{self._words}; a live notebook has a button for it.</p>"
+            bundle["text/html"] = f"<p>{self._words}; {html.escape(texts.OPEN_LIVE)}</p>"
         return bundle

@@ -19,7 +19,7 @@ from glows_nb.tables import SANDBOX_WORD, Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.action_bar import ActionBar
 from glows_nb.widgets.live_panel import Fold, LivePanel
-from glows_nb.widgets.machine_page import machine_html
+from glows_nb.widgets.machine_page import page_html
 from glows_nb.widgets.machines_table import ALIVE, EXACT, STEADY, ended_frame, machines_frame
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.table import TableWidget
@@ -91,10 +91,10 @@ class Panel(LivePanel):
         # An empty table would say that there is nothing, before anything was read.
         self.table.layout.display = "none"
         self.table.observe(self._on_selected, "selected")
-        self.actions = ActionBar(self.client, self._front_end, self.work, self._say, self._choose)
         self._details = Fold(texts.PANEL_DETAILS, texts.PANEL_DETAILS_HINT)
         self._details.add_class("glows-details")
         self._details.observe(self._on_details, "value")
+        self.actions = ActionBar(self.client, self._front_end, self.work, self._say, self._choose, self._details)
         self._page = ipywidgets.HTML(layout={"display": "none"}).add_class("glows-page")
         self._unfold = Fold(texts.PANEL_ENDED)
         self._unfold.add_class("glows-unfold")
@@ -225,7 +225,7 @@ class Panel(LivePanel):
         self._details.layout.display = "none" if machine is None else ""
         is_open = machine is not None and self._details.value
         if machine is not None and is_open:
-            self._page.value = machine_html(machine, self._records.get(machine.instance_id))
+            self._page.value = page_html(machine, self._records.get(machine.instance_id))
         self._page.layout.display = "" if is_open else "none"
 
     def _on_details(self, change: Any) -> None:

@@ -9,8 +9,8 @@ import ipywidgets
 
 
 def button(label: str, clicked: Callable[[], None], **options: Any) -> ipywidgets.Button:
-    """A button; a click that was on its way while it was switched off counts for nothing."""
-    made = ipywidgets.Button(description=label, **options)
+    """A button as wide as its text; a click that was on its way while it was switched off counts for nothing."""
+    made = ipywidgets.Button(description=label, layout={"width": "auto"}, **options)
     made.on_click(lambda _: None if made.disabled else clicked())
     return made
 
@@ -21,6 +21,14 @@ def choose(menu: ipywidgets.Dropdown, options: list[tuple[str, Any]], wanted: An
     if list(menu.options) != options:
         menu.options = options
     menu.value = wanted if wanted in values else (values[0] if values else None)
+
+
+def choose_several(menu: ipywidgets.SelectMultiple, options: list[tuple[str, Any]]) -> None:
+    """Set a menu's options, keeping of what was chosen what is still among them."""
+    if list(menu.options) != options:
+        chosen = menu.value
+        menu.options = options
+        menu.value = tuple(value for _, value in options if value in chosen)
 
 
 def set_shown(widget: Any, is_shown: bool) -> None:

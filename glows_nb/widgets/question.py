@@ -1,15 +1,16 @@
-"""A question in a panel, with the button that says yes, one that takes it back, and maybe a field."""
+"""A question in a form or a panel, with the button that says yes, one that takes it back, and maybe a field."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from threading import Lock
 
 import ipywidgets
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.widgets import texts
-from glows_nb.widgets.live_panel import descendants, small_button
+from glows_nb.widgets.parts import all_parts, button
 
 
 class Question:
@@ -22,12 +23,14 @@ class Question:
     def __init__(self) -> None:
         self.subject = ""
         self._do: Callable[[str], None] | None = None
+        self._lock = Lock()
         self._asked_by: ipywidgets.Button | None = None
+        self._then: ipywidgets.Widget | None = None
         self._text = ipywidgets.HTML()
         self.field = ipywidgets.Text(layout={"width": "22em", "max_width": "100%"})
         self._error = ipywidgets.HTML().add_class("glows-error")
-        self.yes = small_button("", self._on_yes)
-        self.no = small_button(texts.PANEL_KEEP, self._on_no)
+        self.yes = button("", self._on_yes)
+        self.no = button(texts.BACK, self._on_no)
         self._answers = ipywidgets.HBox([self.yes, self.no])
         self.box = ipywidgets.VBox([]).add_class("glows-question")
 
@@ -39,6 +42,7 @@ class Question:
         do: Callable[[str], None],
         *,
         asked_by: ipywidgets.Button,
+        then: ipywidgets.Widget,
         field: str = "",
         style: str = "primary",
     ) -> None:
@@ -49,11 +53,13 @@ class Question:
             text: the question.
             yes: what the button says that does it.
             do: does it, given what is in the field; an InvalidRequest is shown beside the field.
-            asked_by: the button that asks, which gets the focus back.
+            asked_by: the button that asks, which gets the focus back where the question is taken back.
+            then: what gets the focus after yes, since the button that asks is switched off while it is done.
             field: the label of a field, "" for none.
             style: the style of the button that does it.
         """
-        self.subject, self._do, self._asked_by = subject, do, asked_by
+        self.subject, self._do = subject, do
+        self._asked_by, self._then = asked_by, then
         self._text.value = html.escape(text)
         self._error.value = ""
         self.field.value, self.field.description = "", field
@@ -69,22 +75,19 @@ class Question:
     def parts(self) -> list[ipywidgets.Widget]:
         """What the question is made of, shown or not."""
         parts = [self._text, self.field, self._error, self._answers]
-        return [*parts, *(below for part in parts for below in descendants(part))]
+        return [*parts, *(below for part in parts for below in all_parts(part))]
 
     def _on_no(self) -> None:
         self.close()
-        self._give_focus_back()
-
-    def _give_focus_back(self) -> None:
-        # What had the focus is gone, and somebody who uses keys would have to begin again at the top of the page.
-        if self._asked_by is not None:
-            self._asked_by.focus()
+        _focus(self._asked_by)
 
     def _on_yes(self) -> None:
-        do, subject = self._do, self.subject
+        # Two clicks may come on two threads: yes is said once.
+        with self._lock:
+            do, self._do = self._do, None
         if do is None:
             return
-        self._do = None
+        subject, then = self.subject, self._then
         try:
             do(str(self.field.value).strip())
         except InvalidRequest as error:
@@ -93,4 +96,11 @@ class Question:
             return
         if self.subject == subject:
             self.close()
-        self._give_focus_back()
+        _focus(then)
+
+
+def _focus(widget: ipywidgets.Widget | None) -> None:
+    # What had the focus goes with the question: the notebook would take the next key for a command of its own, and
+    # somebody who uses keys would have to begin again at the top of the page.
+    if widget is not None:
+        widget.focus()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import ipywidgets
 
 from glows_nb.api.errors import InvalidRequest
-from glows_nb.widgets.live_panel import small_button
+from glows_nb.widgets.parts import button as make_button
 
 LABELS = {"description_width": "6em"}
 WIDE = {"width": "32em", "max_width": "100%"}
@@ -28,7 +28,7 @@ class SmallForm:
         self, title: str, fields: Mapping[str, ipywidgets.Widget], button: str, submit: Callable[[], None]
     ) -> None:
         self.fields = dict(fields)
-        self.button = small_button(button, self.press, style="primary")
+        self.button = make_button(button, self.press, button_style="primary")
         self._submit = submit
         self._title = ipywidgets.HTML()
         self.title = title
@@ -72,16 +72,3 @@ class SmallForm:
 def text_field(label: str, hint: str) -> ipywidgets.Text:
     """A field for a line of text."""
     return ipywidgets.Text(description=label, placeholder=hint, style=LABELS, layout=WIDE)
-
-
-def set_options(menu: ipywidgets.Dropdown | ipywidgets.SelectMultiple, options: list[tuple[str, str]]) -> None:
-    """Give a menu other options; what was chosen stays chosen where it is still among them, else the first one is."""
-    if list(menu.options) == options:
-        return
-    values = [value for _, value in options]
-    chosen = menu.value
-    menu.options = options
-    if isinstance(chosen, tuple):
-        menu.value = tuple(value for value in chosen if value in values)
-    elif values:
-        menu.value = chosen if chosen in values else values[0]

@@ -20,7 +20,8 @@ from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel
 from glows_nb.widgets.machines_table import name_of
 from glows_nb.widgets.pace import Outcome
-from glows_nb.widgets.small_form import LABELS, WIDE, SmallForm, set_options, text_field
+from glows_nb.widgets.parts import choose
+from glows_nb.widgets.small_form import LABELS, WIDE, SmallForm, text_field
 from glows_nb.widgets.table import TableWidget
 from glows_nb.widgets.work import Say
 
@@ -86,7 +87,7 @@ class SnapshotsPanel(LivePanel):
         names = [
             (f"{name_of(machine, mark)} ({machine.instance_id})", machine.instance_id) for machine in self._running
         ]
-        set_options(self.machine, names)
+        choose(self.machine, names, self.machine.value)
         self.form.button.disabled = not names or self.work.under_way(self.machine.value) is not None
         self.form.note("instance_id", "" if names else texts.SNAPSHOTS_NO_MACHINE)
 

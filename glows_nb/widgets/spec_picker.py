@@ -23,8 +23,8 @@ from glows_nb.tables import captioned
 from glows_nb.widgets import lifetime, texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.choices import offer_id, offer_label
-from glows_nb.widgets.machine_card import error_html, time_html
 from glows_nb.widgets.parts import button, choose, set_shown
+from glows_nb.widgets.phrases import error_html, time_html
 from glows_nb.widgets.sheet import Sheet, SheetFrontEnd
 from glows_nb.widgets.table import TableWidget
 
@@ -91,7 +91,7 @@ class SpecPicker(Sheet):
         self.available = ipywidgets.Checkbox(
             value=available, description=texts.PICKER_AVAILABLE, indent=False
         ).add_class("glows-check")
-        self.refresh_button = button(texts.PICKER_REFRESH, self._on_refresh)
+        self.refresh_button = button(texts.REFRESH, self._on_refresh)
         self.message = ipywidgets.HTML(html.escape(texts.LOADING)).add_class("glows-message")
         self.problem = ipywidgets.HTML().add_class("glows-message")
         self.table = TableWidget(pd.DataFrame())
@@ -156,7 +156,7 @@ class SpecPicker(Sheet):
             self._offer_filters()
             set_shown(self.table, True)
             self.problem.value = ""
-            self.refresh_button.description = texts.PICKER_REFRESH
+            self.refresh_button.description = texts.REFRESH
             self.refresh_button.disabled = False
             self._show_rows()
         self._loaded.set()

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from IPython.display import display, update_display
 
+from glows_nb.widgets import texts
+
 
 class StaticForm:
     """The plain form of one widget, in every place where it was shown."""
@@ -40,7 +42,7 @@ class StaticForm:
             update_display(self._data(), display_id=display_id, raw=True)
 
     def _data(self) -> dict[str, str]:
-        as_of = f"As of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+        as_of = texts.AS_OF.format(moment=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
         return {
             "text/html": f'<div class="glows-static">{self._body}<p>{as_of}</p></div>',
             "text/plain": f"{self._text}\n{as_of}".lstrip(),

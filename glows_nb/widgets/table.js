@@ -48,23 +48,24 @@ function focusable(made, tabIndex = 0) {
 }
 
 function render({ model, el }) {
+  const words = model.get("words");
   const root = element("div", { className: "glows-table" });
   const badge = element("span", { className: "glows-table-badge", textContent: "SANDBOX" });
   const caption = element("span", { className: "glows-table-caption" });
-  const filter = focusable(element("input", { type: "search", placeholder: "Filter rows" }));
-  filter.setAttribute("aria-label", "Filter rows");
-  const copy = focusable(element("button", { type: "button", textContent: "Copy as CSV" }));
+  const filter = focusable(element("input", { type: "search", placeholder: words.filter }));
+  filter.setAttribute("aria-label", words.filter);
+  const copyButton = focusable(element("button", { type: "button", textContent: words.copy }));
   const head = element("tr");
   const body = element("tbody");
   const table = element("table", {}, [element("thead", {}, [head]), body]);
   table.setAttribute("role", "grid");
-  const back = focusable(element("button", { type: "button", textContent: "Previous" }));
-  const on = focusable(element("button", { type: "button", textContent: "Next" }));
+  const back = focusable(element("button", { type: "button", textContent: words.previous }));
+  const on = focusable(element("button", { type: "button", textContent: words.next }));
   const place = element("span");
   place.setAttribute("aria-live", "polite");
   const pages = element("div", { className: "glows-table-bar" }, [back, on, place]);
   const scroll = element("div", { className: "glows-table-scroll" }, [table]);
-  root.append(element("div", { className: "glows-table-bar" }, [badge, caption, filter, copy]), scroll, pages);
+  root.append(element("div", { className: "glows-table-bar" }, [badge, caption, filter, copyButton]), scroll, pages);
   el.append(root);
 
   function set(changes) {
@@ -75,7 +76,7 @@ function render({ model, el }) {
   function drawCaption() {
     badge.hidden = !model.get("is_sandbox");
     caption.textContent = model.get("caption");
-    table.setAttribute("aria-label", model.get("caption") || "table");
+    table.setAttribute("aria-label", model.get("caption") || words.table);
   }
 
   function drawHead() {
@@ -125,7 +126,7 @@ function render({ model, el }) {
     if (hadFocus) body.querySelector("tr[tabindex='0']")?.focus();
     const first = model.get("first");
     const total = model.get("total");
-    place.textContent = total ? `${first + 1}–${first + rows.length} of ${total}` : "no rows";
+    place.textContent = total ? `${first + 1}–${first + rows.length} of ${total}` : words.empty;
     back.disabled = first === 0;
     on.disabled = first + WINDOW >= total;
     back.hidden = on.hidden = total <= WINDOW;
@@ -164,13 +165,13 @@ function render({ model, el }) {
   filter.oninput = () => set({ query: filter.value });
   back.onclick = () => set({ first: Math.max(0, model.get("first") - WINDOW) });
   on.onclick = () => set({ first: model.get("first") + WINDOW });
-  copy.onclick = () => model.send({ ask: "csv" });
+  copyButton.onclick = () => model.send({ ask: "csv" });
 
   function onMessage(content) {
     if (content?.csv === undefined) return;
-    navigator.clipboard.writeText(content.csv).then(
-      () => (copy.textContent = "Copied"),
-      () => (copy.textContent = "The browser refused to copy"),
+    copy(content.csv).then(
+      () => (copyButton.textContent = words.copied),
+      () => (copyButton.textContent = words.refused),
     );
   }
 

@@ -16,23 +16,10 @@ import pandas as pd
 import traitlets
 
 from glows_nb.tables import CAPTION, IS_SANDBOX, MISSING, captioned, written
+from glows_nb.widgets import texts
 
 WINDOW: Final = 100
 ID_COLUMNS: Final = ("instance_id", "snapshot_id", "endpoint_id", "network_id", "image_id")
-HEADINGS: Final = {
-    "price_per_hour": "price per hour (Credits)",
-    "price_per_gpu_hour": "price per GPU-hour (Credits)",
-    "cost_estimate": "cost, estimate (Credits)",
-    "cost": "cost (Credits)",
-    "vram_gb": "VRAM per GPU (GB)",
-    "ram_gb": "RAM (GB)",
-    "disk_gb": "disk (GB)",
-    "size_gb": "size (GB)",
-    "volume_gb": "volume (GB)",
-    "created": "created (UTC)",
-    "modified": "modified (UTC)",
-}
-"""Headings with units; a column that is not here is headed by its name."""
 
 
 def show(frame: pd.DataFrame) -> TableWidget:
@@ -56,9 +43,10 @@ class TableWidget(anywidget.AnyWidget):
             hover. Durations among the first are written as people say them.
     """
 
-    _esm = Path(__file__).parent / "table.js"
+    _esm = "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in ("clipboard.js", "table.js"))
     _css = Path(__file__).parent / "table.css"
 
+    words: traitlets.Dict[str, str] = traitlets.Dict(texts.TABLE_WORDS).tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
     is_sandbox = traitlets.Bool().tag(sync=True)
     columns: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
@@ -154,7 +142,7 @@ class TableWidget(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            caption = f"{self.caption} (as of {self._as_of:%Y-%m-%d %H:%M} UTC)".strip()
+            caption = texts.TABLE_AS_OF.format(caption=self.caption, moment=f"{self._as_of:%Y-%m-%d %H:%M} UTC").strip()
             plain = captioned(self._fitting, caption, is_sandbox=self.is_sandbox)
             data["text/html"], data["text/plain"] = plain._repr_html_(), repr(plain)
         return bundle
@@ -164,20 +152,20 @@ def in_words(duration: timedelta) -> str:
     """A duration as people say it: its greatest unit, and the next one where it matters."""
     minutes = int(duration.total_seconds()) // 60
     if minutes < 1:
-        return "< 1 min"
+        return texts.AGE_SHORTEST
     if minutes < 60:
-        return f"{minutes} min"
+        return texts.AGE_MINUTES.format(minutes=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        return (texts.AGE_HOURS_MINUTES if minutes else texts.AGE_HOURS).format(hours=hours, minutes=minutes)
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    return (texts.AGE_DAYS_HOURS if hours else texts.AGE_DAYS).format(days=days, hours=hours)
 
 
 def _column(name: str, values: pd.Series[Any]) -> dict[str, str]:
     is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     kind = "status" if name == "status" else "number" if is_number else "text"
-    return {"name": name, "heading": HEADINGS.get(name, name.replace("_", " ")), "kind": kind}
+    return {"name": name, "heading": texts.TABLE_HEADINGS.get(name, name.replace("_", " ")), "kind": kind}
 
 
 def _ids(frame: pd.DataFrame) -> list[str]:

@@ -8,15 +8,58 @@ from __future__ import annotations
 from typing import Final
 
 COPIED: Final = "Copied"
+COPIED_WHAT: Final = "Copied: {what}"
 COPY_REFUSED: Final = "The browser refused to copy"
 REMOVE: Final = "Remove"
 LOADING: Final = "Loading…"
-RETRY: Final = "Try again"
+REFRESH: Final = "Refresh"
+RETRY: Final = "Retry"
 BACK: Final = "Back"
+AS_OF: Final = "As of {moment}."
+
+# The table.
+TABLE_WORDS: Final = {
+    "filter": "Filter rows",
+    "copy": "Copy as CSV",
+    "copied": COPIED,
+    "refused": COPY_REFUSED,
+    "previous": "Previous",
+    "next": "Next",
+    "table": "table",
+    "empty": "no rows",
+}
+TABLE_HEADINGS: Final = {
+    "price_per_hour": "price per hour (Credits)",
+    "price_per_gpu_hour": "price per GPU-hour (Credits)",
+    "cost_estimate": "cost, estimate (Credits)",
+    "cost": "cost (Credits)",
+    "vram_gb": "VRAM per GPU (GB)",
+    "ram_gb": "RAM (GB)",
+    "disk_gb": "disk (GB)",
+    "size_gb": "size (GB)",
+    "volume_gb": "volume (GB)",
+    "created": "created (UTC)",
+    "modified": "modified (UTC)",
+}
+"""Headings with units; a column that is not here is headed by its name."""
+TABLE_AS_OF: Final = "{caption} (as of {moment})"
+AGE_SHORTEST: Final = "< 1 min"
+AGE_MINUTES: Final = "{minutes} min"
+AGE_HOURS: Final = "{hours} h"
+AGE_HOURS_MINUTES: Final = "{hours} h {minutes} min"
+AGE_DAYS: Final = "{days} d"
+AGE_DAYS_HOURS: Final = "{days} d {hours} h"
+
+# An offer on one line, and the button that opens a machine's address.
+OFFER: Final = "{name} · {cpus} CPUs{memory}{region} · {hour:.3f}/h"
+OFFER_MEMORY: Final = ", {gigabytes:g} GB RAM"
+OPEN: Final = "Open"
+OPEN_HINT: Final = "Open {address} in a new tab"
+OPEN_WHAT: Final = "{machine} at {address}"
+OPEN_LIVE: Final = "a live notebook has a button for it."
 
 # The spec picker.
 PICKER_TITLE: Final = "Choose what to rent"
-PICKER_REFRESH: Final = "Refresh"
 PICKER_GPU: Final = "GPU"
 PICKER_GPU_PLACEHOLDER: Final = "any, such as 4090"
 PICKER_REGION: Final = "Region"
@@ -96,6 +139,7 @@ FORM_SPEC_GONE: Final = "{offer} is sold out, or not for this image; choose anot
 FORM_NOTHING_LEFT: Final = "Nothing is left with this image, category and region."
 FORM_NO_OFFER: Final = "nothing is chosen"
 FORM_PRICE: Final = "{hour:.3f} Credits per hour, {day:.2f} per day, {month:.2f} per month of 30 days"
+FORM_PRICE_IN: Final = "{price} in {region}{more}"
 FORM_PRICE_UP_TO: Final = "; in {region} up to {hour:.3f} per hour"
 
 # The launch form: planning and launching.
@@ -107,29 +151,38 @@ FORM_CONFIRM: Final = "{plan} Rent it?"
 FORM_MEND: Final = "Mend what is marked first."
 FORM_LAUNCHING: Final = "Launching…"
 
-# A machine that a form has launched or found.
-MACHINE_FOUND: Final = "Found again"
-MACHINE_STEPS: Final = ("Ordered", "Queued", "Starting", "Running", "Reachable")
-MACHINE_CREATED: Final = "created {moment}"
-MACHINE_COPY_SSH: Final = "Copy SSH command"
-MACHINE_COPY_PASSWORD: Final = "Copy password"  # noqa: S105 - what a button says
+# A machine and what is done with it, in the form and in the panel.
+MACHINE_SSH: Final = "Copy SSH"
+MACHINE_SSH_HINT: Final = "Copy the SSH command"
+MACHINE_LOGIN: Final = "Copy password"
+MACHINE_LOGIN_HINT: Final = "Copy the SSH password; it is shown nowhere"
+MACHINE_LOGIN_OF: Final = "the SSH password of {name}"
 MACHINE_JUPYTER: Final = "Open Jupyter"
+MACHINE_JUPYTER_HINT: Final = "Open the machine's own JupyterLab in a new tab"
 MACHINE_SNAPSHOT: Final = "Snapshot"
+MACHINE_SNAPSHOT_HINT: Final = "Keep the machine's disk as it is now; the machine pauses and goes on by itself"
+MACHINE_SNAPSHOT_QUESTION: Final = "Take a snapshot of {name}? The machine pauses meanwhile, and goes on by itself."
+MACHINE_SNAPSHOT_NAME: Final = "Name"
+MACHINE_SNAPSHOT_YES: Final = "Take snapshot"
+MACHINE_SNAPSHOTTING: Final = "{name}: taking a snapshot…"
 MACHINE_RELEASE: Final = "Release"
-MACHINE_SNAPSHOT_NAME: Final = "Snapshot's name"
-MACHINE_TAKE_SNAPSHOT: Final = "Take snapshot"
-MACHINE_SNAPSHOT_ASK: Final = "The machine pauses while its disk is saved, and then goes on by itself."
-MACHINE_SNAPSHOT_BEGUN: Final = "Snapshot {snapshot} is being taken…"
-MACHINE_SNAPSHOT_TAKEN: Final = "Snapshot {snapshot} is taken."
-MACHINE_RELEASE_ASK: Final = "Release {machine}? Its disk is gone then; a snapshot keeps it."
-MACHINE_RELEASE_NOW: Final = "Release now"
-MACHINE_RELEASING: Final = "Releasing {machine}…"
-MACHINE_RELEASED: Final = "{machine} is released and costs nothing any more."
+MACHINE_RELEASE_HINT: Final = "End the machine; its disk is gone"
+MACHINE_RELEASE_QUESTION: Final = "Release {name} ({id})? It ends, and what is on its disk is gone for good."
+MACHINE_RELEASE_YES: Final = "Release for good"
+MACHINE_RELEASING: Final = "{name}: releasing…"
+
+# The machine below a form that has launched or found it.
+CARD_FOUND: Final = "Found again"
+CARD_STEPS: Final = ("Ordered", "Queued", "Starting", "Running", "Reachable")
+CARD_CREATED: Final = "created {moment}"
+CARD_SNAPSHOT_BEGUN: Final = "Snapshot {snapshot} is being taken…"
+CARD_SNAPSHOT_TAKEN: Final = "Snapshot {snapshot} is taken."
+CARD_SNAPSHOT_FAILED: Final = "The snapshot of {machine} did not become available; the machine goes on."
+CARD_SNAPSHOT_LATE: Final = "The snapshot of {machine} is not available yet; the machine goes on."
+CARD_RELEASED: Final = "{name} is released and costs nothing any more."
 
 # All panels.
-PANEL_REFRESH: Final = "Refresh"
 PANEL_REFRESH_HINT: Final = "Ask the service now"
-PANEL_RETRY: Final = "Retry"
 PANEL_UPDATED: Final = "Updated {when}"
 PANEL_OUT_OF_DATE: Final = "Out of date: read {when}"
 PANEL_CANT_SEE: Final = "Can't see the {what} since {since}. {error}"
@@ -137,7 +190,6 @@ PANEL_LAST_KNOWN: Final = "What is shown is from {when} and may have changed."
 PANEL_NEVER_SEEN: Final = "None could be read so far; that does not mean that there are none."
 PANEL_TRIES_AGAIN: Final = "It is tried again by itself."
 PANEL_ASKS_NO_MORE: Final = "Nothing is asked any more until you press Retry."
-PANEL_KEEP: Final = "Cancel"
 
 # The panel of machines.
 PANEL_MACHINES: Final = "Machines"
@@ -146,19 +198,6 @@ PANEL_NO_MACHINES: Final = "No machine is there that has not ended."
 PANEL_NOTHING_RUNS: Final = "nothing is running, so nothing is charged now"
 PANEL_CHOOSE_ONE: Final = "Choose a machine in the table: its ways in and what can be done with it appear here."
 PANEL_ACTIONS: Final = "Actions for the chosen machine"
-PANEL_COPY_SSH: Final = "Copy SSH"
-PANEL_COPY_SSH_HINT: Final = "Copy the SSH command"
-PANEL_COPY_LOGIN: Final = "Copy password"
-PANEL_COPY_LOGIN_HINT: Final = "Copy the SSH password; it is shown nowhere"
-PANEL_OPEN_JUPYTER: Final = "Open Jupyter"
-PANEL_OPEN_JUPYTER_HINT: Final = "Open the machine's own JupyterLab in a new tab"
-PANEL_SNAPSHOT: Final = "Snapshot"
-PANEL_SNAPSHOT_HINT: Final = "Keep the machine's disk as it is now; the machine pauses and goes on by itself"
-PANEL_SNAPSHOT_QUESTION: Final = "Take a snapshot of {name}? The machine pauses meanwhile, and goes on by itself."
-PANEL_SNAPSHOT_NAME: Final = "Name"
-PANEL_SNAPSHOT_NAME_HINT: Final = "optional, at most 32 characters"
-PANEL_TAKE_SNAPSHOT: Final = "Take snapshot"
-PANEL_SNAPSHOTTING: Final = "{name}: taking a snapshot…"
 PANEL_SNAPSHOTTED: Final = "{name}: snapshot {snapshots} is being taken; the machine goes on by itself."
 PANEL_PARK: Final = "Park"
 PANEL_PARK_HINT: Final = "Snapshot, then release: it costs nothing until it is unparked"
@@ -177,20 +216,14 @@ PANEL_UNPARK_PRICE: Final = (
 )
 PANEL_UNPARK_NO_PRICE: Final = "What it will cost is not known here."
 PANEL_UNPARKING: Final = "{name}: starting again…"
-PANEL_UNPARKED: Final = "{name} is there again as {id}{price}."
-PANEL_RELEASE: Final = "Release"
-PANEL_RELEASE_HINT: Final = "End the machine; its disk is gone"
-PANEL_RELEASE_QUESTION: Final = "Release {name} ({id})? It ends, and what is on its disk is gone for good."
-PANEL_RELEASE_YES: Final = "Release for good"
-PANEL_RELEASING: Final = "{name}: releasing…"
+PANEL_UNPARKED: Final = "{name} is there again as {id}."
+PANEL_UNPARKED_AT: Final = "{name} is there again as {id} at {rate}."
 PANEL_RELEASED: Final = "{name} is being released; it costs nothing once it is Finished."
 PANEL_DETAILS: Final = "Details"
 PANEL_DETAILS_HINT: Final = "Timeline, ways in, networks and raw answer"
 PANEL_ENDED: Final = "Ended machines"
 PANEL_ENDED_COUNTED: Final = "Ended machines ({count})"
 PANEL_ENDED_CAPTION: Final = "Ended machines, newest first; those with a snapshot can be unparked"
-PANEL_COPIED_WHAT: Final = "Copied: {what}"
-PANEL_LOGIN_OF: Final = "the SSH password of {name}"
 
 # A machine's page.
 PANEL_FACTS: Final = "Facts"
@@ -208,6 +241,11 @@ PANEL_COMMAND: Final = "command"
 PANEL_PORT: Final = "port inside"
 PANEL_PROTOCOL: Final = "protocol"
 PANEL_ADDRESS: Final = "address outside"
+PANEL_CIDR: Final = "CIDR"
+PANEL_MAC: Final = "MAC"
+PANEL_CPUS: Final = "CPUs"
+PANEL_GB_RAM: Final = "GB RAM"
+PANEL_GB_DISK: Final = "GB disk"
 PANEL_STATUS: Final = "status"
 PANEL_SINCE: Final = "since (UTC)"
 PANEL_UNTIL: Final = "until (UTC)"

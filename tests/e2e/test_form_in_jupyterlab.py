@@ -16,7 +16,7 @@ from tests.e2e.axe import serious_violations
 from tests.e2e.conftest import PATIENCE_MS, Lab
 from tests.e2e.jupyterlab import command, in_kernel, open_notebook, picture, run_cell, theme, write_notebook
 
-CONNECT, PICKER, FORM, SOLD_OUT, BAD_TOKEN, AGAIN = range(6)
+CONNECT, PICKER, FORM, OPEN, SOLD_OUT, BAD_TOKEN, AGAIN = range(7)
 """The cells of the notebook."""
 SSH_COMMAND = re.compile(r"ssh -p \d+ root@[\w.-]+")
 ENV_SECRET = "hf-never-in-a-notebook"
@@ -34,7 +34,7 @@ pathlib.Path("threads.json").write_text(json.dumps(names))
 @pytest.fixture(scope="module")
 def service() -> Iterator[glows.Sandbox]:
     """The service of this module's notebooks, in the tests' own process, so that its other side is at hand."""
-    with glows.sandbox(speed=30) as running:
+    with glows.sandbox(speed=100) as running:
         yield running
 
 
@@ -60,6 +60,7 @@ def page(lab: Lab, browser: Browser, service: glows.Sandbox) -> Iterator[Page]:
         f"client = glows.connect(pathlib.Path('token.txt').read_text(), {service.base_url!r})",
         PICKER: "picker = glows.spec_picker()\npicker",
         FORM: "form = glows.launch_form(spec=picker.value, name='by-hand')\nform",
+        OPEN: "%load_ext glows_nb\n%glows open by-hand",
         SOLD_OUT: f"spec = next(s for s in client.specs.all() if s.resource_id == {sold_out.resource_id!r})\n"
         "glows.launch_form(spec=spec, name='keys')",
         BAD_TOKEN: f"glows.launch_form(client=glows.Client('nonsense', {service.base_url!r}))",
@@ -98,7 +99,7 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     expect(form.get_by_text("✓ Reachable")).to_be_visible()
     looks_well(page, form, "launch-form")
 
-    form.get_by_role("button", name="Copy SSH command").click()
+    form.get_by_role("button", name="Copy SSH").click()
     expect(form.get_by_text("Copied")).to_be_visible()
     (machine,) = account.instances.all()
     assert clipboard(page) == machine.ssh_command
@@ -106,13 +107,18 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     with page.expect_popup() as opened:
         form.get_by_role("button", name="Open Jupyter").click()
     opened.value.close()
+    run_cell(page, OPEN)
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Open", exact=True).click()
+    assert opened.value.url.startswith(str(machine.url()).partition("?")[0])
+    opened.value.close()
 
     form.get_by_role("button", name="Snapshot", exact=True).click()
-    form.get_by_label("Snapshot's name").fill("before the night")
+    form.locator(".glows-machine").get_by_label("Name", exact=True).fill("before the night")
     form.get_by_role("button", name="Take snapshot").click()
     expect(form.get_by_text(re.compile(r"Snapshot sn\w+-\w+ is taken"))).to_be_visible()
     form.get_by_role("button", name="Release", exact=True).click()
-    form.get_by_role("button", name="Release now").click()
+    form.get_by_role("button", name="Release for good").click()
     expect(form.get_by_text("is released and costs nothing any more")).to_be_visible()
     assert [one.status for one in account.instances.all()] == ["Finished"]
 
@@ -129,7 +135,7 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
 def test_bad_token_is_an_error_beside_a_way_to_try_again(page: Page) -> None:
     form = run(page, BAD_TOKEN)
     expect(form.get_by_text("AuthError")).to_be_visible()
-    expect(form.get_by_role("button", name="Try again")).to_be_enabled()
+    expect(form.get_by_role("button", name="Retry")).to_be_enabled()
     expect(form.get_by_role("button", name="Launch", exact=True)).to_be_disabled()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import nbformat
@@ -21,11 +22,13 @@ import glows_nb as glows
 client = glows.Client(**json.loads(pathlib.Path("panel-access.json").read_text()), max_retries=0)
 """
 PANELS = {
-    "panel": "glows.panel(client=client)",
+    "panel": "panel = glows.panel(client=client)\npanel",
     "snapshots": "glows.snapshots_panel(client=client)",
     "images": "glows.images_panel(client=client)",
     "networks": "glows.networks_panel(client=client)",
 }
+BAD_TOKEN = "glows.panel(client=glows.Client('nonsense', client.base_url, max_retries=0))"
+SHOWN = "import pathlib; pathlib.Path('seen.txt').write_text(str(panel._front_end.is_seen))"
 THREADS = """
 import json, pathlib, threading, time
 deadline = time.monotonic() + 10
@@ -56,7 +59,9 @@ def page(browser: Browser, lab: Lab, sandbox: glows.Sandbox, machine: glows.Inst
     """One notebook for all tests, connected to the module's own server."""
     access = {"token": sandbox.token, "base_url": sandbox.base_url}
     (lab.folder / "panel-access.json").write_text(json.dumps(access))
-    cells = [nbformat.v4.new_code_cell(code) for code in (CONNECT, *PANELS.values(), PANELS["panel"])]
+    cells = [
+        nbformat.v4.new_code_cell(code) for code in (CONNECT, *PANELS.values(), "glows.panel(client=client)", BAD_TOKEN)
+    ]
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.folder / "panels.ipynb")
@@ -157,9 +162,20 @@ def test_cell_run_ten_times_leaves_one_thread_and_the_traffic_of_one_panel(
         run_cells(page, 1)
     expect(page.locator(".glows-panel")).to_have_count(1)
     assert threads(page, lab) == ["glows machines panel"]
+    panel = page.locator(".glows-panel")
+    # What nobody sees reads nothing, though it would be time 2 seconds after the first reading; then it catches up.
+    panel.evaluate("shown => { shown.parentElement.style.display = 'none'; }")
+    await_seen(page, lab, "False")
     before = len(sandbox.admin.transcript())
-    page.wait_for_timeout(4000)  # a window to count in: one panel reads 2 and 5 seconds after its first reading
-    assert 1 <= len(sandbox.admin.transcript()) - before <= 3
+    page.wait_for_timeout(2500)  # a window to count in
+    assert len(sandbox.admin.transcript()) == before
+    panel.evaluate("shown => { shown.parentElement.style.display = ''; }")
+    await_seen(page, lab, "True")
+    deadline = time.monotonic() + 10
+    while len(sandbox.admin.transcript()) == before:
+        assert time.monotonic() < deadline, "nothing is read though the panel is seen again"
+        time.sleep(0.05)  # a poll with a deadline
+    assert len(sandbox.admin.transcript()) - before <= 2
 
 
 def test_small_panels(page: Page, sandbox: glows.Sandbox) -> None:
@@ -232,9 +248,21 @@ def test_two_panels_by_keys_alone(page: Page) -> None:
     page.keyboard.press("Space")
     expect(yes).to_be_focused()
     page.keyboard.press("Enter")
+    expect(second.get_by_role("button", name="▸ Details")).to_be_focused()
     expect(second.locator("tr[data-id]")).to_have_count(1)
     first.scroll_into_view_if_needed()
     expect(first.locator("tr[data-id]")).to_have_count(1)
+
+
+def test_refused_token_is_said_and_asked_no_more(page: Page) -> None:
+    run_cells(page, 6)
+    panel = page.locator(".glows-panel").last
+    alert = panel.get_by_role("alert").filter(has_text="Can't see the machines since")
+    expect(alert).to_contain_text("that does not mean that there are none")
+    expect(alert).to_contain_text("Nothing is asked any more until you press Retry.")
+    expect(panel.get_by_role("button", name="Retry", exact=True)).to_be_enabled()
+    expect(panel.locator("tr[data-id]")).to_have_count(0)
+    look_at(page)
 
 
 def test_restarted_kernel_asks_nothing_any_more(page: Page, sandbox: glows.Sandbox) -> None:
@@ -243,6 +271,13 @@ def test_restarted_kernel_asks_nothing_any_more(page: Page, sandbox: glows.Sandb
     before = len(sandbox.admin.transcript())
     page.wait_for_timeout(2500)  # a window to count in
     assert len(sandbox.admin.transcript()) == before
+
+
+def await_seen(page: Page, lab: Lab, is_seen: str) -> None:
+    """Wait until the panel in the kernel knows whether it is seen."""
+    deadline = time.monotonic() + 10
+    while in_kernel(page, SHOWN) or (lab.folder / "seen.txt").read_text() != is_seen:
+        assert time.monotonic() < deadline, f"the panel was never told that it is seen: {is_seen}"
 
 
 def threads(page: Page, lab: Lab) -> list[str]:

@@ -60,8 +60,8 @@ def gpu_like(form: LaunchForm, words: str) -> Any:
 
 def launch_by_clicks(form: LaunchForm) -> None:
     form.button.click()
-    eventually(lambda: form.asking.layout.display != "none")
-    form.rent.click()
+    eventually(lambda: form.question.subject)
+    form.question.yes.click()
 
 
 def note(form: LaunchForm, name: str) -> str:
@@ -488,11 +488,11 @@ def test_clicks_ask_once_and_end_with_the_way_in(form: LaunchForm, client: glows
     form.button.click()
     assert form.button.disabled
     form.button.click()
-    eventually(lambda: form.asking.layout.display != "none")
-    assert "0.390 Credits/h, 9.36 Credits per day. Rent it?" in form.question.value
+    eventually(lambda: form.question.subject)
+    assert "0.390 Credits/h, 9.36 Credits per day. Rent it?" in form.question._text.value
     assert client.instances.all() == []
-    form.rent.click()
-    form.rent.click()
+    form.question.yes.click()
+    form.question.yes.click()
     eventually(lambda: "✓ Reachable" in form.card.facts.value)
     assert SSH.search(form.card.facts.value)
     assert form.instance.status == "Running"
@@ -503,15 +503,15 @@ def test_clicks_ask_once_and_end_with_the_way_in(form: LaunchForm, client: glows
 
 def test_question_is_taken_back_by_a_click_and_by_any_edit(form: LaunchForm, client: glows.Client) -> None:
     form.button.click()
-    eventually(lambda: form.asking.layout.display != "none")
-    form.back.click()
-    assert form.asking.layout.display == "none"
-    form.rent.click()
+    eventually(lambda: form.question.subject)
+    form.question.no.click()
+    assert not form.question.subject
+    form.question.yes.click()
     form.button.click()
-    eventually(lambda: form.asking.layout.display != "none")
+    eventually(lambda: form.question.subject)
     form.fields.units.value = 2
-    assert form.asking.layout.display == "none"
-    form.rent.click()
+    assert not form.question.subject
+    form.question.yes.click()
     eventually(lambda: not form_threads())
     assert client.instances.all() == []
 
@@ -528,9 +528,9 @@ def test_button_stays_off_while_a_launch_goes_on_whatever_is_chosen_meanwhile(
 ) -> None:
     form = glows.launch_form(client=client).ready()
     form.button.click()
-    eventually(lambda: form.asking.layout.display != "none")
+    eventually(lambda: form.question.subject)
     sandbox.admin.order("latency", "instance_create", seconds=0.5)
-    form.rent.click()
+    form.question.yes.click()
     form.fields.region.value = "TW-03"
     assert form.button.disabled
     eventually(lambda: form.instance is not None)
@@ -544,8 +544,8 @@ def test_machine_can_be_snapshotted_and_a_new_one_started_from_that(form: Launch
     form.launch()
     eventually(lambda: "✓ Reachable" in form.card.facts.value)
     form.card.snapshot.click()
-    form.card.snapshot_name.value = "evening"
-    form.card.confirm.click()
+    form.card.question.field.value = "evening"
+    form.card.question.yes.click()
     eventually(lambda: "is taken" in form.card.message.value)
     (taken,) = client.snapshots.all()
     form.fields.source.value = "snapshot"
@@ -560,12 +560,12 @@ def test_machine_can_be_snapshotted_and_a_new_one_started_from_that(form: Launch
 def test_release_asks_first_and_then_says_that_nothing_is_paid_any_more(form: LaunchForm, client: glows.Client) -> None:
     machine = form.launch()
     form.card.release.click()
-    assert "Its disk is gone then" in form.card.question.value
-    form.card.back.click()
-    form.card.confirm.click()
+    assert "what is on its disk is gone for good" in form.card.question._text.value
+    form.card.question.no.click()
+    form.card.question.yes.click()
     assert client.instances.get(machine.instance_id).status == "Running"
     form.card.release.click()
-    form.card.confirm.click()
+    form.card.question.yes.click()
     eventually(lambda: "costs nothing any more" in form.card.message.value)
     assert client.instances.get(machine.instance_id).status == "Finished"
     assert form.card.release.disabled
@@ -578,7 +578,7 @@ def test_error_of_an_action_stands_at_the_machine(form: LaunchForm, sandbox: glo
     eventually(lambda: "✓ Reachable" in form.card.facts.value)
     sandbox.admin.order("code", "snapshot_create", code=114)
     form.card.snapshot.click()
-    form.card.confirm.click()
+    form.card.question.yes.click()
     eventually(lambda: "TakingSnapNotAllowed" in form.card.message.value)
     assert not form.card.snapshot.disabled
 
@@ -587,7 +587,7 @@ def test_ways_in_are_messages_and_never_in_the_state(form: LaunchForm) -> None:
     machine = form.launch()
     sent: list[Any] = []
     form.front_end.send = lambda content, buffers=None: sent.append(content)
-    for button in (form.card.copy_ssh, form.card.copy_password, form.card.jupyter):
+    for button in form.card.ways_in.buttons.values():
         button.click()
     assert sent == [
         {"copy": machine.ssh_command},

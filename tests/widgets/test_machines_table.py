@@ -9,7 +9,7 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.api.models import InstanceStatus
-from glows_nb.widgets.machine_page import MASK, machine_html, masked
+from glows_nb.widgets.machine_page import MASK, masked, page_html
 from glows_nb.widgets.machines_table import (
     ALIVE,
     COLUMNS,
@@ -46,7 +46,7 @@ def machine(status: str = "Running", **fields: object) -> glows.Instance:
 @pytest.mark.parametrize(
     ("status", "actions"),
     [
-        ("Running", {"ssh", "jupyter", "snapshot", "park", "release"}),
+        ("Running", {"ssh", "password", "jupyter", "snapshot", "park", "release"}),
         ("SchedQueued", {"release"}),
         ("Pausing", set()),
         ("Paused", set()),
@@ -118,7 +118,7 @@ def test_raw_answer_and_page_mask_every_secret_also_in_fields_that_nobody_knows(
     raw = masked(told)
     assert raw["sshCred"] == {"user": "root", "password": MASK}
     assert raw["cancelToken"] == raw["extra"]["apiPassword"] == MASK
-    page = machine_html(told, None)
+    page = page_html(told, None)
     for text in (json.dumps(raw), page):
         assert "secret" not in text.replace("secrets masked", "")
     assert "https://host:24516" in page

@@ -14,9 +14,9 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.widgets import pace
-from glows_nb.widgets.live_panel import descendants
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.panel import Panel
+from glows_nb.widgets.parts import all_parts
 from tests.widgets.panels import RTX_4090, asked, eventually, launch, panel_threads
 
 
@@ -174,7 +174,8 @@ def test_snapshot_park_unpark_and_release(client: glows.Client, panel: Panel) ->
     assert panel.actions.buttons["release"].disabled, "nothing else is done to it meanwhile"
     eventually(lambda: "train is parked as snapshot snap-" in said(panel))
     eventually(lambda: panel.machines == [])
-    eventually(lambda: panel.actions.buttons["unpark"].layout.display == "")
+    unpark = panel.actions.buttons["unpark"]
+    eventually(lambda: unpark.layout.display == "" and not unpark.disabled)
     assert "Finished" in panel.actions._title.value
 
     confirm(panel, "unpark")
@@ -262,7 +263,7 @@ def test_no_trait_and_no_plain_form_holds_a_secret(
 ) -> None:
     panel._details.value = True
     press(panel, "password")
-    state = json.dumps([widget.get_state() for widget in [panel, *descendants(panel)]], default=str)
+    state = json.dumps([widget.get_state() for widget in [panel, *all_parts(panel)]], default=str)
     assert machine.instance_id in state
     assert machine.ssh_password is not None
     secrets = [sandbox.token, machine.ssh_password.get_secret_value(), *re.findall(r"token=(\w+)", str(machine.url()))]
@@ -323,7 +324,7 @@ def test_status_that_this_version_does_not_know_is_seen_all_the_same(panel: Pane
 
 def test_closing_ends_the_thread_and_closes_every_part(client: glows.Client, panel: Panel) -> None:
     assert panel_threads()
-    parts = [panel, *descendants(panel), *panel._parts()]
+    parts = [panel, *all_parts(panel), *panel._parts()]
     panel.close()
     eventually(lambda: not panel_threads())
     assert panel._read_and_show() in (Outcome.SAME, Outcome.CHANGED, Outcome.PASSING)

@@ -166,7 +166,7 @@ def test_bad_token_is_an_error_and_never_an_empty_table(sandbox: glows.Sandbox) 
             picker.ready()
         assert "AuthError" in picker.problem.value
         assert picker.table.layout.display == "none"
-        assert picker.refresh_button.description == "Try again"
+        assert picker.refresh_button.description == "Retry"
 
 
 def test_service_that_goes_away_leaves_the_rows_and_comes_back_on_a_click(
