@@ -161,7 +161,10 @@ class Known:
             before = {kind: self._entries[kind] for kind in ENTRY_OF}
             for kind in {kind for kind, _ in found}:
                 news = {entry.id: entry for of, entry in found if of == kind}
-                self._entries[kind] = _kept(news, self._entries[kind])
+                if kind == "machine":
+                    news = _changes(news, self._entries[kind])
+                if news:
+                    self._entries[kind] = _kept(news, self._entries[kind])
             if operation.name == ROUTES["delete image"].name and operation.body:
                 gone = operation.body["image_id"]
                 self._entries["image"] = {id_: image for id_, image in self._entries["image"].items() if id_ != gone}
@@ -248,6 +251,16 @@ def _kept(news: dict[str, Any], before: dict[str, Any], *, is_complete: bool = F
     rest = {} if is_complete else {id_: entry for id_, entry in before.items() if id_ not in news}
     newest_first = sorted({**told, **rest}.items(), key=lambda item: -getattr(item[1], "created", 0))
     return dict(newest_first[:MOST_ENTRIES])
+
+
+def _changes(machines: dict[str, KnownMachine], before: dict[str, KnownMachine]) -> dict[str, KnownMachine]:
+    """Those of the machines that are worth the sorting: a long list has hundreds of pages that change nothing."""
+    oldest = next(reversed(before.values())).created if len(before) >= MOST_ENTRIES else 0
+    return {
+        id_: machine
+        for id_, machine in machines.items()
+        if machine != before.get(id_) and (id_ in before or machine.created >= oldest)
+    }
 
 
 def _merged(entry: Any, before: Any) -> Any:

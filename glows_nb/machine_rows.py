@@ -84,9 +84,7 @@ def columns_of(rows: Sequence[Row], now: datetime, *, wide: bool) -> dict[str, A
         "price_cent": _or_unknown(cents),
     }
     columns = INSTANCE_COLUMNS | (WIDE_INSTANCE_COLUMNS if wide else {})
-    return {
-        name: reckoned[name] if name in reckoned else _texts(cells[name], dtype) for name, dtype in columns.items()
-    }
+    return {name: reckoned[name] if name in reckoned else _texts(cells[name], dtype) for name, dtype in columns.items()}
 
 
 def _row(machine: Instance) -> Row:
