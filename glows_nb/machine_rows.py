@@ -146,7 +146,7 @@ def _texts(cells: Sequence[str | None], dtype: str) -> Any:
     if not words:
         return pd.array(cells, dtype=dtype)  # type: ignore[call-overload]
     codes: dict[str | None, int] = {word: code for code, word in enumerate(words)}
-    return pd.Categorical.from_codes([codes.get(cell, -1) for cell in cells], words)
+    return pd.Categorical.from_codes([codes.get(cell, -1) for cell in cells], pd.Index(words))
 
 
 def _numbers(cells: Sequence[int]) -> Numbers:
