@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from glows_nb.api.parking import Parked
     from glows_nb.api.requests import CreateInstance, Port
-    from glows_nb.browse import cheapest, endpoints, images, instances, networks, snapshots, specs
+    from glows_nb.browse import cheapest, endpoints, images, instances, instances_async, networks, snapshots, specs
     from glows_nb.connection import connect, current_client
     from glows_nb.costs import (
         Balance,
@@ -81,7 +81,16 @@ _HOMES: Final = {
     ),
     "glows_nb.api.parking": ("Parked",),
     "glows_nb.api.requests": ("CreateInstance", "Port"),
-    "glows_nb.browse": ("cheapest", "endpoints", "images", "instances", "networks", "snapshots", "specs"),
+    "glows_nb.browse": (
+        "cheapest",
+        "endpoints",
+        "images",
+        "instances",
+        "instances_async",
+        "networks",
+        "snapshots",
+        "specs",
+    ),
     "glows_nb.connection": ("connect", "current_client"),
     "glows_nb.diagnosis": ("doctor",),
     "glows_nb.embedded": ("Sandbox", "sandbox"),

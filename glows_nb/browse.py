@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from glows_nb import frames, machine_rows
-from glows_nb.api.client import Client
+from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.errors import InvalidRequest, NoResourceAvailable
 from glows_nb.api.listing import kept_instances
 from glows_nb.api.models import InstanceStatus, Spec
@@ -170,12 +170,25 @@ def instances(
     """
     service = client or current_client()
     rows = service.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit))
-    table = frames.instances_of_rows(rows, wide=wide)
-    billed = table.loc[table["status"] == InstanceStatus.RUNNING, "price_per_hour"]
-    now = f"{sum(map(Rate.from_credits, billed.dropna()), Rate(0)).per_hour:.3f} Credits per hour"
-    unknown = f" and {billed.isna().sum()} of unknown price" if billed.hasnans else ""
-    caption = f"{counted(len(table), 'machine')}, {len(billed)} running at {now}{unknown}"
-    return captioned(table, caption, is_sandbox=service.is_sandbox)
+    return _table_of_machines(rows, wide=wide, is_sandbox=service.is_sandbox)
+
+
+async def instances_async(
+    client: AsyncClient, *, statuses: Sequence[str] = (), limit: int | None = None, wide: bool = False
+) -> Table:
+    """The same as `instances`, awaited.
+
+    Of each page only its rows are kept. `frames.instances(await client.instances.all())` gives the same columns, but
+    holds all machines in memory at once, and going through so many objects holds the event loop up.
+
+    Args:
+        client: the client to ask.
+        statuses: only machines in these; none means all, ended ones included.
+        limit: at most so many.
+        wide: all fields of the machines but secrets, as further columns.
+    """
+    rows = await client.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit))
+    return _table_of_machines(rows, wide=wide, is_sandbox=client.is_sandbox)
 
 
 def images(*, keywords: str = "", owned: bool = False, client: Client | None = None) -> Table:
@@ -236,6 +249,15 @@ def endpoints(network_id: str, *, wide: bool = False, client: Client | None = No
     service = client or current_client()
     table = frames.endpoints(service.networks.all_endpoints(network_id), wide=wide)
     return captioned(table, f"{counted(len(table), 'machine')} in {network_id}", is_sandbox=service.is_sandbox)
+
+
+def _table_of_machines(rows: Sequence[machine_rows.Row], *, wide: bool, is_sandbox: bool) -> Table:
+    table = frames.instances_of_rows(rows, wide=wide)
+    billed = table.loc[table["status"] == InstanceStatus.RUNNING, "price_per_hour"]
+    now = f"{sum(map(Rate.from_credits, billed.dropna()), Rate(0)).per_hour:.3f} Credits per hour"
+    unknown = f" and {billed.isna().sum()} of unknown price" if billed.hasnans else ""
+    caption = f"{counted(len(table), 'machine')}, {len(billed)} running at {now}{unknown}"
+    return captioned(table, caption, is_sandbox=is_sandbox)
 
 
 def _where(table: pd.DataFrame, expression: str) -> pd.DataFrame:

@@ -156,12 +156,16 @@ class Known:
             self._write()
 
     def _learn(self, operation: Operation[Any], result: Any) -> bool:
+        if isinstance(result, Page):
+            result = Page(pagination=result.pagination, items=tuple(filter(self._is_of_interest, result.items)))
         found = _entries_in(result, operation)
         with self._lock:
             before = {kind: self._entries[kind] for kind in ENTRY_OF}
             for kind in {kind for kind, _ in found}:
                 news = {entry.id: entry for of, entry in found if of == kind}
-                self._entries[kind] = _kept(news, self._entries[kind])
+                # A machine that is known just so stands where it belongs already.
+                if kind != "machine" or any(self._entries[kind].get(id_) != entry for id_, entry in news.items()):
+                    self._entries[kind] = _kept(news, self._entries[kind])
             if operation.name == ROUTES["delete image"].name and operation.body:
                 gone = operation.body["image_id"]
                 self._entries["image"] = {id_: image for id_, image in self._entries["image"].items() if id_ != gone}
@@ -174,6 +178,14 @@ class Known:
                     for id_, machine in self._entries["machine"].items()
                 }
             return before != self._entries
+
+    def _is_of_interest(self, item: Any) -> bool:
+        """Not so a machine of a list that is no newer than all that are remembered: nearly every one of a long list."""
+        machines = self._entries["machine"]
+        if not isinstance(item, Instance) or item.create_time is None or len(machines) < MOST_ENTRIES:
+            return True
+        oldest: KnownMachine = next(reversed(machines.values()))
+        return item.instance_id in machines or int(item.create_time.timestamp()) > oldest.created
 
     def _all(self, kind: Kind) -> list[Any]:
         return list(self._entries[kind].values())

@@ -84,10 +84,7 @@ def columns_of(rows: Sequence[Row], now: datetime, *, wide: bool) -> dict[str, A
         "price_cent": _or_unknown(cents),
     }
     columns = INSTANCE_COLUMNS | (WIDE_INSTANCE_COLUMNS if wide else {})
-    return {
-        name: reckoned[name] if name in reckoned else pd.array(cells[name], dtype=dtype)  # type: ignore[call-overload]
-        for name, dtype in columns.items()
-    }
+    return {name: reckoned[name] if name in reckoned else _texts(cells[name], dtype) for name, dtype in columns.items()}
 
 
 def _row(machine: Instance) -> Row:
@@ -143,6 +140,15 @@ def _web_addresses(machine: Instance) -> str | None:
     return (first + others).strip() or None
 
 
+def _texts(cells: Sequence[str | None], dtype: str) -> Any:
+    """The column that `pd.array` makes, which for few different words takes three times as long."""
+    words = sorted({cell for cell in cells if cell is not None}) if dtype == "category" else []
+    if not words:
+        return pd.array(cells, dtype=dtype)  # type: ignore[call-overload]
+    codes: dict[str | None, int] = {word: code for code, word in enumerate(words)}
+    return pd.Categorical.from_codes([codes.get(cell, -1) for cell in cells], pd.Index(words))
+
+
 def _numbers(cells: Sequence[int]) -> Numbers:
     return np.fromiter(cells, np.int64, len(cells))
 
@@ -168,7 +174,8 @@ def _vram_gb(gpu_names: Sequence[str | None], memory_mb: Numbers) -> pd.arrays.F
 
 def _cost(statuses: Sequence[str], cents: Numbers, age: npt.NDArray[np.timedelta64]) -> npt.NDArray[np.float64]:
     """Credits of the machines that cost money now, by the full second (FACTS 4.4)."""
-    is_running = np.fromiter((status == InstanceStatus.RUNNING for status in statuses), bool, len(statuses))
+    running = InstanceStatus.RUNNING.value
+    is_running = np.array([status == running for status in statuses], bool)
     is_known = is_running & (cents != 0) & ~np.isnat(age)
     seconds = np.where(is_known, age.astype(np.int64) // MICROSECONDS, 0)
     costs = cents * MILLICENTS_PER_CENT * seconds / (MILLICENTS_PER_CREDIT * SECONDS_PER_HOUR)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 import glows_nb as glows
 from glows_nb.api.models import ExtraResource
@@ -288,6 +290,21 @@ def test_caption_of_machines_says_what_runs_and_costs_now(
     assert caption(glows.instances(client=client)) == "2 machines, 1 running at 0.490 Credits per hour"
     running = glows.instances(statuses=["Running"], client=client)
     assert running["instance_id"].tolist() == [two_machines[1].instance_id]
+
+
+def test_async_client_gives_the_same_table(
+    sandbox: glows.Sandbox, client: glows.Client, two_machines: list[glows.Instance]
+) -> None:
+    async def ask(**wishes: Any) -> Table:
+        async with glows.AsyncClient(sandbox.token, sandbox.base_url) as service:
+            return await glows.instances_async(service, **wishes)
+
+    all_wishes: list[dict[str, Any]] = [{}, {"wide": True}, {"limit": 1}, {"statuses": ["Finished"]}]
+    for wishes in all_wishes:
+        table, expected = asyncio.run(ask(**wishes)), glows.instances(client=client, **wishes)
+        passing = ["age", "cost_estimate"]
+        assert_frame_equal(table.drop(columns=passing), expected.drop(columns=passing))
+        assert caption(table) == caption(expected)
 
 
 def test_limit_gives_the_newest_machines(client: glows.Client, two_machines: list[glows.Instance]) -> None:

@@ -52,7 +52,7 @@ def async_against_the_ideal(size: Size) -> Figures:
 
         async def read() -> pd.DataFrame:
             async with glows.AsyncClient(wire.token(), base_url) as client:
-                return glows.frames.instances(await client.instances.all())
+                return await glows.instances_async(client)
 
         def ours() -> float:
             return seconds(lambda: _checked(asyncio.run(read()), size.machines))
