@@ -3,8 +3,12 @@
 
 const FOCUSABLE = "input, select, textarea, button, summary, [tabindex]";
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-const REFRESH_TIMES_MS = 15000;
+const REFRESH_TIMES_MS = 5000;
+const SEEN_AGAIN_MS = 20000;
+const NOW_SECONDS = 5;
+const DEAD = "jupyter-widgets-disconnected";
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+const justNow = new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(0, "second");
 
 // The container in which somebody clicked last: a widget can be on the page twice, and opens a page once.
 let lastUsed = null;
@@ -30,7 +34,7 @@ function tellTimes(container) {
     const seconds = (new Date(element.dateTime) - Date.now()) / 1000;
     if (Number.isNaN(seconds)) continue;
     const [unit, size] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? STEPS[STEPS.length - 1];
-    const words = relative.format(Math.trunc(seconds / size), unit);
+    const words = Math.abs(seconds) < NOW_SECONDS ? justNow : relative.format(Math.trunc(seconds / size), unit);
     element.title ||= element.dateTime;
     if (element.textContent !== words) element.textContent = words;
   }
@@ -44,14 +48,31 @@ function outputsAround(element) {
 
 function render({ model, el }) {
   el.hidden = true;
+  el.className = "glows-dead-words";
+  // A widget can be on the page several times, and on several pages; each says for itself whether it is seen.
+  const view = Math.random().toString(36).slice(2);
   let container = null;
   let outputs = null;
-  let isOnScreen = true;
+  let isOnScreen = false;
+  let isDead = false;
   let frame = 0;
 
+  const isSeen = () => isOnScreen && document.visibilityState === "visible";
+
   function tellVisibility() {
-    model.set("is_seen", isOnScreen && document.visibilityState === "visible");
-    model.save_changes();
+    if (isDead) return;
+    // The connection may be closed already; then the silence says the same, only later.
+    try {
+      model.send({ view, is_seen: isSeen() });
+    } catch {}
+  }
+
+  // When the kernel has ended, nothing here hears a click any more, and what is shown grows old: say so, once.
+  function tellDeath() {
+    isDead = container.classList.contains(DEAD);
+    el.textContent = isDead ? model.get("words").dead : "";
+    el.hidden = !isDead;
+    for (const child of container.children) child.inert = isDead && !child.contains(el);
   }
 
   function dress() {
@@ -63,6 +84,7 @@ function render({ model, el }) {
 
   const use = () => (lastUsed = container);
   const changes = new MutationObserver(dress);
+  const life = new MutationObserver(tellDeath);
   const screen = new IntersectionObserver((entries) => {
     isOnScreen = entries[entries.length - 1].isIntersecting;
     tellVisibility();
@@ -79,6 +101,7 @@ function render({ model, el }) {
     outputs.classList.add("glows-live");
     dress();
     changes.observe(container, { childList: true, subtree: true });
+    life.observe(container, { attributes: true, attributeFilter: ["class"] });
     screen.observe(container);
     container.addEventListener("click", use, true);
   }
@@ -96,13 +119,17 @@ function render({ model, el }) {
   }
 
   const clock = setInterval(() => container && tellTimes(container), REFRESH_TIMES_MS);
+  // A page that is closed or cut off can't say so: who says nothing for long is taken to be gone.
+  const reminder = setInterval(() => isSeen() && tellVisibility(), SEEN_AGAIN_MS);
   document.addEventListener("visibilitychange", tellVisibility);
   model.on("msg:custom", onMessage);
   model.on("change:labels", dress);
   return () => {
     clearInterval(clock);
+    clearInterval(reminder);
     cancelAnimationFrame(frame);
     changes.disconnect();
+    life.disconnect();
     screen.disconnect();
     container?.removeEventListener("click", use, true);
     if (lastUsed === container) lastUsed = null;
@@ -110,6 +137,8 @@ function render({ model, el }) {
     document.removeEventListener("visibilitychange", tellVisibility);
     model.off("msg:custom", onMessage);
     model.off("change:labels", dress);
+    isOnScreen = false;
+    tellVisibility();
   };
 }
 

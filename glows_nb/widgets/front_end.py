@@ -6,15 +6,22 @@ the notebook. Elements `<time datetime="…">` in the widget say how long ago th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import anywidget
 import traitlets
 
+from glows_nb.widgets import texts
+
 CONTAINER: Final = "glows-widget"
 """The CSS class of the box that a FrontEnd looks after; the FrontEnd is one of its children."""
+
+SEEN_SECONDS: Final = 45.0
+"""A view that is seen says so every 20 seconds; one that is silent for so long is on no page any more."""
 
 
 class FrontEnd(anywidget.AnyWidget):
@@ -29,13 +36,24 @@ class FrontEnd(anywidget.AnyWidget):
     _css = Path(__file__).parent / "front_end.css"
 
     labels: traitlets.Dict[str, dict[str, str]] = traitlets.Dict().tag(sync=True)
-    is_seen = traitlets.Bool(True).tag(sync=True)
-    """Is the widget on the screen of anybody? Last view wins where there are several."""
+    words: traitlets.Dict[str, str] = traitlets.Dict(texts.FRONT_END_WORDS).tag(sync=True)
 
     def __init__(self, labels: Mapping[str, Mapping[str, str]] | None = None) -> None:
         super().__init__(labels={name: dict(attributes) for name, attributes in (labels or {}).items()})
         self._copied: Callable[[bool], None] | None = None
+        self._looked: Callable[[float], None] | None = None
+        self._lock = Lock()
+        self._seen_until: dict[str, float] = {}
         self.on_msg(self._on_message)
+
+    @property
+    def is_seen(self) -> bool:
+        """Is one of the widget's views on anybody's screen, as far as the page has told?"""
+        return self._seen_for() > 0
+
+    def on_look(self, then: Callable[[float], None]) -> None:
+        """`then` hears for how many seconds the widget counts as seen from now on, whenever a view tells; 0 is not."""
+        self._looked = then
 
     def copy(self, text: str, then: Callable[[bool], None] | None = None) -> None:
         """Put a text on the clipboard; `then` hears whether the browser allowed it."""
@@ -47,5 +65,20 @@ class FrontEnd(anywidget.AnyWidget):
         self.send({"open": url})
 
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
-        if isinstance(content, dict) and "copied" in content and self._copied is not None:
+        if not isinstance(content, dict):
+            return
+        if "copied" in content and self._copied is not None:
             self._copied(bool(content["copied"]))
+        if "view" in content:
+            with self._lock:
+                self._seen_until.pop(content["view"], None)
+                if content.get("is_seen"):
+                    self._seen_until[content["view"]] = time.monotonic() + SEEN_SECONDS
+            if self._looked is not None:
+                self._looked(self._seen_for())
+
+    def _seen_for(self) -> float:
+        now = time.monotonic()
+        with self._lock:
+            self._seen_until = {view: until for view, until in self._seen_until.items() if until > now}
+            return max(self._seen_until.values(), default=now) - now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from threading import Condition, Lock, Thread
@@ -32,7 +33,8 @@ class Refresher:
         self._state = Condition()
         self._is_closed = False
         self._is_asked = True
-        self._is_seen = True
+        # Until a page says something: a notebook that is run without one shows the last state too.
+        self._seen_until = math.inf
         self._read_at = clock()
         self._main_thread = MainThread(self._notify, clock)
 
@@ -55,10 +57,13 @@ class Refresher:
             self.pace.hasten()
             self._state.notify_all()
 
-    def set_seen(self, is_seen: bool) -> None:
-        """Does anybody look? While nobody does, nothing is read; what is overdue then is read at the first look."""
+    def set_seen(self, seconds: float) -> None:
+        """Somebody looks, for so many seconds from now if nothing else is said; 0 for nobody.
+
+        While nobody looks, nothing is read; what is overdue then is read at the first look.
+        """
         with self._state:
-            self._is_seen = is_seen
+            self._seen_until = self._clock() + seconds
             self._state.notify_all()
 
     def close(self) -> None:
@@ -90,7 +95,7 @@ class Refresher:
 
     def _remaining(self) -> float | None:
         """Seconds until the next reading is due, 0 for now, None for not until something happens."""
-        if self.pace.pause is None or not self._is_seen:
+        if self.pace.pause is None or self._clock() >= self._seen_until:
             return None
         return max(0.0, self._read_at + self.pace.pause - self._clock())
 

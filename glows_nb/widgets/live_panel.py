@@ -13,7 +13,7 @@ import ipywidgets
 from IPython.display import display
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import AuthError
+from glows_nb.api.errors import AuthError, RateLimited
 from glows_nb.tables import SANDBOX_BADGE, Table
 from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
@@ -59,7 +59,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._first_reading = Event()
         self._static = StaticForm()
         self._front_end = PanelFrontEnd({**STATUS_LABELS, **(labels or {})})
-        self._front_end.observe(lambda change: self.refresher.set_seen(change.new), "is_seen")
+        self._front_end.on_look(self.refresher.set_seen)
         self._heading = ipywidgets.HTML()
         self._retry = button(texts.REFRESH, self._on_retry, tooltip=texts.PANEL_REFRESH_HINT)
         self._state = ipywidgets.HTML().add_class("glows-state")
@@ -137,6 +137,8 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             outcome = self._read()
         except AuthError as error:
             outcome, trouble = Outcome.REFUSED, error
+        except RateLimited as error:
+            outcome, trouble = Outcome.TOO_MANY, error
         except Exception as error:  # noqa: BLE001 - in the background it is shown, or nobody hears of it
             outcome, trouble = Outcome.UNREADABLE, error
         with self._lock:
@@ -179,7 +181,8 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _say_heading(self, text: str) -> None:
         badge = f" {SANDBOX_BADGE}" if self.client.is_sandbox else ""
-        self._heading.value = f"<b>{html.escape(self._title)}</b>{badge} {html.escape(text)}"
+        said = f' <span class="glows-headline">{html.escape(text)}</span>' if text else ""
+        self._heading.value = f'<span class="glows-title">{html.escape(self._title)}</span>{badge}{said}'
 
     def _label(self, css_class: str, **attributes: str) -> None:
         """Give ARIA attributes to the elements of a CSS class; underscores in names stand for hyphens."""

@@ -8,6 +8,7 @@ from typing import Final
 SHORTEST: Final = 2.0
 LONGEST: Final = 60.0
 LONGEST_WHILE_PASSING: Final = 20.0
+SHORTEST_AFTER_TOO_MANY: Final = 15.0
 GROWTH: Final = 1.5
 
 
@@ -19,6 +20,8 @@ class Outcome(Enum):
     PASSING = "passing"
     """Nothing changed, and something is in a status that it will leave by itself."""
     UNREADABLE = "unreadable"
+    TOO_MANY = "too many"
+    """The service wants fewer requests: looking closer would be the wrong answer."""
     REFUSED = "refused"
     """The token was refused: asking again can't help until the user says so."""
 
@@ -38,6 +41,8 @@ class Pace:
         """The pause after a reading that came to this."""
         if outcome is Outcome.REFUSED:
             self.pause = None
+        elif outcome is Outcome.TOO_MANY:
+            self.pause = min(max((self.pause or 0) * GROWTH, SHORTEST_AFTER_TOO_MANY), LONGEST)
         elif outcome is Outcome.CHANGED or self.pause is None or self._is_turn(outcome):
             self.pause = SHORTEST
         else:

@@ -17,6 +17,12 @@ RETRY: Final = "Retry"
 BACK: Final = "Back"
 AS_OF: Final = "As of {moment}."
 
+# All forms and panels, said by the page itself.
+FRONT_END_WORDS: Final = {
+    "dead": "The kernel has restarted or ended, so this is not live any more, and what it shows may be old. "
+    "Run its cell again.",
+}
+
 # The table.
 TABLE_WORDS: Final = {
     "filter": "Filter rows",
@@ -40,6 +46,8 @@ TABLE_HEADINGS: Final = {
     "volume_gb": "volume (GB)",
     "created": "created (UTC)",
     "modified": "modified (UTC)",
+    "cidr": "CIDR",
+    "mac": "MAC",
 }
 """Headings with units; a column that is not here is headed by its name."""
 TABLE_AS_OF: Final = "{caption} (as of {moment})"
@@ -193,8 +201,8 @@ PANEL_ASKS_NO_MORE: Final = "Nothing is asked any more until you press Retry."
 
 # The panel of machines.
 PANEL_MACHINES: Final = "Machines"
-PANEL_MACHINES_CAPTION: Final = "Costs so far are estimates, at most"
-PANEL_NO_MACHINES: Final = "No machine is there that has not ended."
+PANEL_MACHINES_CAPTION: Final = "Costs so far are estimates: at most this much"
+PANEL_NO_MACHINES: Final = "No machines now. Start one with glows.launch_form() or %glows launch."
 PANEL_NOTHING_RUNS: Final = "nothing is running, so nothing is charged now"
 PANEL_CHOOSE_ONE: Final = "Choose a machine in the table: its ways in and what can be done with it appear here."
 PANEL_ACTIONS: Final = "Actions for the chosen machine"
@@ -209,6 +217,7 @@ PANEL_PARKING: Final = "{name}: parking, a snapshot first…"
 PANEL_PARKING_STEP: Final = "{name}: parking, {status}…"
 PANEL_PARKED: Final = "{name} is parked as snapshot {snapshot}. Unpark brings it back."
 PANEL_UNPARK: Final = "Unpark"
+PANEL_NO_WAY_BACK: Final = "there is no snapshot of it, so it can't be started again"
 PANEL_UNPARK_HINT: Final = "Start it again from its newest snapshot: same hardware, region and ports"
 PANEL_UNPARK_QUESTION: Final = "Start {name} again in {region} from its newest snapshot? {price}"
 PANEL_UNPARK_PRICE: Final = (
@@ -273,6 +282,7 @@ NO_IMAGES: Final = "You have no images of your own; the public ones are in glows
 IMAGES_FORM: Final = "Make an image of a registry link"
 IMAGES_LINK: Final = "Link"
 IMAGES_LINK_HINT: Final = "registry.example.com/team/runtime:tag"
+IMAGES_LINK_NOTE: Final = "of a public registry, at most 512 characters, no spaces"
 IMAGES_SUBMIT: Final = "Submit"
 IMAGES_SUBMITTING: Final = "Submitting {link}…"
 IMAGES_SUBMITTED: Final = "Submitted as {id} ({name}). It is followed here until it is ready."
@@ -300,6 +310,7 @@ NETWORKS_MACHINES: Final = "Machines"
 NETWORKS_ATTACH: Final = "Attach"
 NETWORKS_ATTACHING: Final = "Attaching {names} to {network}…"
 NETWORKS_ATTACHED: Final = "{names}: being connected to {network}."
+NETWORKS_SEVERAL: Final = "Ctrl or Shift chooses several"
 NETWORKS_NONE_FITS: Final = "No running machine is left there that is not in it yet."
 NETWORKS_NONE_CHOSEN: Final = "Choose at least one machine."
 NETWORKS_ENDPOINTS: Final = "Machines in {name}"

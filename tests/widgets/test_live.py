@@ -72,16 +72,24 @@ def test_reads_at_once_and_again_and_again_until_closed(reader: Reader) -> None:
 def test_rests_while_nobody_looks_and_catches_up_at_the_first_look(reader: Reader) -> None:
     reader.refresher.start()
     eventually(lambda: reader.count > 1)
-    reader.refresher.set_seen(False)
+    reader.refresher.set_seen(0)
     time.sleep(0.05)
     assert stands_still(reader)
     before = reader.count
-    reader.refresher.set_seen(True)
+    reader.refresher.set_seen(60)
     eventually(lambda: reader.count > before)
 
 
+def test_rests_when_the_page_has_fallen_silent(reader: Reader) -> None:
+    reader.refresher.start()
+    reader.refresher.set_seen(0.3)
+    eventually(lambda: reader.count > 1)
+    time.sleep(0.3)
+    assert stands_still(reader)
+
+
 def test_action_is_read_even_while_nobody_looks(reader: Reader) -> None:
-    reader.refresher.set_seen(False)
+    reader.refresher.set_seen(0)
     reader.refresher.start()
     eventually(lambda: reader.count == 1)
     reader.refresher.hasten()

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from glows_nb.widgets.pace import LONGEST, LONGEST_WHILE_PASSING, SHORTEST, Outcome, Pace
+from glows_nb.widgets.pace import (
+    LONGEST,
+    LONGEST_WHILE_PASSING,
+    SHORTEST,
+    SHORTEST_AFTER_TOO_MANY,
+    Outcome,
+    Pace,
+)
 
 TEN_MINUTES = 600.0
 
@@ -74,6 +81,15 @@ def test_outage_begins_closely_watched_then_rarely_and_ends_closely_watched() ->
     assert pauses == sorted(pauses, key=lambda pause: pause or 0.0)
     assert pauses[-1] == LONGEST
     assert pace.after(Outcome.SAME) == SHORTEST
+
+
+def test_service_that_wants_fewer_requests_gets_fewer() -> None:
+    pace = Pace()
+    pauses = [pace.after(Outcome.TOO_MANY) for _ in range(10)]
+    assert pauses[0] == SHORTEST_AFTER_TOO_MANY
+    assert pauses == sorted(pauses, key=lambda pause: pause or 0.0)
+    assert pauses[-1] == pace.after(Outcome.SAME) == LONGEST, "that it answers again is no reason to hurry"
+    assert pace.after(Outcome.CHANGED) == SHORTEST
 
 
 def test_refused_token_ends_the_asking_until_somebody_wants_it() -> None:
