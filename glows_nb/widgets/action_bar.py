@@ -52,6 +52,8 @@ class ActionBar:
         self._choose = choose
         self._then = then
         self._machine: Instance | None = None
+        self._hint = ""
+        self._can_come_back = True
         self._title = ipywidgets.HTML()
         self._ways_in = WaysIn(front_end, self._name_of, say)
         self.buttons = {
@@ -72,26 +74,36 @@ class ActionBar:
         """What the bar is made of and does not show now."""
         return self.question.parts()
 
-    def show(self, machine: Instance | None) -> None:
-        """This is the chosen machine now, in this status."""
+    def show(self, machine: Instance | None, hint: str, *, can_come_back: bool) -> None:
+        """This is the chosen machine now, in this status.
+
+        Args:
+            machine: None for none.
+            hint: what is said while there is none.
+            can_come_back: False where it has no snapshot that it could be started from again once it has ended.
+        """
         is_other = (machine and machine.instance_id) != (self._machine and self._machine.instance_id)
-        self._machine = machine
+        self._machine, self._hint, self._can_come_back = machine, hint, can_come_back
         self._ways_in.show(machine)
         if is_other:
             self.question.close()
         if machine is None:
-            self._title.value = html.escape(texts.PANEL_CHOOSE_ONE)
+            self._title.value = html.escape(hint)
             for each in self.buttons.values():
                 each.layout.display = "none"
             return
         fitting = fitting_actions(machine)
         if self.work.under_way(machine.instance_id) is not None:
             fitting &= {"ssh", "password", "jupyter"}
+        if not can_come_back:
+            fitting -= {"unpark"}
         if self.question.subject and self.question.subject not in fitting:
             self.question.close()
         ssh = f" · <code>{html.escape(machine.ssh_command)}</code>" if "ssh" in fitting and machine.ssh_command else ""
         self._title.value = f"<b>{html.escape(self._name_of(machine))}</b> · {html.escape(machine.status)}{ssh}"
         is_ended = machine.is_terminal
+        if is_ended and not can_come_back:
+            self._title.value += f" · {html.escape(texts.PANEL_NO_WAY_BACK)}"
         for action, each in self.buttons.items():
             each.disabled = action not in fitting
             each.layout.display = "" if (action == "unpark") == is_ended else "none"
@@ -181,7 +193,7 @@ class ActionBar:
 
     def _start(self, machine: Instance, doing: str, job: Callable[[Say], str]) -> None:
         self.work.start(machine.instance_id, doing.format(name=self._name_of(machine)), job)
-        self.show(self._machine)
+        self.show(self._machine, self._hint, can_come_back=self._can_come_back)
 
 
 def _most(machine: Instance) -> Rate | None:

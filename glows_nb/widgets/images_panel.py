@@ -59,6 +59,7 @@ class ImagesPanel(LivePanel):
         self.question = Question()
         self.link = text_field(texts.IMAGES_LINK, texts.IMAGES_LINK_HINT)
         self.form = SmallForm(texts.IMAGES_FORM, {"image_link": self.link}, texts.IMAGES_SUBMIT, self._submit)
+        self.form.note("image_link", texts.IMAGES_LINK_NOTE)
         return [self.table, self.delete, self.question.box, self.form.box, self._message]
 
     def _parts(self) -> list[ipywidgets.Widget]:
@@ -106,6 +107,7 @@ class ImagesPanel(LivePanel):
 
     def _show_delete(self) -> None:
         chosen = self.table.selected
+        self.delete.layout.display = "" if self._images else "none"
         self.delete.disabled = chosen is None or self.work.under_way(chosen) is not None
         if chosen is None:
             self.question.close()

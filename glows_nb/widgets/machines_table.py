@@ -70,7 +70,7 @@ def ended_frame(
     return frame
 
 
-def name_of(machine: Instance, account_mark: str) -> str:
+def name_of(machine: Instance | MachineRecord, account_mark: str) -> str:
     """What a person calls a machine: its remark, else the name in its key, else its id."""
     key = machine.meta_key
     generation = GENERATION.search(key)

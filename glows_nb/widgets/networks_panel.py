@@ -131,7 +131,7 @@ class NetworksPanel(LivePanel):
         network = self._chosen()
         self._chosen_box.layout.display = "none" if network is None else ""
         if network is None:
-            self._chosen_words.value = html.escape(texts.NETWORKS_CHOOSE_ONE)
+            self._chosen_words.value = html.escape(texts.NETWORKS_CHOOSE_ONE if self._networks else "")
             return
         taken, region = len(self._endpoints), self._region(network)
         words = texts.NETWORKS_CHOSEN.format(name=network.name, taken=taken, most=PLACES)
@@ -157,7 +157,8 @@ class NetworksPanel(LivePanel):
         self.machines.layout.display = "" if fitting else "none"
         is_attaching = self.work.under_way(network.network_id) is not None
         self.attach.button.disabled = not fitting or is_attaching
-        self.attach.note("instance_ids", "" if fitting else texts.NETWORKS_NONE_FITS)
+        several = texts.NETWORKS_SEVERAL if len(fitting) > 1 else ""
+        self.attach.note("instance_ids", several if fitting else texts.NETWORKS_NONE_FITS)
 
     def _plain(self) -> Table:
         frame = self._frame().drop(columns="age")

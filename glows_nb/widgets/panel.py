@@ -53,7 +53,7 @@ class Panel(LivePanel):
         self._ended: list[Instance] = []
         self._is_ended_read = False
         self._gone: Instance | None = None
-        self._snapshots: list[Snapshot] = []
+        self._snapshots: list[Snapshot] | None = None
         self._records: dict[str, MachineRecord] = {}
         self._statuses = list(ALIVE)
         self._ended_count: int | None = None
@@ -116,7 +116,6 @@ class Panel(LivePanel):
 
     def _read(self) -> Outcome:
         machines = self.client.instances.all(self._statuses)
-        self._count()
         records = self._records
         # Whatever keeps the ledger from being read, machines are seen without it; their costs are unknown then.
         with suppress(LedgerError):
@@ -124,8 +123,10 @@ class Panel(LivePanel):
         with self._lock:
             left = {machine.instance_id for machine in self._machines} - {machine.instance_id for machine in machines}
             is_changed = machines != self._machines or self._seen_at is None
-        if left and self._ended_count is not None:
-            self._ended_count += len(left)
+        if left:
+            # Ended, or in a status that nobody knew of and that is not asked for yet.
+            self._counted_at = None
+        self._count()
         gone = self._last_of(self._selected) if self._selected in left else self._gone
         if self._unfold.value and (left or not self._is_ended_read):
             self._read_ended()
@@ -138,6 +139,9 @@ class Panel(LivePanel):
 
     def _last_of(self, instance_id: str | None) -> Instance | None:
         """What became of the chosen machine, which has left the list; that it can't be read hides nothing else."""
+        self._snapshots = None
+        with suppress(GlowsError):
+            self._snapshots = self.client.snapshots.all()
         with suppress(GlowsError):
             return self.client.instances.get(instance_id)
         return None
@@ -161,14 +165,13 @@ class Panel(LivePanel):
 
     def _show(self) -> None:
         self._say_heading(self._burn_words())
-        caption = texts.PANEL_MACHINES_CAPTION if self._machines else texts.PANEL_NO_MACHINES
-        self._fill(self.table, self._frame(self._machines), caption)
-        self.table.layout.display = ""
+        self._fill(self.table, self._frame(self._machines), texts.PANEL_MACHINES_CAPTION)
+        self.table.layout.display = "" if self._machines else "none"
         count = "" if self._ended_count is None else texts.PANEL_ENDED_COUNTED.format(count=self._ended_count)
         self._unfold.text = count or texts.PANEL_ENDED
         if self._unfold.value:
             now, mark = datetime.now(UTC), self.client.account_mark
-            frame = ended_frame(self._ended, self._records, mark, now, self._snapshots)
+            frame = ended_frame(self._ended, self._records, mark, now, self._snapshots or ())
             self._fill(self.ended_table, frame, texts.PANEL_ENDED_CAPTION)
         self.ended_table.layout.display = "" if self._unfold.value else "none"
         if self._selected is None and len(self._machines) == 1 and self._gone is None:
@@ -217,7 +220,13 @@ class Panel(LivePanel):
         return next((machine for machine in known if machine.instance_id == self._selected), None)
 
     def _show_chosen(self) -> None:
-        self.actions.show(self._chosen())
+        chosen = self._chosen()
+        can_come_back = self._snapshots is None or any(
+            taken.is_available and chosen is not None and taken.instance_id == chosen.instance_id
+            for taken in self._snapshots
+        )
+        hint = texts.PANEL_CHOOSE_ONE if self._machines else texts.PANEL_NO_MACHINES
+        self.actions.show(chosen, hint, can_come_back=can_come_back)
         self._show_page()
 
     def _show_page(self) -> None:

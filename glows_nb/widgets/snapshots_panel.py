@@ -14,7 +14,7 @@ from glows_nb.api.client import Client
 from glows_nb.api.models import Instance, InstanceStatus, Snapshot, SnapshotStatus
 from glows_nb.api.requests.parameters import CreateSnapshot
 from glows_nb.connection import current_client, recorder_of
-from glows_nb.ledger import LedgerError, SnapshotRecord
+from glows_nb.ledger import LedgerError, MachineRecord, SnapshotRecord
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel
@@ -25,7 +25,8 @@ from glows_nb.widgets.small_form import LABELS, WIDE, SmallForm, text_field
 from glows_nb.widgets.table import TableWidget
 from glows_nb.widgets.work import Say
 
-SHOWN = ["name", "instance_id", "status", "size_gb", "age", "image", "snapshot_id", "created"]
+SHOWN = ["name", "machine", "status", "size_gb", "age", "image", "snapshot_id", "instance_id", "created"]
+EXACT = {"machine": "instance_id", "age": "created"}
 ON_THE_WAY = (SnapshotStatus.PENDING, SnapshotStatus.SAVING, SnapshotStatus.DELETING)
 
 
@@ -50,10 +51,11 @@ class SnapshotsPanel(LivePanel):
         self._running: list[Instance] = []
         self._names: dict[str, SnapshotRecord] = {}
         self._images: dict[str, SnapshotRecord] = {}
+        self._machines: dict[str, MachineRecord] = {}
         super().__init__(client, texts.SNAPSHOTS)
 
     def _build(self) -> list[ipywidgets.Widget]:
-        self.table = TableWidget(self._frame(), {"age": "created"})
+        self.table = TableWidget(self._frame(), EXACT)
         self.table.layout.display = "none"
         self.machine = ipywidgets.Dropdown(description=texts.SNAPSHOTS_MACHINE, style=LABELS, layout=WIDE)
         self.name = text_field(texts.SNAPSHOTS_NAME, texts.SNAPSHOTS_NAME_HINT)
@@ -68,13 +70,15 @@ class SnapshotsPanel(LivePanel):
     def _read(self) -> Outcome:
         snapshots = self.client.snapshots.all()
         running = self.client.instances.all([InstanceStatus.RUNNING])
-        names, images = self._names, self._images
+        names, images, machines = self._names, self._images, self._machines
         with suppress(LedgerError):  # names are left out then
-            account = self._recorder.account
-            names, images = self._recorder.ledger.snapshots(account), self._recorder.ledger.images(account)
+            ledger, account = self._recorder.ledger, self._recorder.account
+            names, images = ledger.snapshots(account), ledger.images(account)
+            machines = {record.instance_id: record for record in ledger.machines(account)}
         is_changed = (snapshots, running) != (self._snapshots, self._running) or self._seen_at is None
         with self._lock:
-            self._snapshots, self._running, self._names, self._images = snapshots, running, names, images
+            self._snapshots, self._running = snapshots, running
+            self._names, self._images, self._machines = names, images, machines
         if is_changed:
             return Outcome.CHANGED
         return Outcome.PASSING if any(taken.status in ON_THE_WAY for taken in snapshots) else Outcome.SAME
@@ -97,7 +101,12 @@ class SnapshotsPanel(LivePanel):
 
     def _frame(self) -> pd.DataFrame:
         frame = frames.snapshots(self._snapshots, self._names, self._images)
-        return with_age(frame)[SHOWN]
+        machines = [self._machine_name(snapshot.instance_id) for snapshot in self._snapshots]
+        return with_age(frame).assign(machine=pd.Series(machines, dtype="string"))[SHOWN]
+
+    def _machine_name(self, instance_id: str) -> str:
+        record = self._machines.get(instance_id)
+        return instance_id if record is None else name_of(record, self.client.account_mark)
 
     def _take(self) -> None:
         # Refused here, beside the field, before anything is sent.

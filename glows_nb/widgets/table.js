@@ -18,6 +18,7 @@ const STATUS = {
   Canceling: ["◑", "gray"],
   Finished: ["○", "gray"],
   Exited: ["○", "gray"],
+  Unavail: ["▲", ORANGE],
   // Snapshots and places in networks have statuses of their own.
   Available: ["●", GREEN],
   Saving: ["◔", ORANGE],
@@ -61,7 +62,7 @@ function render({ model, el }) {
   table.setAttribute("role", "grid");
   const back = focusable(element("button", { type: "button", textContent: words.previous }));
   const on = focusable(element("button", { type: "button", textContent: words.next }));
-  const place = element("span");
+  const place = element("span", { className: "glows-table-place" });
   place.setAttribute("aria-live", "polite");
   const pages = element("div", { className: "glows-table-bar" }, [back, on, place]);
   const scroll = element("div", { className: "glows-table-scroll" }, [table]);
@@ -127,6 +128,7 @@ function render({ model, el }) {
     const first = model.get("first");
     const total = model.get("total");
     place.textContent = total ? `${first + 1}–${first + rows.length} of ${total}` : words.empty;
+    root.classList.toggle("glows-table-empty", total === 0 && !model.get("query"));
     back.disabled = first === 0;
     on.disabled = first + WINDOW >= total;
     back.hidden = on.hidden = total <= WINDOW;

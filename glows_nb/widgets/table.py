@@ -185,6 +185,6 @@ def _is_money(name: str) -> bool:
 def _bars(whole: pd.Series[Any], shown: pd.Series[Any]) -> list[float | None]:
     """Each price as a part of the highest, 0 to 1; None where it is unknown, or there is nothing to compare it with."""
     highest = whole.max()
-    if len(whole) < 2 or pd.isna(highest) or highest <= 0:
+    if pd.isna(highest) or highest <= 0 or highest == whole.min():
         return [None] * len(shown)
     return [None if pd.isna(value) else round(float(value) / float(highest), 3) for value in shown]

@@ -126,7 +126,8 @@ def test_ten_minutes_of_twenty_machines_take_as_many_requests_as_of_one(
 
 def test_panel_with_no_machine_says_so(client: glows.Client) -> None:
     panel = glows.panel(client=client)
-    assert panel.table.caption == "No machine is there that has not ended."
+    assert "No machines now." in panel.actions._title.value
+    assert panel.table.layout.display == "none"
     assert "nothing is running, so nothing is charged now" in panel._heading.value
 
 
@@ -193,16 +194,28 @@ def test_snapshot_park_unpark_and_release(client: glows.Client, panel: Panel) ->
     assert {snapshot.instance_id for snapshot in client.snapshots.all()} != {again.instance_id}
 
 
-def test_ended_machines_are_read_only_when_unfolded(sandbox: glows.Sandbox, panel: Panel) -> None:
+def test_ended_machines_are_read_only_when_unfolded(panel: Panel) -> None:
     confirm(panel, "release")
     eventually(lambda: panel._unfold.text == "Ended machines (1)")
-    assert asked(sandbox)["snapshot_list"] == 0
+    assert panel.ended_table.total == 0
     assert panel.ended_table.layout.display == "none"
     panel._unfold.value = True
     eventually(lambda: panel.ended_table.total == 1)
     eventually(lambda: panel.ended_table.layout.display == "")
     name, status, snapshot, *_ = panel.ended_table.rows[0]["cells"]
     assert (name, status, snapshot) == ("train", "Finished", "–")
+
+
+def test_machine_that_left_is_counted_at_once_and_what_has_no_snapshot_can_not_be_unparked(
+    sandbox: glows.Sandbox, client: glows.Client, panel: Panel, machine: glows.Instance
+) -> None:
+    counted = asked(sandbox)["instance_stats"]
+    client.instances.cancel(machine.instance_id)  # by somebody else
+    eventually(lambda: panel._unfold.text == "Ended machines (1)")
+    assert asked(sandbox)["instance_stats"] == counted + 1
+    eventually(lambda: "there is no snapshot of it" in html.unescape(panel.actions._title.value))
+    unpark = panel.actions.buttons["unpark"]
+    assert (unpark.layout.display, unpark.disabled) == ("", True)
 
 
 def test_release_asks_first_and_can_be_taken_back(client: glows.Client, panel: Panel, machine: glows.Instance) -> None:
@@ -287,6 +300,22 @@ def test_outage_keeps_what_was_seen_marked_as_old_and_ends_by_itself(
         assert "no machine" not in panel._trouble.value.lower()
         eventually(lambda: panel._trouble.value == "")
         assert "glows-old" not in panel._dom_classes
+
+
+def test_service_that_wants_fewer_requests_is_not_asked_more_closely(
+    sandbox: glows.Sandbox, machine: glows.Instance
+) -> None:
+    with sandbox.client(max_retries=0) as quick:
+        panel = glows.panel(client=quick)
+        panel.refresher.close()
+        eventually(lambda: not panel_threads())
+        sandbox.admin.order("rate_limit", "instance_list", count=1)
+        pause = panel.refresher.read_now()
+        assert "Can't see the machines" in html.unescape(panel._trouble.value)
+        assert cells(panel)[0][0] == "train"
+        assert pause == pace.SHORTEST_AFTER_TOO_MANY
+        panel.refresher.read_now()
+        assert panel._trouble.value == ""
 
 
 def test_service_that_was_never_seen_is_not_taken_for_one_without_machines(sandbox: glows.Sandbox) -> None:
