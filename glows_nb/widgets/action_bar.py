@@ -93,7 +93,7 @@ class ActionBar:
                 each.layout.display = "none"
             return
         fitting = fitting_actions(machine)
-        if self.work.under_way(machine.instance_id) is not None:
+        if self.work.is_under_way(machine.instance_id):
             fitting &= {"ssh", "password", "jupyter"}
         if not can_come_back:
             fitting -= {"unpark"}

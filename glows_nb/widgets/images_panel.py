@@ -82,7 +82,7 @@ class ImagesPanel(LivePanel):
         caption = texts.IMAGES_CAPTION if self._images else texts.NO_IMAGES
         self.table.frame = captioned(self._frame(), caption, is_sandbox=False)
         self.table.layout.display = ""
-        self.form.button.disabled = self.work.under_way(SUBMISSION) is not None
+        self.form.button.disabled = self.work.is_under_way(SUBMISSION)
         self._show_delete()
 
     def _plain(self) -> Table:
@@ -108,7 +108,7 @@ class ImagesPanel(LivePanel):
     def _show_delete(self) -> None:
         chosen = self.table.selected
         self.delete.layout.display = "" if self._images else "none"
-        self.delete.disabled = chosen is None or self.work.under_way(chosen) is not None
+        self.delete.disabled = chosen is None or self.work.is_under_way(chosen)
         if chosen is None:
             self.question.close()
 

@@ -133,6 +133,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _read_and_show(self) -> Outcome:
         trouble: Exception | None = None
+        done = self.work.unseen()
         try:
             outcome = self._read()
         except AuthError as error:
@@ -144,6 +145,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         with self._lock:
             if self._is_gone:
                 return outcome
+            self.work.was_read(done)
             now = datetime.now(UTC)
             if trouble is None:
                 self._seen_at, self._unseen_since = now, None

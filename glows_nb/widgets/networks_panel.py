@@ -124,7 +124,7 @@ class NetworksPanel(LivePanel):
             self.table.selected = networks[0].network_id
         regions = {machine.region_name for machine in self._machines if machine.region_name}
         self.region.options = tuple(sorted({*DOMAIN_OF_REGION, *regions}))
-        self.form.button.disabled = self.work.under_way(CREATION) is not None
+        self.form.button.disabled = self.work.is_under_way(CREATION)
         self._show_chosen()
 
     def _show_chosen(self) -> None:
@@ -155,7 +155,7 @@ class NetworksPanel(LivePanel):
         ]
         choose_several(self.machines, [(self._name(machine.instance_id), machine.instance_id) for machine in fitting])
         self.machines.layout.display = "" if fitting else "none"
-        is_attaching = self.work.under_way(network.network_id) is not None
+        is_attaching = self.work.is_under_way(network.network_id)
         self.attach.button.disabled = not fitting or is_attaching
         several = texts.NETWORKS_SEVERAL if len(fitting) > 1 else ""
         self.attach.note("instance_ids", several if fitting else texts.NETWORKS_NONE_FITS)

@@ -92,7 +92,7 @@ class SnapshotsPanel(LivePanel):
             (f"{name_of(machine, mark)} ({machine.instance_id})", machine.instance_id) for machine in self._running
         ]
         choose(self.machine, names, self.machine.value)
-        self.form.button.disabled = not names or self.work.under_way(self.machine.value) is not None
+        self.form.button.disabled = not names or self.work.is_under_way(self.machine.value)
         self.form.note("instance_id", "" if names else texts.SNAPSHOTS_NO_MACHINE)
 
     def _plain(self) -> Table:

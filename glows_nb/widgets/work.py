@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from threading import Lock
 from typing import Protocol
 
@@ -25,11 +25,23 @@ class Work:
         self.listener = listener
         self._lock = Lock()
         self._under_way: dict[str, str] = {}
+        self._unseen: set[str] = set()
+        """What work was done on that no reading has shown yet."""
 
-    def under_way(self, subject: str) -> str | None:
-        """What is being done to this now, None for nothing."""
+    def is_under_way(self, subject: str) -> bool:
+        """Is something being done to this, or was it, and what is shown of it is still from before?"""
         with self._lock:
-            return self._under_way.get(subject)
+            return subject in self._under_way or subject in self._unseen
+
+    def unseen(self) -> frozenset[str]:
+        """What work was done on since it was read; to be asked before a reading."""
+        with self._lock:
+            return frozenset(self._unseen)
+
+    def was_read(self, subjects: Collection[str]) -> None:
+        """A reading has ended that began after the work on these."""
+        with self._lock:
+            self._unseen.difference_update(subjects)
 
     def is_idle(self) -> bool:
         """Is nothing under way?"""
@@ -47,6 +59,7 @@ class Work:
         with self._lock:
             if subject in self._under_way:
                 return False
+            self._unseen.discard(subject)
             self._under_way[subject] = doing
 
         def say(text: str) -> None:
@@ -55,6 +68,7 @@ class Work:
         def end(text: str, error: Exception | None) -> None:
             with self._lock:
                 self._under_way.pop(subject, None)
+                self._unseen.add(subject)
             self.listener.on_work(subject, text, error, is_done=True)
 
         def run() -> None:

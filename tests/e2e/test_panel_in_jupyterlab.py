@@ -130,7 +130,7 @@ def test_machines_life_by_clicks(page: Page, machine: glows.Instance) -> None:
     press(panel, "Release")
     expect(panel.get_by_text("what is on its disk is gone for good")).to_be_visible()
     press(panel, "Release for good")
-    expect(panel.get_by_text("No machine is there that has not ended.")).to_be_visible()
+    expect(panel.get_by_text("No machines now.")).to_be_visible()
     press(panel, "▾ Ended machines (2)")
     expect(panel.get_by_role("button", name="▸ Ended machines (2)")).to_have_attribute("aria-expanded", "false")
 
@@ -265,12 +265,24 @@ def test_refused_token_is_said_and_asked_no_more(page: Page) -> None:
     look_at(page)
 
 
-def test_restarted_kernel_asks_nothing_any_more(page: Page, sandbox: glows.Sandbox) -> None:
+def test_restarted_kernel_asks_nothing_any_more(page: Page, lab: Lab, sandbox: glows.Sandbox) -> None:
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     page.wait_for_function(IDLE)
     before = len(sandbox.admin.transcript())
     page.wait_for_timeout(2500)  # a window to count in
     assert len(sandbox.admin.transcript()) == before
+    # What is left on the page says that it is dead, and takes no click that nobody would hear.
+    panel = page.locator(".glows-panel").first
+    panel.scroll_into_view_if_needed()
+    expect(panel.get_by_text("this is not live any more")).to_be_visible()
+    assert panel.evaluate("panel => [...panel.children].filter(child => !child.inert).length") == 1
+    screenshot(page, "panel-dead")
+
+    run_cells(page, 0, 1)
+    panel = page.locator(".glows-panel").first
+    expect(panel.get_by_text("Updated")).to_be_visible()
+    expect(panel.get_by_text("this is not live any more")).to_have_count(0)
+    assert threads(page, lab) == ["glows machines panel"]
 
 
 def await_seen(page: Page, lab: Lab, is_seen: str) -> None:

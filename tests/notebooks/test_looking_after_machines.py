@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     home = tmp_path_factory.mktemp("notebook")
     own_places = {name: str(home) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "IPYTHONDIR")}
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -49,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         assert machine.ssh_password is not None
         secrets.append(machine.ssh_password.get_secret_value())
     page, _ = HTMLExporter().from_notebook_node(notebook)
-    yield Run({cell.id: cell for cell in notebook.cells}, page, secrets)
+    return Run({cell.id: cell for cell in notebook.cells}, page, secrets)
 
 
 def shown(cell: Any) -> str:

@@ -28,7 +28,13 @@ SAID = {
     "choosing-a-gpu.ipynb": ("price_per_gpu_hour", "<svg", "0.390 Credits/h", "Rents 1 ×", "without gpu there is"),
     "clusters.ipynb": ("worker-0", "worker-1", "192.168.", "torchrun --nnodes 2", "Finished"),
     "testing-your-own-code.ipynb": ("3 passed",),
-    "when-things-go-wrong.ipynb": ("AuthError", "NoResourceAvailable", "WaitTimeout", "machines now: {'SchedQueued': 1}", "clock"),
+    "when-things-go-wrong.ipynb": (
+        "AuthError",
+        "NoResourceAvailable",
+        "WaitTimeout",
+        "machines now: {'SchedQueued': 1}",
+        "clock",
+    ),
 }
 JWT = urlsafe_b64encode(b'{"alg"').decode().rstrip("=")[:8]
 """How every token begins: with the header, {"alg":…, in base64."""

@@ -8,7 +8,6 @@ import subprocess
 import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,7 +60,15 @@ def demo(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Demo
 
 def test_notebook_shows_the_whole_job(notebook: dict[str, Any]) -> None:
     code = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
-    for step in ("%glows specs", "%glows launch", "glows.launch_form(", "%glows list", "%glows wait", "%glows cancel"):
+    for step in (
+        "%glows specs",
+        "%glows launch",
+        "glows.launch_form(",
+        "glows.panel(",
+        "%glows list",
+        "%glows wait",
+        "%glows cancel",
+    ):
         assert step in code
 
 
@@ -97,6 +104,12 @@ def test_page_shows_the_run_and_says_where_it_is(demo: Demo) -> None:
         assert sign in demo.page
 
 
+def test_page_shows_the_panel_as_it_was_last(demo: Demo) -> None:
+    assert "Machines: nothing is running, so nothing is charged now" in demo.page
+    assert "Machines: 2 machines running" not in demo.page
+    assert re.search(r"As of \d{4}-\d\d-\d\d \d\d:\d\d UTC", demo.page)
+
+
 def test_page_and_output_hold_no_token(demo: Demo) -> None:
     # Each JWT begins with the header, {"alg":…, in base64; an access token follows "token=".
     jwt = urlsafe_b64encode(b'{"alg"').decode().rstrip("=")[:8]
@@ -104,4 +117,3 @@ def test_page_and_output_hold_no_token(demo: Demo) -> None:
         assert jwt not in text
         assert not re.search(r"token=\w{8}\b", text)
     assert jwt == "eyJhbGci"
-
