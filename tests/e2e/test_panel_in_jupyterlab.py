@@ -130,7 +130,7 @@ def test_machines_life_by_clicks(page: Page, machine: glows.Instance) -> None:
     press(panel, "Release")
     expect(panel.get_by_text("what is on its disk is gone for good")).to_be_visible()
     press(panel, "Release for good")
-    expect(panel.get_by_text("No machines now.")).to_be_visible()
+    expect(panel.get_by_text("nothing is running, so nothing is charged now")).to_be_visible()
     press(panel, "▾ Ended machines (2)")
     expect(panel.get_by_role("button", name="▸ Ended machines (2)")).to_have_attribute("aria-expanded", "false")
 
