@@ -11,10 +11,9 @@ from glows_nb import frames
 from glows_nb.api.client import Client
 from glows_nb.api.models import Image
 from glows_nb.api.requests.parameters import SubmitImage
-from glows_nb.connection import current_client
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
-from glows_nb.widgets.live_panel import LivePanel
+from glows_nb.widgets.live_panel import LivePanel, client_for_panel
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.parts import button
 from glows_nb.widgets.question import Question
@@ -38,9 +37,10 @@ def images_panel(*, client: Client | None = None) -> ImagesPanel:
         client: the client to use; without it the current one.
 
     Raises:
-        ConfigError: there is no client and no token for one. What goes wrong later is said by the panel.
+        ConfigError: there is no client and no token for one.
+        InvalidRequest: `client` is no Client. What goes wrong later is said by the panel.
     """
-    return ImagesPanel(client or current_client())
+    return ImagesPanel(client_for_panel(client))
 
 
 class ImagesPanel(LivePanel):

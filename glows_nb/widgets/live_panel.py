@@ -13,7 +13,8 @@ import ipywidgets
 from IPython.display import display
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import AuthError, RateLimited
+from glows_nb.api.errors import AuthError, InvalidRequest, RateLimited
+from glows_nb.connection import current_client
 from glows_nb.tables import SANDBOX_BADGE, Table
 from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
@@ -32,6 +33,20 @@ STATUS_LABELS: Final = {
     "glows-message": {"role": "status"},
     "glows-error": {"role": "alert"},
 }
+
+
+def client_for_panel(client: Client | None) -> Client:
+    """The client that is given, else the current one.
+
+    Raises:
+        InvalidRequest: it is something else, such as an AsyncClient.
+        ConfigError: there is none, and no token for one.
+    """
+    if client is None:
+        return current_client()
+    if not isinstance(client, Client):
+        raise InvalidRequest("client", texts.PANEL_NO_CLIENT.format(kind=type(client).__name__))
+    return client
 
 
 class PanelFrontEnd(FrontEnd):

@@ -15,10 +15,9 @@ from glows_nb.api.domains import DOMAIN_OF_REGION
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models import Endpoint, Instance, InstanceStatus, Network
 from glows_nb.api.requests.parameters import AttachInstances, CreateNetwork
-from glows_nb.connection import current_client
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
-from glows_nb.widgets.live_panel import LivePanel
+from glows_nb.widgets.live_panel import LivePanel, client_for_panel
 from glows_nb.widgets.machines_table import ALIVE, name_of
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.parts import choose_several
@@ -43,9 +42,10 @@ def networks_panel(*, client: Client | None = None) -> NetworksPanel:
         client: the client to use; without it the current one.
 
     Raises:
-        ConfigError: there is no client and no token for one. What goes wrong later is said by the panel.
+        ConfigError: there is no client and no token for one.
+        InvalidRequest: `client` is no Client. What goes wrong later is said by the panel.
     """
-    return NetworksPanel(client or current_client())
+    return NetworksPanel(client_for_panel(client))
 
 
 class NetworksPanel(LivePanel):

@@ -12,13 +12,13 @@ import ipywidgets
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import ENDED, Instance, Snapshot
-from glows_nb.connection import current_client, recorder_of
+from glows_nb.connection import recorder_of
 from glows_nb.costs import BurnRate, burn_rate_of
 from glows_nb.ledger import LedgerError, MachineRecord
 from glows_nb.tables import SANDBOX_WORD, Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.action_bar import ActionBar
-from glows_nb.widgets.live_panel import Fold, LivePanel
+from glows_nb.widgets.live_panel import Fold, LivePanel, client_for_panel
 from glows_nb.widgets.machine_page import page_html
 from glows_nb.widgets.machines_table import ALIVE, EXACT, STEADY, ended_frame, machines_frame
 from glows_nb.widgets.pace import Outcome
@@ -39,9 +39,10 @@ def panel(*, client: Client | None = None) -> Panel:
         The panel: a widget to show. `.selected` is the id of the chosen machine, `.refresh()` reads now.
 
     Raises:
-        ConfigError: there is no client and no token for one. What goes wrong later is said by the panel.
+        ConfigError: there is no client and no token for one.
+        InvalidRequest: `client` is no Client. What goes wrong later is said by the panel.
     """
-    return Panel(client or current_client())
+    return Panel(client_for_panel(client))
 
 
 class Panel(LivePanel):

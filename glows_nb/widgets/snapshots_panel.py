@@ -13,11 +13,11 @@ from glows_nb import frames
 from glows_nb.api.client import Client
 from glows_nb.api.models import Instance, InstanceStatus, Snapshot, SnapshotStatus
 from glows_nb.api.requests.parameters import CreateSnapshot
-from glows_nb.connection import current_client, recorder_of
+from glows_nb.connection import recorder_of
 from glows_nb.ledger import LedgerError, MachineRecord, SnapshotRecord
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
-from glows_nb.widgets.live_panel import LivePanel
+from glows_nb.widgets.live_panel import LivePanel, client_for_panel
 from glows_nb.widgets.machines_table import name_of
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.parts import choose
@@ -37,9 +37,10 @@ def snapshots_panel(*, client: Client | None = None) -> SnapshotsPanel:
         client: the client to use; without it the current one.
 
     Raises:
-        ConfigError: there is no client and no token for one. What goes wrong later is said by the panel.
+        ConfigError: there is no client and no token for one.
+        InvalidRequest: `client` is no Client. What goes wrong later is said by the panel.
     """
-    return SnapshotsPanel(client or current_client())
+    return SnapshotsPanel(client_for_panel(client))
 
 
 class SnapshotsPanel(LivePanel):

@@ -190,6 +190,7 @@ CARD_SNAPSHOT_LATE: Final = "The snapshot of {machine} is not available yet; the
 CARD_RELEASED: Final = "{name} is released and costs nothing any more."
 
 # All panels.
+PANEL_NO_CLIENT: Final = "must be a glows.Client, not {kind}; a panel reads in threads of its own."
 PANEL_REFRESH_HINT: Final = "Ask the service now"
 PANEL_UPDATED: Final = "Updated {when}"
 PANEL_OUT_OF_DATE: Final = "Out of date: read {when}"
@@ -197,7 +198,9 @@ PANEL_CANT_SEE: Final = "Can't see the {what} since {since}. {error}"
 PANEL_LAST_KNOWN: Final = "What is shown is from {when} and may have changed."
 PANEL_NEVER_SEEN: Final = "None could be read so far; that does not mean that there are none."
 PANEL_TRIES_AGAIN: Final = "It is tried again by itself."
-PANEL_ASKS_NO_MORE: Final = "Nothing is asked any more until you press Retry."
+PANEL_ASKS_NO_MORE: Final = (
+    "Nothing is asked any more until you press Retry. With a new token, connect and run this cell again."
+)
 
 # The panel of machines.
 PANEL_MACHINES: Final = "Machines"

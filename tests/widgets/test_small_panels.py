@@ -120,3 +120,10 @@ def test_small_panel_says_that_it_can_not_see_and_never_that_there_is_nothing(
         assert "that does not mean that there are none" in panel._trouble.value
         assert panel.table.layout.display == "none"
         panel.close()
+
+
+@pytest.mark.parametrize("kind", ["panel", "snapshots_panel", "images_panel", "networks_panel"])
+def test_client_that_can_not_read_in_a_thread_is_refused_at_once(kind: str, sandbox: glows.Sandbox) -> None:
+    with pytest.raises(glows.InvalidRequest, match="not AsyncClient"):
+        getattr(glows, kind)(client=glows.AsyncClient(sandbox.token, sandbox.base_url))
+    assert panel_threads() == []
