@@ -85,7 +85,7 @@ def _accesses(machine: Instance) -> str:
 def _networks(machine: Instance) -> str:
     rows = [(end.network_id, end.cidr, end.mac, end.status) for end in machine.network_endpoints]
     return (
-        _table((texts.PANEL_NETWORK, texts.PANEL_CIDR, texts.PANEL_MAC, texts.PANEL_STATUS), rows)
+        _table((texts.PANEL_NETWORK_ID, texts.PANEL_CIDR, texts.PANEL_MAC, texts.PANEL_STATUS), rows)
         or texts.PANEL_IN_NO_NETWORK
     )
 

@@ -27,6 +27,8 @@ def choose_several(menu: ipywidgets.SelectMultiple, options: list[tuple[str, Any
     """Set a menu's options, keeping of what was chosen what is still among them."""
     if list(menu.options) != options:
         chosen = menu.value
+        # The page marks what is chosen by its place, which among fewer options may be none.
+        menu.value = ()
         menu.options = options
         menu.value = tuple(value for _, value in options if value in chosen)
 
