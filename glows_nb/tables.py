@@ -48,7 +48,8 @@ FIRST_TO_GO: Final = (
     "cpus",
     "ram_gb",
 )
-"""Columns that a narrow terminal leaves out first; after them those on the right."""
+"""Columns that a narrow terminal leaves out first, after them those on the right; a notebook, which scrolls, has them
+last, the other way round."""
 
 
 class Table(pd.DataFrame):
@@ -126,22 +127,26 @@ def _html(frame: pd.DataFrame, widest: int) -> str:
 
     pandas writes the same ten times as slowly, which is most of what a short list costs.
     """
+    rank = {name: place for place, name in enumerate(reversed(FIRST_TO_GO), 1)}
+    frame = frame[sorted(frame.columns, key=lambda name: rank.get(name, 0))]
     columns = _seen_texts(frame, label="")
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in columns)
+    # Front ends align all to the right, and let cells wrap; a cell's own style wins over theirs.
+    styles = ["text-align:left" if _holds_words(frame[name]) else "text-align:right" for name in frame.columns]
+    head = "".join(
+        f'<th style="{style}">{html.escape(str(name))}</th>' for name, style in zip(frame.columns, styles, strict=True)
+    )
     body = "".join(
-        f"<tr><th>{html.escape(label)}</th>{''.join(_cell(text, widest) for text in texts)}</tr>"
+        f"<tr><th>{html.escape(label)}</th>"
+        f"{''.join(_cell(text, style, widest) for text, style in zip(texts, styles, strict=True))}</tr>"
         for label, *texts in zip(*columns.values(), strict=True)
     )
-    return (
-        f'<table class="dataframe"><thead><tr style="text-align:right">{head}</tr></thead><tbody>{body}</tbody></table>'
-    )
+    return f'<table class="dataframe"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _cell(text: str, widest: int) -> str:
+def _cell(text: str, style: str, widest: int) -> str:
     short = _shortened(text, widest)
     title = "" if short == text else f' title="{html.escape(text)}"'
-    # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
-    return f'<td style="white-space:nowrap"{title}>{html.escape(short)}</td>'
+    return f'<td style="white-space:nowrap;{style}"{title}>{html.escape(short)}</td>'
 
 
 def _texts(frame: pd.DataFrame) -> dict[Any, list[str]]:

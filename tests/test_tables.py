@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -133,6 +135,14 @@ def test_rows_left_out_of_the_middle_leave_dots_between_the_first_and_the_last()
     assert f"<th>{half - 1}</th>" in html
     assert f"<th>{half}</th>" not in html
     assert f"<th>{MOST_ROWS + 1}</th>" in html
+
+
+def test_notebook_shows_the_price_before_what_a_narrow_terminal_leaves_out() -> None:
+    names = re.findall(r"<th style[^>]*>(.*?)</th>", table(offer())._repr_html_())
+    assert sorted(names) == sorted(table(offer()).columns)
+    assert names[:3] == ["region", "gpu", "gpus"]
+    assert names.index("available") < names.index("price_per_gpu_hour") < names.index("cpu")
+    assert names[-1] == "resource_id"
 
 
 def test_words_are_aligned_to_the_left_and_numbers_to_the_right() -> None:
