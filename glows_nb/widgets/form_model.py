@@ -181,6 +181,8 @@ def field_of(error: InvalidRequest) -> str:
 def _contradictions(filled: Filled, choices: Choices) -> dict[str, str]:
     """What is wrong with fields that are sound, each for itself."""
     found: dict[str, str] = {}
+    if not filled.image_id and not filled.snapshot_id:
+        found["source"] = texts.FORM_NO_SOURCE
     for field, named in (
         ("ports", [number.strip() for number, _ in filled.ports]),
         ("envs", [name for name, _ in filled.envs]),

@@ -120,6 +120,7 @@ FORM_COPY_CODE: Final = "Copy the code"
 # The launch form: what it says beside its fields.
 FORM_FOUND: Final = "{shown} of {all}"
 FORM_NO_SNAPSHOT: Final = "There is no snapshot to start from."
+FORM_NO_SOURCE: Final = "Nothing is chosen to start from."
 FORM_UNITS_LEFT: Final = "{left} left"
 FORM_NAME_LENGTH: Final = "{length} of {limit} characters"
 FORM_NAME_CHECKING: Final = "{length}; asking whether it is in use…"
@@ -179,7 +180,7 @@ CARD_SNAPSHOT_BEGUN: Final = "Snapshot {snapshot} is being taken…"
 CARD_SNAPSHOT_TAKEN: Final = "Snapshot {snapshot} is taken."
 CARD_SNAPSHOT_FAILED: Final = "The snapshot of {machine} did not become available; the machine goes on."
 CARD_SNAPSHOT_LATE: Final = "The snapshot of {machine} is not available yet; the machine goes on."
-CARD_RELEASED: Final = "{name} is released and costs nothing any more."
+CARD_ENDED: Final = "{name} has ended and costs nothing any more."
 
 # All panels.
 PANEL_REFRESH_HINT: Final = "Ask the service now"

@@ -119,7 +119,7 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     expect(form.get_by_text(re.compile(r"Snapshot sn\w+-\w+ is taken"))).to_be_visible()
     form.get_by_role("button", name="Release", exact=True).click()
     form.get_by_role("button", name="Release for good").click()
-    expect(form.get_by_text("is released and costs nothing any more")).to_be_visible()
+    expect(form.get_by_text("has ended and costs nothing any more")).to_be_visible()
     assert [one.status for one in account.instances.all()] == ["Finished"]
 
     command(page, "docmanager:save")

@@ -62,6 +62,7 @@ def test_a_form_with_an_offer_has_nothing_wrong(filled: Filled, choices: Choices
         ({"cap": "nan"}, "cap", "above 0"),
         ({"cap": "0.1"}, "cap", "below the price of 0.490"),
         ({"offer": None}, "gpu", "Nothing is left"),
+        ({"image_id": ""}, "source", "Nothing is chosen to start from"),
     ],
 )
 def test_what_is_wrong_is_said_of_the_field_that_it_is_in(

@@ -583,6 +583,60 @@ def test_error_of_an_action_stands_at_the_machine(form: LaunchForm, sandbox: glo
     assert not form.card.snapshot.disabled
 
 
+def test_machine_that_is_queued_can_be_released(form: LaunchForm, client: glows.Client, sandbox: glows.Sandbox) -> None:
+    sandbox.admin.clock(speed=1)
+    launch_by_clicks(form)
+    eventually(lambda: "◔ Queued" in form.card.facts.value)
+    form.card.release.click()
+    form.card.question.yes.click()
+    eventually(lambda: "<b>Canceling</b>" in form.card.facts.value)
+    sandbox.admin.clock(speed=200)
+    eventually(lambda: "has ended and costs nothing any more" in form.card.message.value)
+    assert [one.status for one in client.instances.all()] == ["Finished"]
+    eventually(lambda: not form_threads())
+
+
+def test_machine_that_ended_elsewhere_says_so_when_an_action_fails(form: LaunchForm, client: glows.Client) -> None:
+    machine = form.launch()
+    eventually(lambda: "✓ Reachable" in form.card.facts.value)
+    client.instances.cancel(machine.instance_id)
+    client.instances.wait(machine.instance_id, "Finished")
+    assert "<b>Running</b>" in form.card.facts.value
+    form.card.snapshot.click()
+    form.card.question.yes.click()
+    eventually(lambda: "has ended and costs nothing any more" in form.card.message.value)
+    assert "<b>Finished</b>" in form.card.facts.value
+    eventually(lambda: "Rents 1 ×" in form.plan.value)
+
+
+def test_machine_that_is_shown_no_more_is_asked_about_no_more(form: LaunchForm, sandbox: glows.Sandbox) -> None:
+    sandbox.admin.clock(speed=1)
+    form.fields.name.value = "first"
+    launch_by_clicks(form)
+    eventually(lambda: "◔ Queued" in form.card.facts.value)
+    form.fields.name.value = "second"
+    launch_by_clicks(form)
+    eventually(lambda: "“second”" in form.card.facts.value)
+    sandbox.admin.clock(speed=200)
+    eventually(lambda: "✓ Reachable" in form.card.facts.value)
+    assert "“second”" in form.card.facts.value
+    eventually(lambda: not form_threads())
+
+
+def test_snapshot_is_asked_for_where_there_is_none_to_start_from(form: LaunchForm, sandbox: glows.Sandbox) -> None:
+    form.fields.source.value = "snapshot"
+    form.ready()
+    assert "Nothing is chosen to start from" in note(form, "source")
+    assert "There is no snapshot" in note(form, "search")
+    before = len(sandbox.admin.transcript())
+    form.button.click()
+    assert "Mend what is marked first" in form.message.value
+    assert len(sandbox.admin.transcript()) == before
+    form.fields.source.value = "image"
+    form.ready()
+    assert note(form, "source") == ""
+
+
 def test_ways_in_are_messages_and_never_in_the_state(form: LaunchForm) -> None:
     machine = form.launch()
     sent: list[Any] = []
@@ -617,6 +671,8 @@ def test_without_a_widget_front_end_the_form_says_what_it_is(form: LaunchForm) -
     plain = form._plain()
     for words in ("Launch a machine", "SANDBOX", "0.390 Credits per hour"):
         assert words in plain
+    form.launch()
+    eventually(lambda: "✓ Reachable" in form._plain())
 
 
 def test_forms_can_be_made_after_all_widgets_were_closed(form: LaunchForm, client: glows.Client) -> None:
@@ -631,12 +687,65 @@ def test_closing_leaves_no_widget_and_no_thread(client: glows.Client) -> None:
     assert [part for part in [form, *all_parts(form)] if part.comm is not None] == []
 
 
-def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(
-    client: glows.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def one_cell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every form is made by another run of one cell."""
     run = iter(range(100))
     monkeypatch.setattr(lifetime, "_current_run", lambda: ("cell", str(next(run))))
     monkeypatch.setattr(lifetime, "_watch_ends_of_runs", lambda shell: None)
+    yield
+    lifetime._made.clear()
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_cell_run_again_while_the_machine_is_ordered_shows_it_once_it_is_there(
+    client: glows.Client, sandbox: glows.Sandbox
+) -> None:
+    first = glows.launch_form(name="a", client=client).ready()
+    first.button.click()
+    eventually(lambda: first.question.subject)
+    sandbox.admin.order("latency", "instance_create", seconds=1)
+    first.question.yes.click()
+    second = glows.launch_form(name="a", client=client).ready()
+    third = glows.launch_form(name="a", client=client).ready()
+    assert third.button.disabled
+    assert "Launching" in third.message.value
+    third.fields.units.value = 2
+    assert "Launching" in third.message.value
+    eventually(lambda: "✓ Reachable" in third.card.facts.value)
+    assert (first.instance, second.instance, third.message.value) == (None, None, "")
+    assert not third.button.disabled
+    assert "has it" in note(third, "name")
+    assert len(client.instances.all()) == 1
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_cell_run_again_while_a_launch_fails_says_why(client: glows.Client, sandbox: glows.Sandbox) -> None:
+    first = glows.launch_form(name="a", client=client).ready()
+    first.button.click()
+    eventually(lambda: first.question.subject)
+    sandbox.admin.order("latency", "instance_create", seconds=0.5)
+    sandbox.admin.order("code", "instance_create", code=198)
+    first.question.yes.click()
+    second = glows.launch_form(name="a", client=client)
+    eventually(lambda: "UserNodeQtyExceedQuota" in second.message.value or "quota" in second.message.value.lower())
+    eventually(lambda: not second.button.disabled)
+    assert client.instances.all() == []
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_question_of_a_form_that_is_gone_is_asked_no_more(client: glows.Client, sandbox: glows.Sandbox) -> None:
+    first = glows.launch_form(name="a", client=client).ready()
+    sandbox.admin.order("latency", "instance_get", seconds=0.5)
+    first.button.click()
+    second = glows.launch_form(name="a", client=client).ready()
+    eventually(lambda: not second.button.disabled)
+    assert not second.question.subject
+    assert second.message.value == ""
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(client: glows.Client) -> None:
     first = glows.launch_form(name="a", client=client).ready()
     fields = first.fields
     fields.region.value = "TW-03"
@@ -660,4 +769,3 @@ def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(
     fourth = glows.launch_form(name="b", spec=other, client=client).ready()
     assert offer_id(fourth.offer) == offer_id(other), "also where another region was chosen before"
     assert [form.comm for form in (first, second, third)] == [None] * 3
-    lifetime._made.clear()
