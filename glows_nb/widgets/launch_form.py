@@ -69,14 +69,17 @@ def launch_form(*, spec: Any = None, name: str = "", client: Client | None = Non
         InvalidRequest: `spec` is no offer.
     """
     offer = None if spec is None else offer_id_of(spec)
-    return LaunchForm(client or current_client(), name, offer)
+    return LaunchForm(client or current_client(), name, offer, client_is_given=client is not None)
 
 
 class LaunchForm(Sheet):
     """The form. Launching goes through the safe create: pressed or run twice, it rents once."""
 
-    def __init__(self, client: Client, name: str = "", offer: OfferId | None = None) -> None:
+    def __init__(
+        self, client: Client, name: str = "", offer: OfferId | None = None, *, client_is_given: bool = True
+    ) -> None:
         self._client = client
+        self._client_is_given = client_is_given
         self._given = (name, offer)
         self._wanted = offer
         self._state = RLock()
@@ -358,6 +361,7 @@ class LaunchForm(Sheet):
             self._edits += 1
             self._ask_nothing()
             if wrong or not self._is_read:
+                self._update_static()
                 return
             edits = self._edits
             self.plan.value = html.escape(texts.FORM_PLANNING)
@@ -415,7 +419,8 @@ class LaunchForm(Sheet):
 
     def _show_code(self, filled: Filled) -> None:
         try:
-            self.code.show(form_model.as_python(filled, self._choices))
+            code = form_model.as_python(filled, self._choices, client_is_given=self._client_is_given)
+            self.code.show(code)
         except InvalidRequest:
             self.code.show("")
 
@@ -464,7 +469,7 @@ class LaunchForm(Sheet):
         return offer_label(spec, with_region=True) if spec else " ".join(self._wanted or ())
 
     def _plain(self) -> str:
-        lines = [self._plain_title(), html.escape(self.fields.gpu.label or "")]
+        lines = [self._plain_title(), *(html.escape(line) for line in self.fields.plain())]
         lines += [self.price.value, self.plan.value, self.loading.value, self.message.value]
         lines.append(self.card.plain())
         return "".join(f"<div>{line}</div>" for line in lines if line)

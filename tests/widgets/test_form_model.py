@@ -137,6 +137,14 @@ def test_without_a_name_each_choice_has_its_own_and_no_secret_is_in_it(
     assert launch_arguments(secret, choices)["name"] == launch_arguments(other, choices)["name"]
 
 
+def test_code_takes_the_client_in_use_where_the_form_did(filled: Filled, choices: Choices) -> None:
+    code = as_python(replace(filled, envs=(("A", SecretStr("x")),)), choices, client_is_given=False)
+    assert code.startswith(
+        "import os\n\nimport glows_nb as glows\n\nclient = glows.current_client()\nclient.instances."
+    )
+    assert "current_client" not in as_python(filled, choices)
+
+
 @pytest.mark.parametrize("place", [("TW-04", 0), ("TW-03", 1)])
 def test_code_run_as_it_stands_finds_the_machine_that_the_form_launched(
     place: tuple[str, int], client: glows.Client, choices: Choices, filled: Filled, monkeypatch: pytest.MonkeyPatch

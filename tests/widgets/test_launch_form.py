@@ -138,7 +138,17 @@ def test_images_are_found_by_parts_of_their_names(form: LaunchForm) -> None:
     assert len(labels) == 3, "two of that name, and the one that is chosen"
     assert sum("ComfyUI FLUX" in label for label in labels) == 2
     assert form.fields.image.value == "img-6ypgvgpw"
-    assert note(form, "search").endswith("3 of 47</span>")
+    assert "2 of 47; Enter takes the first" in note(form, "search")
+    form.fields.search._handle_custom_msg({"event": "submit"}, [])
+    assert "ComfyUI FLUX" in form.fields.image.label
+    form.ready()
+    form.fields.search.value = "no such image"
+    assert "None of 47" in note(form, "search")
+    kept = form.fields.image.value
+    form.fields.search._handle_custom_msg({"event": "submit"}, [])
+    assert form.fields.image.value == kept
+    form.fields.search.value = ""
+    assert "47 to choose from" in note(form, "search")
 
 
 def test_price_is_that_of_the_offer_times_its_units(form: LaunchForm) -> None:
@@ -671,8 +681,16 @@ def test_without_a_widget_front_end_the_form_says_what_it_is(form: LaunchForm) -
     plain = form._plain()
     for words in ("Launch a machine", "SANDBOX", "0.390 Credits per hour"):
         assert words in plain
+    form.fields.ports.values = [{"port": "8000", "protocol": "http"}]
+    form.fields.envs.values = [{"name": "HF_TOKEN", "value": "hf-not-in-a-file"}]
+    form.fields.command.value = "TOKEN=hush serve"
     form.launch()
     eventually(lambda: "✓ Reachable" in form._plain())
+    plain = form._plain()
+    for words in ("Image: CUDA12.8 Torch2.8.0 Base", "Ports: 8000/http", "Environment variables: HF_TOKEN (masked)"):
+        assert words in plain
+    assert "hush" not in plain
+    assert "Private network" not in plain, "nothing is chosen there"
 
 
 def test_forms_can_be_made_after_all_widgets_were_closed(form: LaunchForm, client: glows.Client) -> None:
