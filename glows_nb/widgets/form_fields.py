@@ -9,6 +9,7 @@ import html
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import local
 from typing import Any, Final
 
 import ipywidgets
@@ -37,7 +38,8 @@ class FormFields:
 
     def __init__(self) -> None:
         self._id = uuid.uuid4().hex[:8]
-        self._is_filling = False
+        # Of the thread: what somebody types while another thread fills in is heard all the same.
+        self._filling = local()
         self._notes: dict[str, ipywidgets.HTML] = {}
         self._wrong: frozenset[str] = frozenset()
         self._options: dict[str, list[tuple[str, str]]] = {IMAGE: [], SNAPSHOT: []}
@@ -76,13 +78,13 @@ class FormFields:
     @property
     def is_filling(self) -> bool:
         """Are the fields being set from here, and not by somebody who types?"""
-        return self._is_filling
+        return getattr(self._filling, "is_so", False)
 
     def on_change(self, names: Sequence[str], changed: Callable[[], None]) -> None:
         """Call this when one of these fields is changed, but not while it is filled from here."""
 
         def heard(change: Any) -> None:
-            if not self._is_filling:
+            if not self.is_filling:
                 changed()
 
         for name in names:
@@ -92,11 +94,11 @@ class FormFields:
     @contextmanager
     def filling(self) -> Iterator[None]:
         """While fields are set from here, nobody is told."""
-        before, self._is_filling = self._is_filling, True
+        before, self._filling.is_so = self.is_filling, True
         try:
             yield
         finally:
-            self._is_filling = before
+            self._filling.is_so = before
 
     def filled(self, offer: Spec | None, image_id: str) -> Filled:
         """What stands in the fields; rows in which nothing stands are left out."""

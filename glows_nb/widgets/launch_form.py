@@ -103,6 +103,7 @@ class LaunchForm(Sheet):
         self.loading = ipywidgets.HTML().add_class("glows-loading").add_class("glows-message")
         self.retry = button(texts.RETRY, self._read_all)
         self.button = button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
+        self.refresh_button = button(texts.REFRESH, self._on_refresh, tooltip=texts.FORM_REFRESH_HINT)
         self.question = Question()
         self.more = ipywidgets.ToggleButton(description=texts.FORM_MORE).add_class("glows-more")
         self.code = CodeBox(front_end, self._say_copied, self._label)
@@ -117,7 +118,7 @@ class LaunchForm(Sheet):
                 self.fields.more,
                 self.price,
                 self.plan,
-                ipywidgets.HBox([self.button, self.code.toggle]).add_class("glows-actions"),
+                ipywidgets.HBox([self.button, self.code.toggle, self.refresh_button]).add_class("glows-actions"),
                 self.question.box,
                 self.message,
                 self.code,
@@ -280,9 +281,16 @@ class LaunchForm(Sheet):
     def _read_all(self) -> None:
         self._reading.read_all(with_networks=bool(self.more.value))
 
+    def _on_refresh(self) -> None:
+        """Prices and stock may have changed; what is chosen stays, and says so if it is sold out."""
+        with self._state:
+            self._wanted = self._wanted or self.fields.gpu.value
+        self._read_all()
+
     def _on_reading(self) -> None:
         """Until all is read the form says so and launches nothing."""
         set_shown(self.retry, False)
+        self.refresh_button.disabled = True
         self.loading.value = html.escape(texts.LOADING)
         self._ask_nothing()
 
@@ -290,6 +298,7 @@ class LaunchForm(Sheet):
         error = self._reading.error
         self.loading.value = "" if error is None else error_html(error)
         set_shown(self.retry, error is not None)
+        self.refresh_button.disabled = False
         self._on_edit()
         self._update_static()
 
@@ -349,7 +358,9 @@ class LaunchForm(Sheet):
             filled = self._filled()
             wrong = form_model.problems(filled, self._choices)
             if not self._is_read:
-                wrong.pop("gpu", None)
+                # What can't be seen, or not yet, is not wrong.
+                for name in ("source", "gpu"):
+                    wrong.pop(name, None)
             elif self._wanted is not None:
                 wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._wanted_label())
             self.fields.show_notes(filled, wrong, form_model.hints(filled))

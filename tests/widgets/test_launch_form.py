@@ -374,6 +374,38 @@ def test_price_that_rose_since_the_form_was_shown_rents_nothing(
     assert client.instances.all() == []
 
 
+def test_refresh_brings_prices_and_stock_of_now_and_keeps_what_is_chosen(
+    form: LaunchForm, sandbox: glows.Sandbox
+) -> None:
+    form.fields.region.value = "TW-04"
+    form.fields.gpu.value = chosen = gpu_like(form, "5090")
+    sandbox.admin.order("price_change", region="TW-04", factor=2)
+    form.refresh_button.click()
+    assert form.refresh_button.disabled
+    form.ready()
+    assert form.fields.gpu.value == chosen
+    assert "1.380 Credits per hour" in form.price.value
+    assert not form.refresh_button.disabled
+    sandbox.admin.order("no_stock", region="TW-04", gpu_name="NVIDIA GeForce RTX 5090")
+    form.refresh_button.click()
+    form.ready()
+    assert form.offer is None, "only somebody who chooses takes another"
+    assert "is sold out" in note(form, "gpu")
+    assert form.button.disabled
+
+
+def test_what_is_typed_while_another_thread_fills_in_is_heard(form: LaunchForm) -> None:
+    heard: list[str] = []
+    form.fields.on_change(["image"], lambda: heard.append(form.fields.image.value))
+    with form.fields.filling():
+        typing = threading.Thread(target=lambda: setattr(form.fields.image, "value", VM_ONLY))
+        typing.start()
+        typing.join()
+    assert heard == [VM_ONLY]
+    form.ready()
+    assert form.fields.category.value == "vm"
+
+
 def test_other_region_is_taken_when_the_first_has_none_left(
     form: LaunchForm, sandbox: glows.Sandbox, client: glows.Client
 ) -> None:
@@ -468,6 +500,7 @@ def test_bad_token_is_an_error_in_the_form_with_a_way_to_try_again(sandbox: glow
         assert form.retry.layout.display == ""
         assert form.button.disabled
         assert "Nothing is left" not in form.price.value, "what can't be seen is not nothing"
+        assert note(form, "source") == ""
         with pytest.raises(glows.AuthError):
             form.launch()
 
