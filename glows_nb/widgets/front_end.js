@@ -56,8 +56,8 @@ function render({ model, el }) {
 
   function dress() {
     if (!container) return;
-    keepKeys(container);
     label(container, model.get("labels"));
+    keepKeys(container);
     tellTimes(container, relative);
   }
 

@@ -472,6 +472,7 @@ class LaunchForm(Sheet):
             "glows-message": {"role": "status"},
             "glows-more": {"aria-expanded": str(bool(self.more.value)).lower()},
             **self.code.labels(),
+            **self.card.labels(),
             **self.fields.labels(),
         }
 

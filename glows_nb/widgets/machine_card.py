@@ -103,6 +103,11 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
             return ""
         return card_html(self.instance, is_found=self.is_found, is_reachable=self.is_reachable)
 
+    @staticmethod
+    def labels() -> dict[str, dict[str, str]]:
+        """What lets the card have the focus, and says what it is to those who can't see the page."""
+        return {"glows-machine": {"tabindex": "-1", "role": "group", "aria-label": texts.CARD}}
+
     def close(self) -> None:
         """Stop following; the machine goes on."""
         self._following.close()
@@ -184,9 +189,9 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         if instance is None:
             return
         text = question.format(name=self._name_of(instance), id=instance.instance_id)
-        then = self.ways_in.buttons["ssh"]
+        # The focus goes to the card itself: of its buttons, each may be off or gone by then.
         self.question.ask(
-            instance.instance_id, text, yes, lambda field: do(instance, field), asked_by=asked_by, then=then, **options
+            instance.instance_id, text, yes, lambda field: do(instance, field), asked_by=asked_by, then=self, **options
         )
 
     def _snapshot(self, instance: Instance, name: str) -> None:

@@ -193,6 +193,7 @@ MACHINE_RELEASE_YES: Final = "Release for good"
 MACHINE_RELEASING: Final = "{name}: releasing…"
 
 # The machine below a form that has launched or found it.
+CARD: Final = "The machine"
 CARD_FOUND: Final = "Found again"
 CARD_STEPS: Final = ("Ordered", "Queued", "Starting", "Running", "Reachable")
 CARD_CREATED: Final = "created {moment}"

@@ -172,7 +172,13 @@ def test_sold_out_spec_is_said_and_another_one_launched_by_keys_alone(
     assert form.evaluate("form => form.contains(document.activeElement)"), "the next key is still the form's"
     machine = account.instances.find("keys")
     assert 9000 in {access.listen_port for access in machine.accesses}
-    account.instances.cancel(machine.instance_id)
+    tab_to(page, "Release")
+    page.keyboard.press("Enter")
+    expect(form.get_by_role("button", name="Release for good")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(form.get_by_role("group", name="The machine")).to_be_focused()
+    expect(form.get_by_text("has ended and costs nothing any more")).to_be_visible()
+    expect(form.get_by_role("group", name="The machine")).to_be_focused()
 
 
 def test_cell_run_ten_times_and_a_restart_leave_nothing_behind(
