@@ -182,8 +182,7 @@ class LaunchForm(Sheet):
             with self._launching.lock:
                 arguments = form_model.launch_arguments(self._filled(), self._choices)
                 instance: Instance = self._client.instances.plan(**arguments).launch()
-            self._say_nothing()
-            self._note_name(instance)
+            self._say_launched(instance)
             self.card.is_found = False
             try:
                 instance = self._client.instances.wait(instance.instance_id, timeout=timeout, on_change=self.card.show)
@@ -235,12 +234,7 @@ class LaunchForm(Sheet):
 
     def on_launched(self, instance: Instance) -> None:
         """Show the machine that was launched."""
-        with self._state:
-            # A plan that was asked for before knows nothing of the machine.
-            self._edits += 1
-            self._say_nothing()
-            self._note_name(instance)
-            self._update_button()
+        self._say_launched(instance)
         self.card.follow(instance)
 
     def on_launch_failed(self, error: Exception) -> None:
@@ -329,7 +323,7 @@ class LaunchForm(Sheet):
                 # An offer that was asked for comes before what other fields say.
                 category = category if category in spec.categories else spec.categories[0]
                 region = region if region == spec.region_name else ANYWHERE
-            self._choices = Choices.among(self._reading.specs, category, region)
+            self._choices = Choices.among(self._reading.specs, category, region, only=self._reading.category)
             is_there = fields.offer_choices(self._choices, wanted, keeps_gone=self._wanted is not None)
             if is_there and self._reading.specs:
                 self._wanted = None
@@ -454,6 +448,14 @@ class LaunchForm(Sheet):
             self._launching.rent(planned)
             self._say_nothing()
             self._update_button()
+
+    def _say_launched(self, instance: Instance) -> None:
+        with self._state:
+            # A plan that was asked for before knows nothing of the machine.
+            self._edits += 1
+            self._ask_nothing()
+            self._say_nothing()
+            self._note_name(instance)
 
     def _say_nothing(self) -> None:
         """What was said of an earlier state holds no more; only a launch may be under way."""

@@ -566,6 +566,23 @@ def test_two_clicks_and_a_call_at_once_rent_one_machine(form: LaunchForm, client
     assert [found.instance_id for found in client.instances.all()] == [machine.instance_id]
 
 
+def test_plan_that_was_asked_for_before_the_launch_does_not_deny_the_machine(
+    form: LaunchForm, sandbox: glows.Sandbox
+) -> None:
+    eventually(lambda: "Plan:" in form.plan.value)
+    form.fields.name.value = "mine"
+    eventually(lambda: "no machine has it" in note(form, "name"))
+    # The form begins to look ahead, and is answered only when the machine is there.
+    asked = len(sandbox.admin.transcript())
+    sandbox.admin.order("latency", "spec_list", seconds=1)
+    form.fields.units.value = 2
+    eventually(lambda: len(sandbox.admin.transcript()) > asked)
+    form.launch()
+    eventually(lambda: not form_threads())
+    assert "has it and would be found again" in note(form, "name")
+    assert form.plan.value == ""
+
+
 def test_button_stays_off_while_a_launch_goes_on_whatever_is_chosen_meanwhile(
     sandbox: glows.Sandbox, client: glows.Client
 ) -> None:
@@ -598,6 +615,24 @@ def test_machine_can_be_snapshotted_and_a_new_one_started_from_that(form: Launch
     machine = form.launch()
     assert machine.base_snap is not None
     assert {one.remark for one in client.instances.all()} == {"first", "second"}
+
+
+@pytest.mark.parametrize("category", ["container", "vm"])
+def test_snapshot_is_started_as_what_it_was_taken_of(category: str, form: LaunchForm, client: glows.Client) -> None:
+    choose_image(form, BOTH_CATEGORIES)
+    form.fields.category.value = category
+    form.fields.name.value = "first"
+    machine = form.launch()
+    client.snapshots.create(machine.instance_id)
+    eventually(lambda: [one for one in client.snapshots.all() if one.is_available])
+    form.fields.source.value = "snapshot"
+    form.ready()
+    assert [word for _, word in form.fields.category.options] == [category]
+    form.fields.name.value = "second"
+    assert form.launch().category == category
+    form.fields.source.value = "image"
+    form.ready()
+    assert [word for _, word in form.fields.category.options] == ["container", "vm"]
 
 
 def test_release_asks_first_and_then_says_that_nothing_is_paid_any_more(form: LaunchForm, client: glows.Client) -> None:
