@@ -4,7 +4,6 @@
 const FOCUSABLE = "input, select, textarea, button, summary, [tabindex]";
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const REFRESH_TIMES_MS = 15000;
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 
 // The container in which somebody clicked last: a widget can be on the page twice, and opens a page once.
 let lastUsed = null;
@@ -25,7 +24,7 @@ function label(container, labels) {
 }
 
 // <time datetime="…">: the exact time goes into the title, the words say how long ago that was.
-function tellTimes(container) {
+function tellTimes(container, relative) {
   for (const element of container.querySelectorAll("time[datetime]")) {
     const seconds = (new Date(element.dateTime) - Date.now()) / 1000;
     if (Number.isNaN(seconds)) continue;
@@ -43,6 +42,7 @@ function outputsAround(element) {
 }
 
 function render({ model, el }) {
+  const relative = new Intl.RelativeTimeFormat(model.get("language"), { numeric: "always" });
   el.hidden = true;
   let container = null;
   let outputs = null;
@@ -56,9 +56,9 @@ function render({ model, el }) {
 
   function dress() {
     if (!container) return;
-    keepKeys(container);
     label(container, model.get("labels"));
-    tellTimes(container);
+    keepKeys(container);
+    tellTimes(container, relative);
   }
 
   const use = () => (lastUsed = container);
@@ -95,7 +95,7 @@ function render({ model, el }) {
     if (content?.open !== undefined) window.open(content.open, "_blank", "noopener");
   }
 
-  const clock = setInterval(() => container && tellTimes(container), REFRESH_TIMES_MS);
+  const clock = setInterval(() => container && tellTimes(container, relative), REFRESH_TIMES_MS);
   document.addEventListener("visibilitychange", tellVisibility);
   model.on("msg:custom", onMessage);
   model.on("change:labels", dress);

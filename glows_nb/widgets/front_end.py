@@ -13,6 +13,8 @@ from typing import Any, Final
 import anywidget
 import traitlets
 
+from glows_nb.widgets import texts
+
 CONTAINER: Final = "glows-widget"
 """The CSS class of the box that a FrontEnd looks after; the FrontEnd is one of its children."""
 
@@ -29,6 +31,7 @@ class FrontEnd(anywidget.AnyWidget):
     _css = Path(__file__).parent / "front_end.css"
 
     labels: traitlets.Dict[str, dict[str, str]] = traitlets.Dict().tag(sync=True)
+    language = traitlets.Unicode(texts.LANGUAGE).tag(sync=True)
     is_seen = traitlets.Bool(True).tag(sync=True)
     """Is the widget on the screen of anybody? Last view wins where there are several."""
 
