@@ -128,7 +128,7 @@ def _html(frame: pd.DataFrame, widest: int) -> str:
     pandas writes the same ten times as slowly, which is most of what a short list costs.
     """
     rank = {name: place for place, name in enumerate(reversed(FIRST_TO_GO), 1)}
-    frame = frame[sorted(frame.columns, key=lambda name: rank.get(name, 0))]
+    frame = frame[sorted(frame.columns, key=lambda name: rank.get(str(name), 0))]
     columns = _seen_texts(frame, label="")
     # Front ends align all to the right, and let cells wrap; a cell's own style wins over theirs.
     styles = ["text-align:left" if _holds_words(frame[name]) else "text-align:right" for name in frame.columns]
