@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from glows_nb.api.client import Client
     from glows_nb.embedded import Sandbox
 
+__all__ = ["glows_client", "glows_sandbox"]
+
 FIXTURE: Final = "glows_sandbox"
 SETTINGS: Final = {"speed": 200.0, "scenario": None, "seed": None}
 """What the marker can set: `speed` is virtual seconds per real one, so that a launch takes a quarter of a second."""
