@@ -1,4 +1,6 @@
-"""The resources of a `Client`: thin methods, one room a resource; all decisions are made elsewhere.
+"""The resources of a `Client`, one class each; those of an `AsyncClient` are the same, awaited.
+
+The methods are thin; all decisions are made elsewhere.
 
 `async_resources.py` is made from this file by tools/make_async_resources.py; a test holds both together.
 """
