@@ -129,6 +129,11 @@ def test_broken_links_would_be_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_placeholder_is_left(page: Path) -> None:
+    assert re.findall(r"^[A-Z]+(?:_[A-Z]+)+$|\b(?:TODO|FIXME|TBD)\b", text_of(page), flags=re.M) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_names_in_prose_exist(page: Path) -> None:
     words = inline_code(text_of(page))
     lines = [word for word in words if re.match(r"(%glows|glows-nb)( |$)", word)]
