@@ -168,7 +168,12 @@ class AuthError(APIError):
 
     @classmethod
     def expired(cls, when: str, operation: str) -> AuthError:
-        """The same, read from the token itself before a request was made."""
+        """The same, read from the token itself before a request was made.
+
+        Args:
+            when: the token's end, as it is said.
+            operation: what was to be asked.
+        """
         error = cls(ErrCode.TokenRefused, "", operation)
         error.args = (f"Could not {operation}: the token expired at {when}; get a new one from GLOWS support.",)
         return error
@@ -311,7 +316,7 @@ class NoResourceAvailable(APIError):
 
     @classmethod
     def in_offers(cls, reason: str) -> NoResourceAvailable:
-        """The same, known from the offers before any create was sent."""
+        """The same, known from the offers before any create was sent; `reason` says why."""
         error = cls(ErrCode.NoResourceAvailable, reason, "plan a machine")
         error.args = (f"Nothing was rented: {reason}.",)
         return error

@@ -28,7 +28,11 @@ class Port(RequestModel):
 
     @classmethod
     def parse(cls, text: str) -> Port:
-        """A port written as `8000`, `8000/http` or `3306/tcp`."""
+        """A port from a `text` such as `8000`, `8000/http` or `3306/tcp`.
+
+        Raises:
+            InvalidRequest: it is none.
+        """
         number, _, protocol = text.strip().partition("/")
         if not number.isdecimal() or protocol not in ("", *PROTOCOL_NUMBERS):
             raise InvalidRequest("ports", f"{text.strip()!r} is not a port such as 8000, 8000/http or 3306/tcp.")
