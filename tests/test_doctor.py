@@ -150,6 +150,19 @@ def test_clock_that_differs_is_said_with_the_direction(minutes: int, result: str
         assert ("ahead of" if minutes > 0 else "behind") in found[1]
 
 
+def test_token_that_has_expired_by_the_clock_of_the_service_is_expired() -> None:
+    with service(clock=timedelta(hours=2)) as server:
+        found = glows.doctor(client=glows.Client(jwt(sub="x", exp=time.time() + 3600), server.base_url))
+    assert results(found)["expiry"] == "fail"
+
+
+def test_token_that_only_this_computers_clock_calls_expired_is_good() -> None:
+    with service(clock=timedelta(days=-30)) as server:
+        found = glows.doctor(client=glows.Client(jwt(sub="x", exp=time.time() - 86400), server.base_url))
+    assert results(found)["expiry"] == "ok"
+    assert row(found, "clock")[0] == "fail"
+
+
 def test_alternative_of_an_inferred_path_is_found() -> None:
     with service(missing="/snapshot/list /network/endpoint/list /network/endpoints") as server:
         found = glows.doctor(client=glows.Client(jwt(sub="x"), server.base_url))
