@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -24,7 +25,7 @@ from glows_nb.api.requests import CMD_LIMIT, ENVS_LIMIT
 from glows_nb.api.routes import ROUTES
 from glows_nb.commands.arguments import GPU, IMAGE, NETWORK, REGION, SNAPSHOT
 from glows_nb.commands.asking import ask
-from glows_nb.commands.group import group, program, say
+from glows_nb.commands.group import group, program, say, say_what_is_left
 from glows_nb.commands.progress import watch
 from glows_nb.commands.settings import settings
 from glows_nb.connection import current_client
@@ -135,8 +136,9 @@ def launch(
         **({"net_ids": (network_id(client, network),)} if network else {}),
     )
     if dry_run:
+        say(f"{sandbox_word(client)}Only a plan; nothing is rented.")
         return planned
-    show_plan(client, planned)
+    planned = show_plan(client, planned, yes=yes)
     if planned.existing is None and image is not None:
         say(f"Image: {image}")
     instance = carry_out(client, planned, yes=yes)
@@ -145,9 +147,16 @@ def launch(
     return wait_for(client, instance, InstanceStatus.RUNNING, settings().wait_timeout)
 
 
-def show_plan(client: Client, planned: Plan) -> None:
-    """Say what will be rented, or is there already."""
+def show_plan(client: Client, planned: Plan, *, yes: bool) -> Plan:
+    """Say what will be rented, or is there already, and give that.
+
+    Where the first region is too cheap to be asked for, those that would have to be asked for are left out.
+    """
+    if planned.existing is None and not yes and _is_cheap(planned.rate):
+        cheap = tuple(candidate for candidate in planned.candidates if _is_cheap(candidate.rate))
+        planned = replace(planned, candidates=cheap)
     say(f"{sandbox_word(client)}{planned}")
+    return planned
 
 
 def carry_out(client: Client, planned: Plan, *, yes: bool) -> Instance:
@@ -157,18 +166,16 @@ def carry_out(client: Client, planned: Plan, *, yes: bool) -> Instance:
         CommandError: the answer was no, or nobody can be asked.
         KeyboardInterrupt: the user interrupted it; what became of the machine has been said.
     """
-    rate = planned.rate
-    limit = Rate.from_credits(settings().ask_above)
-    is_cheap = limit > Rate(0) and rate is not None and rate <= limit
-    if planned.existing is None and not yes and not is_cheap:
+    if planned.existing is None and not yes and not _is_cheap(planned.highest_rate):
         ask("Rent it?")
     orders: list[Event] = []
     try:
         with _orders_noted(client, orders):
             instance: Instance = planned.launch()
     except KeyboardInterrupt:
-        say(_what_became(client, planned.meta_key, was_sent=bool(orders)))
+        say_what_is_left(_what_became(client, planned.meta_key, was_sent=bool(orders)))
         raise
+    say(f"{sandbox_word(client)}To release it: {program()} cancel {instance.instance_id}")
     return instance
 
 
@@ -201,6 +208,12 @@ def network_id(client: Client, network: str) -> str:
         return found[0]
     names = ", ".join(str(each) for each in known) or "none"
     raise InvalidRequest("network", f"there is no network {network!r}; there are: {names}.")
+
+
+def _is_cheap(rate: Rate | None) -> bool:
+    """Is it within what is rented without asking?"""
+    limit = Rate.from_credits(settings().ask_above)
+    return limit > Rate(0) and rate is not None and rate <= limit
 
 
 @contextmanager
