@@ -144,7 +144,7 @@ def checked_token(token: SecretStr) -> SecretStr:
     """The token as it goes into a header: without stray white space, byte-order mark or "Bearer "."""
     cleaned = SecretStr(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())
     if not cleaned.get_secret_value():
-        raise ConfigError("The GLOWS token is empty.")
+        raise ConfigError("The GLOWS token is empty; give one, or unset the variable or setting that it comes from.")
     if not re.fullmatch(r"[!-~]+", cleaned.get_secret_value()):
         raise ConfigError("The GLOWS token holds characters that no token has, such as a space or a line end.")
     return cleaned

@@ -412,7 +412,8 @@ class MachineDiffers(GlowsError):
     def __init__(self, instance: Instance, differences: list[str]) -> None:
         super().__init__(
             f"The machine {instance.instance_id} under the key {instance.meta_key!r} is not what was asked for: "
-            f"{'; '.join(differences)}. Take it as it is with adopt=True, give another name, or release it first."
+            f"{'; '.join(differences)}. Take it as it is with adopt=True (in a command: "
+            "show), give another name, or release it first."
         )
         self.instance = instance
         self.differences = differences

@@ -117,7 +117,13 @@ def launch(
         image = client.images.default() if image_id is None else None
         priced_image = image.image_id if image else image_id
         source = {"from_image_id": priced_image}
-    specs = client.specs.all(from_image_id=priced_image, instance_category=category)
+    try:
+        specs = client.specs.all(from_image_id=priced_image, instance_category=category)
+    except ParamIllegal:
+        if image_id is None:
+            raise
+        problem = f"you have none with the id {image_id!r}; to see them: {program()} images"
+        raise InvalidRequest("image", problem) from None
     gpu_name = match_gpu(specs, gpu)
     more = _given(cmd=cmd, envs=variables, network=network, snapshot=snapshot, public_ip=public_ip_id)
     planned = client.instances.plan(

@@ -8,6 +8,7 @@ from typing import Any, Final
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
+from traitlets import TraitError
 
 from glows_nb.api.errors import ConfigError, GlowsError
 from glows_nb.commands import CommandError, SecretInLine, group, run
@@ -28,12 +29,19 @@ FRAMES_TO_CELL: Final = 3
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register %glows and %%glows with completion and settings, and how values are shown."""
+    """Register %glows and %%glows with completion and settings, and how values are shown.
+
+    Raises:
+        ConfigError: IPython's configuration file gives a setting a value that it can't have.
+    """
+    try:
+        chosen = Glows(parent=shell)
+    except TraitError as error:
+        raise ConfigError(f"IPython's configuration file: {error}".rstrip(".") + ".") from None
     magic.__doc__ = documentation()
     shell.register_magic_function(magic, "line_cell", MAGIC_NAME)  # type: ignore[arg-type]  # typed as a method
     completion.load(shell)
     _remove_settings(shell)
-    chosen = Glows(parent=shell)
     shell.configurables.append(chosen)  # type: ignore[arg-type]  # typed as shells alone
     use_settings(chosen)
     for kind in SHOWN:

@@ -279,6 +279,8 @@ def test_price_cap_counts_all_units(client: glows.Client) -> None:
         (f"launch --gpu 4090 --name {'x' * 65} --yes", "^name: 'x.* of 65 characters is refused: it takes 1 to 64"),
         ("launch --gpu 4090 --max-price -1 --yes", "max_price_per_hour"),
         ("launch --gpu 4090 --max-price nan --yes", "max_price_per_hour"),
+        ("launch --gpu 4090 --max-price inf --yes", "max_price_per_hour"),
+        ("launch --gpu 4090 --image img-nobody --yes", "^image: you have none with the id 'img-nobody'"),
     ],
 )
 def test_launch_that_can_not_be_is_refused_and_rents_nothing(line: str, words: str, client: glows.Client) -> None:
@@ -379,13 +381,16 @@ def test_cancel_where_nobody_can_be_asked_releases_nothing(
     assert client.instances.stats() == {"Running": 1}
 
 
-def test_interrupted_question_does_nothing(client: glows.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_question_does_nothing_and_is_an_interrupt(
+    client: glows.Client, monkeypatch: pytest.MonkeyPatch, said: Callable[[], str]
+) -> None:
     def interrupted(prompt: str = "") -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(click.termui, "visible_prompt_func", interrupted)
-    with pytest.raises(CommandError, match="nothing was done"):
+    with pytest.raises(KeyboardInterrupt):
         run("launch --gpu 4090")
+    assert said().endswith("\nNothing was done.\n")
     assert client.instances.all() == []
 
 

@@ -106,5 +106,18 @@ def test_outside_of_notebooks_an_error_is_an_ordinary_one() -> None:
     assert done.stderr.splitlines()[-1].endswith(SENTENCE)
 
 
+def test_setting_in_the_configuration_file_that_can_not_be_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    (tmp_path / "profile_default").mkdir()
+    (tmp_path / "profile_default" / "ipython_config.py").write_text("get_config().Glows.max_price = -1\n")
+    shown = program("-m", "IPython", "--colors=NoColor", "-c", "%load_ext glows_nb")
+    assert shown.returncode == 1
+    assert "ConfigError" in shown.stdout
+    assert "IPython's configuration file: The value of the 'max_price' trait" in shown.stdout
+    assert len(shown.stdout.splitlines()) == 2
+
+
 def program(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, timeout=120)  # noqa: S603 - our own code
