@@ -90,7 +90,7 @@ class Progress:
     def change(self, instance: Instance) -> None:
         """The machine has a new status."""
         now = time.monotonic()
-        if self._is_first and instance.is_billed:
+        if self._is_first:
             self._spent = _spent_before(self._client, instance)
         elif self._instance.is_billed:
             self._spent = self._cost(now)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import click
@@ -16,6 +18,7 @@ from traitlets.config import Config
 import glows_nb as glows
 from glows_nb.commands import CommandError, group, run
 from glows_nb.commands.settings import Glows, settings
+from glows_nb.ledger import ledger_path
 from glows_nb.tables import Table
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
@@ -465,6 +468,19 @@ def test_wait_that_an_error_ends_says_how_to_go_on(
     assert said().endswith(
         f"Stopped waiting; the machine goes on. To wait again: %glows wait {machine.instance_id} --until Paused\n"
     )
+
+
+def test_wait_counts_what_a_machine_has_cost_before_it_stood_still(
+    sandbox: glows.Sandbox, said: Callable[[], str]
+) -> None:
+    run(f"{TRAIN} --wait")
+    with closing(sqlite3.connect(ledger_path())) as database, database:
+        database.execute("UPDATE sightings SET at_ms = at_ms - 36000000, until_ms = until_ms - 36000000")
+    sandbox.admin.play("host-lost")
+    said()
+    with pytest.raises(glows.WaitTimeout):
+        run("wait train --timeout 0.1")
+    assert re.search(r"Unavail, .*about 3\.9\d\d Credits so far", said())
 
 
 def test_wait_for_a_machine_that_has_ended_does_not_say_that_it_goes_on(said: Callable[[], str]) -> None:
