@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from glows_nb.api import operations, tokens
 from glows_nb.api.config import Connection, is_loopback, resolve
-from glows_nb.api.errors import AuthError, ConfigError, ParamIllegal
+from glows_nb.api.errors import AuthError, BadResponse, ConfigError, ParamIllegal
 from glows_nb.api.looking import Look, Looker
 from glows_nb.api.models import Page
 from glows_nb.api.routes import ROUTES
@@ -157,6 +157,9 @@ def _access(first: Look) -> Check:
         return _unchecked("access", "there is no such service at the address")
     if isinstance(first.error, AuthError):
         return Check("access", "fail", str(first.error), ASK_SUPPORT)
+    if isinstance(first.error, BadResponse):
+        next_step = "Is base_url right? A proxy, or the login page of a network, answers like this."
+        return Check("access", "fail", str(first.error), next_step)
     if first.error is not None:
         return Check("access", "fail", str(first.error), "Try again later; if it stays so, tell GLOWS support.")
     return Check("access", "ok", "the service accepts the token")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,6 +105,21 @@ def test_outside_of_notebooks_an_error_is_an_ordinary_one() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback (most recent call last):")
     assert done.stderr.splitlines()[-1].endswith(SENTENCE)
+
+
+def test_interrupted_wait_of_a_plain_call_says_how_to_go_on(kernel: LiveKernel) -> None:
+    shown = kernel.run(
+        "import signal\n"
+        "client = glows.connect()\n"
+        "image_id = client.images.default().image_id\n"
+        "offer = dict(gpu_name='NVIDIA GeForce RTX 4090', region_name='TW-01', from_image_id=image_id)\n"
+        "stop = lambda machine: signal.raise_signal(signal.SIGINT)\n"
+        "client.instances.launch(name='cut', wait=True, on_change=stop, **offer)"
+    )
+    assert shown.error["ename"] == "KeyboardInterrupt"
+    assert re.fullmatch(
+        r"Machine (ins-\w+) goes on as it was\. To wait again: client\.instances\.wait\('\1'\)", shown.error_lines[-1]
+    )
 
 
 def test_setting_in_the_configuration_file_that_can_not_be_is_one_sentence(
