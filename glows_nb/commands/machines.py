@@ -90,10 +90,11 @@ def _release(client: Client, instances: list[Instance]) -> None:
                 del left[id_]
                 say(f"{sandbox_word(client)}Releasing {id_} ({instance.meta_key}).")
     except KeyboardInterrupt:
-        say_what_is_left(
-            f"Interrupted; not released, and going on to cost: {', '.join(left)}. "
-            f"To release: {program()} cancel {' '.join(left)}"
-        )
+        if left:
+            say_what_is_left(
+                f"Interrupted; not known to be released, and perhaps going on to cost: {', '.join(left)}. "
+                f"To release: {program()} cancel {' '.join(left)}"
+            )
         raise
     if not refused:
         return
