@@ -428,11 +428,13 @@ class StalePlan(GlowsError):
 
     Attributes:
         changes: one sentence for each thing that changed.
+        existing: the machine that is there by now and is what was asked for, else None.
     """
 
-    def __init__(self, changes: list[str]) -> None:
+    def __init__(self, changes: list[str], existing: Instance | None = None) -> None:
         super().__init__(f"The plan no longer holds: {'; '.join(changes)}. Nothing was rented; plan again.")
         self.changes = changes
+        self.existing = existing
 
 
 class SnapshotFailed(GlowsError):

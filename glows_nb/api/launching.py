@@ -234,7 +234,9 @@ def launch_planned(wanted: Wanted, planned: Plan, *, backoff: float = 0.5) -> St
     now = yield from plan(wanted)
     changes = _changes(planned, now)
     if changes:
-        raise StalePlan(changes)
+        if now.existing is not None:
+            yield from check_same(wanted, now.existing)
+        raise StalePlan(changes, now.existing)
     instance, is_new = yield from carry_out(_as_shown(planned, now), backoff=backoff)
     if not is_new:
         yield from check_same(wanted, instance)

@@ -15,7 +15,7 @@ import click
 from glows_nb import browse
 from glows_nb.api import waiting
 from glows_nb.api.client import Client
-from glows_nb.api.errors import GlowsError, InvalidRequest, ParamIllegal
+from glows_nb.api.errors import GlowsError, InvalidRequest, ParamIllegal, StalePlan
 from glows_nb.api.keys import bare_id, derived_name
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import Image, Instance, InstanceStatus
@@ -178,6 +178,12 @@ def carry_out(client: Client, planned: Plan, *, yes: bool) -> Instance:
     try:
         with _orders_noted(client, orders):
             instance: Instance = planned.launch()
+    except StalePlan as stale:
+        # Another kernel that ran the same line was faster.
+        if stale.existing is None:
+            raise
+        instance = stale.existing
+        say(f"{sandbox_word(client)}Nothing new is rented: {instance} is there by now.")
     except KeyboardInterrupt:
         say_what_is_left(_what_became(client, planned.meta_key, was_sent=bool(orders)))
         raise

@@ -296,7 +296,12 @@ def test_a_plan_is_stale_when_the_machine_is_there_by_now() -> None:
     service = FakeService()
     planned = service.play(plan(wanted()))
     service.machines[KEY] = running()
-    with pytest.raises(StalePlan, match="ins-00000007"):
+    with pytest.raises(StalePlan, match="ins-00000007") as stale:
+        service.play(launch_planned(wanted(), planned))
+    assert stale.value.existing is not None
+    assert stale.value.existing.instance_id == "ins-00000007"
+    service.machines[KEY] = running(hardware={"gpuName": "NVIDIA H200", "gpuNum": 1})
+    with pytest.raises(MachineDiffers):
         service.play(launch_planned(wanted(), planned))
 
 

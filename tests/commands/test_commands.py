@@ -200,6 +200,25 @@ def test_two_kernels_that_run_the_same_line_at_once_get_one_machine(client: glow
     assert len(client.instances.all()) == 1
 
 
+@pytest.mark.parametrize(("gpu", "is_taken"), [(RTX_4090, True), ("NVIDIA GeForce RTX 5090", False)])
+def test_machine_that_another_kernel_started_while_this_one_asked_is_taken_if_it_is_the_same(
+    gpu: str, is_taken: bool, client: glows.Client, said: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_late(prompt: str = "") -> str:
+        image_id = client.images.default().image_id
+        client.instances.launch(name="train", gpu_name=gpu, regions=["TW-01", "TW-04"], from_image_id=image_id)
+        return "y"
+
+    monkeypatch.setattr(click.termui, "visible_prompt_func", answer_late)
+    if is_taken:
+        machine = run("launch --gpu 4090 --name train")
+        assert f"Nothing new is rented: {machine.instance_id}" in said()
+    else:
+        with pytest.raises(glows.MachineDiffers):
+            run("launch --gpu 4090 --name train")
+    assert len(client.instances.all()) == 1
+
+
 def test_launch_takes_all_its_options(client: glows.Client) -> None:
     line = (
         "launch --gpu 4090 --region TW-03 --image img-87p9kq26 --name full --units 2 --category vm "
