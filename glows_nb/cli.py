@@ -15,7 +15,7 @@ from glows_nb import commands, embedded, shells
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.commands.facts import SHOWN, facts_text
-from glows_nb.commands.group import Commands, is_traced, trace_option
+from glows_nb.commands.group import Commands, trace_option
 from glows_nb.connection import disconnect
 from glows_nb.diagnosis import FAILED, Diagnosis
 from glows_nb.tables import as_text
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
     except GlowsError as error:
         is_usage = isinstance(error, commands.CommandError)
-        if is_traced(error):
+        if error.is_traced:
             click.echo("".join(format_exception(error)), err=True, nl=False)
         else:
             click.echo(str(error) if is_usage else f"{type(error).__name__}: {error}", err=True)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glows_nb.api import domains, keys, launching, listing, offers, operations, parking, waiting, writes
+from glows_nb.api.interrupting import noting_order, noting_wait
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import (
     SSH_PORT,
@@ -112,7 +113,8 @@ class AsyncInstances:
             MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
         """
         wanted = launching.want(self._client.account_mark, **fields)
-        instance = await self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
+        with noting_order(wanted.key):
+            instance = await self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
         if not wait:
             return instance
         return await self.wait(instance.instance_id, timeout=timeout, on_change=on_change)
@@ -184,7 +186,8 @@ class AsyncInstances:
             MachineEnded: it ended, so `until` can't come.
             WaitTimeout: `timeout` passed; it carries the machine as last seen.
         """
-        return await self._client.run(waiting.wait_for_status(request_id, until, timeout, on_change))
+        with noting_wait(request_id):
+            return await self._client.run(waiting.wait_for_status(request_id, until, timeout, on_change))
 
     async def wait_reachable(
         self,
@@ -271,7 +274,8 @@ class AsyncInstances:
         return await self._client.run(keys.find_machine(machine, self._client.account_mark))
 
     async def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
-        return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+        with noting_order(planned.meta_key):
+            return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
 
     async def _look_again(self, instance_id: str, planned: Plan) -> Instance:
         return await self._client.run(perform(operations.get_instance(instance_id)))

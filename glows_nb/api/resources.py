@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glows_nb.api import domains, keys, launching, listing, offers, operations, parking, waiting, writes
+from glows_nb.api.interrupting import noting_order, noting_wait
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import (
     SSH_PORT,
@@ -114,7 +115,8 @@ class Instances:
             MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
         """
         wanted = launching.want(self._client.account_mark, **fields)
-        instance = self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
+        with noting_order(wanted.key):
+            instance = self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
         if not wait:
             return instance
         return self.wait(instance.instance_id, timeout=timeout, on_change=on_change)
@@ -186,7 +188,8 @@ class Instances:
             MachineEnded: it ended, so `until` can't come.
             WaitTimeout: `timeout` passed; it carries the machine as last seen.
         """
-        return self._client.run(waiting.wait_for_status(request_id, until, timeout, on_change))
+        with noting_wait(request_id):
+            return self._client.run(waiting.wait_for_status(request_id, until, timeout, on_change))
 
     def wait_reachable(
         self,
@@ -269,7 +272,8 @@ class Instances:
         return self._client.run(keys.find_machine(machine, self._client.account_mark))
 
     def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
-        return self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+        with noting_order(planned.meta_key):
+            return self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
 
     def _look_again(self, instance_id: str, planned: Plan) -> Instance:
         return self._client.run(perform(operations.get_instance(instance_id)))

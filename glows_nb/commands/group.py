@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import click
 
-from glows_nb.api.errors import GlowsError
+from glows_nb.api.errors import GlowsError, short_form
 from glows_nb.commands.json_text import Json, as_json
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 MAGIC_PROGRAM: Final = "%glows"
 JSON: Final = "glows_nb.json"
-TRACE: Final = "glows_trace"
 
 F = TypeVar("F")
 
@@ -27,16 +26,30 @@ class CommandError(GlowsError):
 class SecretInLine(CommandError):
     """A line holds what may be a token; no text repeats it, and whoever keeps lines must forget this one."""
 
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """The sentence alone, for `%tb` too: the line stands in the frames."""
+        return lambda: [short_form(self)]
+
 
 class Interrupted(KeyboardInterrupt):
-    """A command was interrupted; it has said what is left behind."""
+    """A command was interrupted; where that leaves something behind, it has said what."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it."""
+        return [short_form(self)]
+
+
+# Front ends know an interrupt by this name.
+Interrupted.__name__ = KeyboardInterrupt.__name__
 
 
 @dataclass
 class Run:
-    """What one line asks for that no command sees: click's `obj`."""
+    """What is known of one line beside its command: click's `obj`."""
 
     is_traced: bool = False
+    has_said_what_is_left: bool = False
 
 
 class Command(click.Command):
@@ -127,9 +140,13 @@ def say(text: str) -> None:
     click.echo(text, err=context is not None and bool(context.meta.get(JSON)))
 
 
-def is_traced(error: BaseException) -> bool:
-    """Was the line that raised this run with `--trace`?"""
-    return TRACE in error.__dict__
+def say_what_is_left(text: str) -> None:
+    """A notice of an interrupted command, on what goes on without it."""
+    context = click.get_current_context(silent=True)
+    line = context.find_object(Run) if context else None
+    if line is not None:
+        line.has_said_what_is_left = True
+    say(text)
 
 
 def run(words: str | Sequence[str], commands: click.Group = group, name: str = MAGIC_PROGRAM) -> Any:
@@ -143,14 +160,14 @@ def run(words: str | Sequence[str], commands: click.Group = group, name: str = M
     Raises:
         CommandError: there is no such command or option, or a value can't be understood.
         GlowsError: what the command itself raises.
-        Interrupted: the command was interrupted; it has said what is left behind. It is a KeyboardInterrupt.
+        Interrupted: the command was interrupted; it has said what is left behind, if anything. It is a
+            KeyboardInterrupt.
     """
     line = Run()
     try:
         return _carried_out(words, commands, name, line)
     except GlowsError as error:
-        if line.is_traced:
-            error.__dict__[TRACE] = True
+        error.is_traced = line.is_traced
         raise
 
 
@@ -166,7 +183,8 @@ def _carried_out(words: str | Sequence[str], commands: click.Group, name: str, l
     except click.exceptions.Abort as stop:
         # click turns an interrupt into this: while a machine is awaited, plenty has been done.
         if isinstance(stop.__cause__, KeyboardInterrupt):
-            raise Interrupted from None
+            said = "; what is left behind is said above" if line.has_said_what_is_left else ""
+            raise Interrupted(f"stopped{said}") from None
         raise CommandError("Stopped; nothing was done.") from None
     # With standalone_mode=False click gives the exit status of --help as the value.
     return None if type(value) is int else value

@@ -64,7 +64,7 @@ def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_w
         regions=regions,
         max_price_per_hour=max_price if max_price is not None else chosen.max_price or None,
     )
-    show_plan(client, planned)
+    planned = show_plan(client, planned, yes=yes)
     instance = carry_out(client, planned, yes=yes)
     return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout) if is_waiting else instance
 
