@@ -9,6 +9,7 @@ from glows_nb.api.client import Client
 from glows_nb.api.errors import WaitTimeout
 from glows_nb.api.models import Network, NetworkType, Spec
 from glows_nb.api.offers import choose_default_image
+from glows_nb.widgets import texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.form_fields import IMAGE, SNAPSHOT, FormFields
 from glows_nb.widgets.sources import Sources
@@ -69,7 +70,7 @@ class FormReading:
             WaitTimeout: `timeout` seconds passed.
         """
         if not self._is_read.wait(timeout):
-            raise WaitTimeout(f"The form has not read the offers after {timeout:g} s.", None)
+            raise WaitTimeout(texts.FORM_UNREAD.format(seconds=timeout), None)
         if self.error is not None:
             raise self.error
 

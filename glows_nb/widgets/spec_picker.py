@@ -134,7 +134,7 @@ class SpecPicker(Sheet):
             WaitTimeout: the service has not answered yet.
         """
         if not self._loaded.wait(timeout):
-            raise WaitTimeout(f"The picker has not read the offers after {timeout:g} s.", None)
+            raise WaitTimeout(texts.PICKER_UNREAD.format(seconds=timeout), None)
         if self._load_error is not None:
             raise self._load_error
         return self

@@ -68,6 +68,7 @@ OPEN_WHAT: Final = "{machine} at {address}"
 OPEN_LIVE: Final = "a live notebook has a button for it."
 
 # The spec picker.
+PICKER_UNREAD: Final = "The picker has not read the offers after {seconds:g} s."
 PICKER_TITLE: Final = "Choose what to rent"
 PICKER_GPU: Final = "GPU"
 PICKER_GPU_PLACEHOLDER: Final = "any, such as 4090"
@@ -93,6 +94,7 @@ LEFT: Final = "{units} left"
 
 # The launch form: headings and fields.
 FORM_TITLE: Final = "Launch a machine"
+FORM_UNREAD: Final = "The form has not read the offers after {seconds:g} s."
 FORM_SOURCE: Final = "Start from"
 FORM_IMAGE_SOURCE: Final = "an image"
 FORM_SNAPSHOT_SOURCE: Final = "a snapshot"
