@@ -96,7 +96,8 @@ def as_text(frame: pd.DataFrame, width: int | None = None) -> str:
     cells, widest = written(_shown(frame)), frame.attrs.get(WIDEST, WIDEST_CELL)
     gap = EMPTY_GAP if cells.empty else GAP
     widths = {name: max([len(str(name)), *(min(len(cell), widest) for cell in cells[name])]) for name in shown}
-    for name in [*(name for name in FIRST_TO_GO if name in shown), *reversed(shown)]:
+    # The first column says which row it is.
+    for name in [*(name for name in FIRST_TO_GO if name in shown[1:]), *reversed(shown)]:
         # Laying the text out takes milliseconds, so it is reckoned what will fit.
         if sum(widths[each] for each in shown) + len(gap) * (len(shown) - 1) <= width or len(shown) == 1:
             break
@@ -141,6 +142,10 @@ def _text(cells: pd.DataFrame, widest: int) -> str:
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:
     if name.startswith(("price", "cost")):
         return "{:.3f}".format
+    if name == "day":
+        return "{:%Y-%m-%d}".format
+    if name == "hours":
+        return "{:.2f}".format
     if dtype == "Float64":
         return "{:g}".format
     if dtype.startswith("datetime64"):

@@ -310,10 +310,10 @@ class NoResourceAvailable(APIError):
     meaning = "none is free at the moment"
 
     @classmethod
-    def in_offers(cls, reason: str) -> NoResourceAvailable:
+    def in_offers(cls, sentence: str) -> NoResourceAvailable:
         """The same, known from the offers before any create was sent."""
-        error = cls(ErrCode.NoResourceAvailable, reason, "plan a machine")
-        error.args = (f"Nothing was rented: {reason}.",)
+        error = cls(ErrCode.NoResourceAvailable, sentence, "plan a machine")
+        error.args = (sentence,)
         return error
 
 
