@@ -14,6 +14,7 @@ from glows_nb.api.errors import GlowsError
 from glows_nb.commands.json_text import Json, as_json
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+LONGEST_HELP: Final = 80
 MAGIC_PROGRAM: Final = "%glows"
 JSON: Final = "glows_nb.json"
 TRACE: Final = "glows_trace"
@@ -130,14 +131,16 @@ class Commands(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so, by their other names too where something was typed."""
-        found = super().shell_complete(ctx, incomplete)
-        others = [
-            CompletionItem(alias, help=command.get_short_help_str())
-            for command in self.commands.values()
-            for alias in getattr(command, "aliases", ())
-            if incomplete and alias.startswith(incomplete)
+        names = {name: command for name, command in sorted(self.commands.items()) if not command.hidden}
+        if incomplete:
+            names |= {alias: command for command in names.values() for alias in getattr(command, "aliases", ())}
+        # click would cut what they do to 45 characters; its own `shell_complete` adds the options.
+        found = [
+            CompletionItem(name, help=command.get_short_help_str(LONGEST_HELP))
+            for name, command in names.items()
+            if name.startswith(incomplete)
         ]
-        return [*found, *others]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, or with this other name."""
