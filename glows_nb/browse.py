@@ -153,7 +153,7 @@ def cheapest(
         everything = everything[everything["gpus"].gt(0).fillna(False)]
     best = _cheapest(limits.among(everything))
     if best is None:
-        raise NoResourceAvailable.in_offers(_why_none(everything, limits))
+        raise NoResourceAvailable.in_offers(f"{_why_none(everything, limits)}.")
     return models[best]
 
 

@@ -98,7 +98,8 @@ def as_text(frame: pd.DataFrame, width: int | None = None) -> str:
     }
     widths = {name: max(map(len, texts)) for name, texts in columns.items()}
     shown = list(columns)
-    for name in [*(name for name in FIRST_TO_GO if name in shown), *reversed(shown)]:
+    # The first column says which row it is.
+    for name in [*(name for name in FIRST_TO_GO if name in shown[1:]), *reversed(shown)]:
         if sum(widths[each] for each in shown) + len(GAP) * (len(shown) - 1) <= width or len(shown) == 1:
             break
         if name in shown:
@@ -192,6 +193,10 @@ def _shortened(text: str, widest: int) -> str:
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:
     if name.startswith(("price", "cost")):
         return "{:.3f}".format
+    if name == "day":
+        return "{:%Y-%m-%d}".format
+    if name == "hours":
+        return "{:.2f}".format
     if dtype == "Float64":
         return "{:g}".format
     if dtype.startswith("datetime64"):

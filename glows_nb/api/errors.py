@@ -339,10 +339,14 @@ class NoResourceAvailable(APIError):
     meaning = "none is free at the moment"
 
     @classmethod
-    def in_offers(cls, reason: str) -> NoResourceAvailable:
-        """The same, known from the offers before any create was sent; `reason` says why."""
-        error = cls(ErrCode.NoResourceAvailable, reason, "plan a machine")
-        error.args = (f"Nothing was rented: {reason}.",)
+    def in_offers(cls, sentence: str) -> NoResourceAvailable:
+        """The same, known from the offers before any create was sent.
+
+        Args:
+            sentence: why, as it is said.
+        """
+        error = cls(ErrCode.NoResourceAvailable, sentence, "plan a machine")
+        error.args = (sentence,)
         return error
 
 

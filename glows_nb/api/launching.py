@@ -204,7 +204,9 @@ def plan(wanted: Wanted) -> Steps[Plan]:
         if over_cap:
             raise PriceTooHigh(f"Nothing was rented: {reasons}.")
         elsewhere = ", ".join(dict.fromkeys(spec.region_name for spec in offers if has_left(spec, units)))
-        raise NoResourceAvailable.in_offers(f"{reasons}; regions that have it: {elsewhere or 'none'}")
+        raise NoResourceAvailable.in_offers(
+            f"Nothing was rented: {reasons}; regions that have it: {elsewhere or 'none'}."
+        )
     return Plan(meta_key, None, tuple(candidates), tuple(left_out))
 
 

@@ -7,7 +7,7 @@ import click
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import LEAVING, Instance, InstanceStatus
-from glows_nb.commands.arguments import MACHINE, STATUS
+from glows_nb.commands.arguments import MACHINE, POSITIVE, STATUS
 from glows_nb.commands.asking import ask
 from glows_nb.commands.browsing import status_words
 from glows_nb.commands.group import group, program, say, say_what_is_left
@@ -27,7 +27,7 @@ from glows_nb.tables import counted
     default=InstanceStatus.RUNNING.value,
     help="The status to wait for.",
 )
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long to wait at most.")
+@click.option("--timeout", type=POSITIVE, metavar="SECONDS", help="How long to wait at most.")
 def wait(machine: str, until: str, timeout: float | None) -> Instance:
     """Wait until MACHINE is Running, or another status.
 
@@ -45,9 +45,9 @@ def wait(machine: str, until: str, timeout: float | None) -> Instance:
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when they have ended.")
 @click.option("--yes", is_flag=True, help="Release without asking.")
 def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool) -> None:
-    """Release machines: they end, their disks are gone, and they cost no more.
+    """Release machines: they end, and their disks are gone.
 
-    Says first which will end and what that saves. What is on disk can be kept by park.
+    Says first which will end and what that saves, and asks. What is on disk can be kept by park.
     """
     if is_all == bool(machines):
         raise click.UsageError("Say which machines to release, or --all.")

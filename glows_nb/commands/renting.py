@@ -21,9 +21,9 @@ from glows_nb.api.launching import Plan
 from glows_nb.api.models import Image, Instance, InstanceStatus
 from glows_nb.api.observing import Event, Sending
 from glows_nb.api.offers import match_gpu, regions_by_price
-from glows_nb.api.requests import CMD_LIMIT, ENVS_LIMIT
+from glows_nb.api.requests import CMD_LIMIT, ENVS_LIMIT, CreateInstance
 from glows_nb.api.routes import ROUTES
-from glows_nb.commands.arguments import GPU, IMAGE, NETWORK, REGION, SNAPSHOT
+from glows_nb.commands.arguments import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
 from glows_nb.commands.asking import ask
 from glows_nb.commands.group import group, program, say, say_what_is_left
 from glows_nb.commands.progress import watch
@@ -57,9 +57,18 @@ CREATE: Final = ROUTES["create instance"].name
     "--snapshot", type=SNAPSHOT, metavar="ID", help="Start from this snapshot, by id or name, not from an image."
 )
 @click.option("--name", metavar="NAME", help="A name: launching it again finds the machine that is there.")
-@click.option("--units", type=click.IntRange(min=1), default=1, help="How many units.")
-@click.option("--max-price", type=float, metavar="CREDITS", help="Rent nothing above this price per hour.")
-@click.option("--category", type=click.Choice(["container", "vm"]), default="container", help="What to start.")
+@click.option(
+    "--units",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="How many units of the offer.",
+)
+@click.option("--max-price", type=POSITIVE, metavar="CREDITS", help="Rent nothing above this price per hour.")
+@click.option(
+    "--category", type=click.Choice(["container", "vm"]), default="container", show_default=True, help="What to start."
+)
 @click.option("--port", "ports", multiple=True, metavar="PORT", help="A port to open: 8000, 8000/http or 3306/tcp.")
 @click.option("--cmd", default="", metavar="COMMAND", help="The start command; when it ends, so does the machine.")
 @click.option(
@@ -88,7 +97,7 @@ def launch(
     dry_run: bool,
     yes: bool,
 ) -> Instance | Plan:
-    """Start a machine, or find the one that the same line has started.
+    """Start a machine; the same line again finds it.
 
     Says what it will cost and asks before it rents. Without --region the cheapest region that has it is taken.
     An interrupt says what became of the machine.
@@ -99,12 +108,14 @@ def launch(
       port = 8000/http
       env HF_TOKEN
       python -m http.server 8000
-    `env NAME` takes the value from the kernel's environment, so that no secret stands in the notebook.
+
+    There `env NAME` takes the value from the kernel's environment, so that no secret stands in the notebook.
     """
     if image_id and snapshot:
         raise InvalidRequest("snapshot", "give --image or --snapshot, not both.")
     variables = _variables(envs)
     _check_lengths(cmd, variables)
+    _check_early(name, ports, instance_category=category, cmd=cmd, envs=variables, public_ip_id=public_ip_id)
     client, chosen = current_client(), settings()
     image_id = image_id or (chosen.image or None if snapshot is None else None)
     if category == "vm" and image_id is None and snapshot is None:
@@ -302,6 +313,18 @@ def _variables(envs: Sequence[str]) -> dict[str, str]:
             )
         variables[name] = value
     return variables
+
+
+def _check_early(name: str | None, ports: Sequence[str], **fields: Any) -> None:
+    """Refuse before any request what the plan would refuse after the first ones.
+
+    Raises:
+        InvalidRequest: a field is over its limit, or the name holds what was to be expanded.
+    """
+    if name is not None and re.search(r"[${}]", name):
+        raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
+    anything = {"gpu_name": "any", "from_image_id": "any", "region_name": "any", "custom_meta_key": "any"}
+    CreateInstance(**anything, ports=ports, **{key: value for key, value in fields.items() if value is not None})
 
 
 def _check_lengths(cmd: str, variables: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import no_var_expand
 from IPython.display import display
 from traitlets import TraitError
 
@@ -14,11 +15,11 @@ from glows_nb.api.errors import ConfigError, GlowsError
 from glows_nb.commands import CommandError, SecretInLine, group, run
 from glows_nb.commands.cell import words_of_cell
 from glows_nb.commands.facts import SHOWN, facts_text
-from glows_nb.commands.group import Command
+from glows_nb.commands.group import all_commands
 from glows_nb.commands.settings import Glows, use_settings
 from glows_nb.magic import completion
 from glows_nb.magic.forgetting import forget, may_be_tokens
-from glows_nb.magic.lines import is_statement, read_line
+from glows_nb.magic.lines import Words, is_statement, read_line
 from glows_nb.magic.rendering import card_html
 
 MAGIC_NAME: Final = "glows"
@@ -63,9 +64,12 @@ def unload(shell: InteractiveShell) -> None:
             _formatters(shell)[mime].pop(kind, None)
 
 
+@no_var_expand
 def magic(line: str, cell: str | None = None) -> Any:
     """Browse, launch, watch and release GPU machines; `load` puts the commands and examples here."""
     shell = get_ipython()
+    if shell is not None:
+        line = shell.var_expand(line, FRAMES_TO_CELL - 1, Words())
     try:
         asked = read_line(line)
         value = run(asked.command if cell is None else _with_cell(asked.command, cell))
@@ -80,17 +84,18 @@ def magic(line: str, cell: str | None = None) -> Any:
             shell.push({asked.name: value})
             if not asked.is_quiet:
                 display(value)
-            return None
         # `x = %glows …;` has its value all the same.
-        return None if asked.is_quiet and (cell is not None or is_statement(FRAMES_TO_CELL)) else value
+        is_shown = not asked.is_quiet and asked.name is None
+        return None if not is_shown and (cell is not None or is_statement(FRAMES_TO_CELL)) else value
     raise refusal
 
 
 def documentation() -> str:
-    """What `%glows?` shows: the commands, how values are had, and an example of each."""
+    """What `%glows?` shows: the commands, how values are had, and all examples."""
     with group.make_context("%glows", [], resilient_parsing=True) as context:
         overview = group.get_help(context)
-    examples = [f"  %glows {example}" for command in _commands(group) for example in command.examples[:1]]
+    commands = all_commands(group).values()
+    examples = [f"  %glows {example}" for command in commands for example in getattr(command, "examples", ())]
     values = [
         "Values:",
         "  specs = %glows specs --gpu 4090     the DataFrame",
@@ -99,7 +104,7 @@ def documentation() -> str:
         "  %glows specs;                       not shown",
         "  %glows show {name}                  Python variables, also as $name",
     ]
-    return "\n".join([overview, "", *values, "", "Examples:", *examples])
+    return "\n".join([overview, "", *values, "", "All examples:", *examples])
 
 
 def _with_cell(line: str, cell: str) -> list[str]:
@@ -120,14 +125,6 @@ def _without(secrets: set[str], text: str) -> str:
     for secret in secrets:
         text = text.replace(secret, "…")
     return text
-
-
-def _commands(commands: Any) -> list[Command]:
-    """Every command of a group and of the groups in it."""
-    found: list[Command] = []
-    for _, command in sorted(commands.commands.items()):
-        found += _commands(command) if hasattr(command, "commands") else [command]
-    return found
 
 
 def _remove_settings(shell: InteractiveShell) -> None:

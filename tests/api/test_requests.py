@@ -53,7 +53,7 @@ def test_a_field_over_its_limit_is_refused_in_one_sentence(fields: dict[str, Any
 
 
 def test_fields_that_dont_go_together_are_refused_by_one_of_their_names() -> None:
-    with pytest.raises(glows.InvalidRequest, match="^cmd: is for containers only") as refused:
+    with pytest.raises(glows.InvalidRequest, match=r"^cmd: is for containers only") as refused:
         CreateInstance(**USUAL, cmd="sleep 60", instance_category="vm")
     assert refused.value.field == "cmd"
 

@@ -17,6 +17,7 @@ from traitlets.config import Config
 
 import glows_nb as glows
 from glows_nb.commands import CommandError, group, run
+from glows_nb.commands.group import all_commands
 from glows_nb.commands.settings import Glows, settings
 from glows_nb.ledger import ledger_path
 from glows_nb.tables import Table
@@ -114,7 +115,43 @@ def test_every_command_and_option_has_help(name: str, words: str, said: Callable
 @pytest.mark.parametrize("words", ["help", "-h", "--help", ""])
 def test_help_lists_every_command(words: str, said: Callable[[], str]) -> None:
     assert run(words) is None
-    assert re.findall(r"^  ([a-z]+)(?:, [a-z]+)? +\w", said(), re.MULTILINE) == sorted(group.commands)
+    text = said()
+    listed = re.findall(r"^  ([a-z]+(?: [a-z]+)?)(?:, [a-z]+)?  +\w", text, re.MULTILINE)
+    assert sorted(listed) == sorted(all_commands(group))
+    assert "..." not in text.partition("Begin:")[2], "every command is explained in words that fit"
+
+
+@pytest.mark.parametrize("name", ["image", "network"])
+def test_group_alone_shows_its_help(name: str, said: Callable[[], str]) -> None:
+    assert run(name) is None
+    alone = said()
+    run(f"help {name}")
+    assert alone == said()
+    assert "Commands:" in alone
+
+
+def test_examples_of_the_list_are_examples_of_the_commands() -> None:
+    of_commands = {example for command in all_commands(group).values() for example in getattr(command, "examples", ())}
+    assert set(group.examples) <= of_commands
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "specs 4090",
+            "Got unexpected extra argument (4090); words that belong together need quotes. See: %glows help specs",
+        ),
+        ("specs --gpu", "Option '--gpu' requires an argument. See: %glows help specs"),
+        ("network attach", "Missing argument 'NETWORK'. See: %glows help network attach"),
+        ("wait x --timeout 0", "Invalid value for '--timeout': '0' is not a number above 0. See: %glows help wait"),
+        ("spend --since 2026-13-01", "'2026-13-01' is no day such as 2026-01-31. See: %glows help spend"),
+    ],
+)
+def test_words_that_are_wrong_say_what_is_right_and_where_it_stands(line: str, sentence: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        run(line)
+    assert str(refused.value).endswith(sentence)
 
 
 def test_other_names_mean_the_same_command() -> None:
@@ -299,16 +336,39 @@ def test_price_cap_counts_all_units(client: glows.Client) -> None:
         ("launch --gpu 4090 --port 80/udp --yes", "^ports: '80/udp' is not a port such as 8000"),
         ("launch --gpu 4090 --name '' --yes", "^name: '' of 0 characters is refused: it takes 1 to 64"),
         (f"launch --gpu 4090 --name {'x' * 65} --yes", "^name: 'x.* of 65 characters is refused: it takes 1 to 64"),
-        ("launch --gpu 4090 --max-price -1 --yes", "max_price_per_hour"),
-        ("launch --gpu 4090 --max-price nan --yes", "max_price_per_hour"),
-        ("launch --gpu 4090 --max-price inf --yes", "max_price_per_hour"),
         ("launch --gpu 4090 --image img-nobody --yes", "^image: you have none with the id 'img-nobody'"),
+        ("launch --gpu 4090 --max-price -1 --yes", "'--max-price': '-1' is not a number above 0"),
+        ("launch --gpu 4090 --max-price nan --yes", "'--max-price': 'nan' is not a number above 0"),
+        ("launch --gpu 4090 --max-price inf --yes", "'--max-price': 'inf' is not a number above 0"),
+        ("launch --gpu 4090 --max-price cheap --yes", "'--max-price': 'cheap' is not a number above 0"),
+        ("launch --gpu 4090 --name $name --yes", r"^name: '\$name' looks like a variable that is not set\."),
+        ("launch --gpu 4090 --name run-{n} --yes", "looks like a variable that is not set"),
     ],
 )
 def test_launch_that_can_not_be_is_refused_and_rents_nothing(line: str, words: str, client: glows.Client) -> None:
     with pytest.raises(glows.GlowsError, match=words):
         run(line)
     assert client.instances.all() == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "launch --gpu 4090 --port 70000",
+        "launch --gpu 4090 --port 80/udp",
+        "launch --gpu 4090 --name $name",
+        "launch --gpu 4090 --max-price 0",
+        "launch --gpu 4090 --env A=b;c",
+        "launch --gpu 4090 --category vm --image x --cmd y",
+        f"launch --gpu 4090 --cmd {'x' * 513}",
+        "wait train --timeout -1",
+        "unpark train --max-price inf",
+    ],
+)
+def test_bad_words_are_refused_before_any_request(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOWS_BASE_URL", "http://127.0.0.1:9/sdk/v1")  # a request would be a TransportError
+    with pytest.raises((glows.InvalidRequest, CommandError)):
+        run(line)
 
 
 def test_launch_asks_and_rents_after_a_yes(client: glows.Client, monkeypatch: pytest.MonkeyPatch) -> None:

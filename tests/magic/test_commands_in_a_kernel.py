@@ -136,7 +136,7 @@ FAILURES = {
     "network attach": ("network attach nowhere train", "there is no network 'nowhere'"),
     "network endpoints": ("network endpoints nowhere", "there is no network 'nowhere'"),
     "stats": ("stats --jsn", "Did you mean '--json'?"),
-    "spend": ("spend --since yesterday", "'yesterday' does not match the format"),
+    "spend": ("spend --since yesterday", "'yesterday' is no day such as"),
     "form": ("form --nam", "Did you mean '--name'?"),
     "panel": ("panel train", "unexpected extra argument (train)"),
     "login": ("login", "Set GLOWS_SDK_TOKEN in the environment"),
