@@ -2,10 +2,14 @@
 
     import glows_nb as glows
 
-    glows.connect()                 # token from GLOWS_SDK_TOKEN or a profile; glows.sandbox() needs none
-    glows.specs()                   # what can be rented, as a DataFrame
-    glows.launch_form()             # pick, see the price, launch
-    %load_ext glows_nb              # %glows help
+    client = glows.connect()    # the token is in GLOWS_SDK_TOKEN or a profile
+    glows.specs()               # what can be rented, as a DataFrame
+    glows.launch_form()         # pick, see the price, launch
+    %load_ext glows_nb          # then: %glows help
+
+Without an account, `%glows sandbox` or `glows.sandbox()` rehearses on this machine. The calls of a client are explained
+in `glows_nb.api.resources`, the columns of tables in `glows_nb.frames`, pictures in `glows_nb.plots`, and the fixtures
+for tests in `glows_nb.pytest_plugin`.
 
 Importing this package loads neither pandas nor widgets nor the network: each name loads what it needs when it
 is first used (PEP 562).

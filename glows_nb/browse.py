@@ -82,7 +82,7 @@ def specs(
     wide: bool = False,
     client: Client | None = None,
 ) -> Table:
-    """What can be rented, one row an offer; see `frames.specs` for the columns.
+    """What can be rented, one row an offer; see `glows_nb.frames.specs` for the columns.
 
     `attrs` holds the image that was asked about as "image_id".
 
@@ -153,14 +153,14 @@ def cheapest(
         everything = everything[everything["gpus"].gt(0).fillna(False)]
     best = _cheapest(limits.among(everything))
     if best is None:
-        raise NoResourceAvailable.in_offers(_why_none(everything, limits))
+        raise NoResourceAvailable.in_offers(f"{_why_none(everything, limits)}.")
     return models[best]
 
 
 def instances(
     *, statuses: Sequence[str] = (), limit: int | None = None, wide: bool = False, client: Client | None = None
 ) -> Table:
-    """Machines, newest first, one row each; see `frames.instances` for the columns.
+    """Machines, newest first, one row each; see `glows_nb.frames.instances` for the columns.
 
     Args:
         statuses: only machines in these; none means all, ended ones included.
@@ -192,7 +192,7 @@ async def instances_async(
 
 
 def images(*, keywords: str = "", owned: bool = False, client: Client | None = None) -> Table:
-    """Images to start from, one row each; see `frames.images` for the columns.
+    """Images to start from, one row each; see `glows_nb.frames.images` for the columns.
 
     Args:
         keywords: only images whose names hold this.
@@ -205,9 +205,10 @@ def images(*, keywords: str = "", owned: bool = False, client: Client | None = N
 
 
 def snapshots(*, wide: bool = False, client: Client | None = None) -> Table:
-    """Snapshots, one row each, with names and base images from the ledger; see `frames.snapshots` for the columns.
+    """Snapshots, one row each, with names and base images from the ledger.
 
-    The service does not return the names that snapshots were given (FACTS 7); those taken elsewhere have none here.
+    See `glows_nb.frames.snapshots` for the columns. The service does not return the names that snapshots were given
+    (FACTS 7); those taken elsewhere have none here.
 
     Args:
         wide: all fields, as further columns.
@@ -226,7 +227,7 @@ def snapshots(*, wide: bool = False, client: Client | None = None) -> Table:
 
 
 def networks(*, network_type: int = 0, wide: bool = False, client: Client | None = None) -> Table:
-    """Networks in all regions whose number is known, one row each; see `frames.networks` for the columns.
+    """Networks in all regions whose number is known, one row each; see `glows_nb.frames.networks` for the columns.
 
     Args:
         network_type: 0 is a mesh, 6 an owned public IP.
@@ -239,7 +240,7 @@ def networks(*, network_type: int = 0, wide: bool = False, client: Client | None
 
 
 def endpoints(network_id: str, *, wide: bool = False, client: Client | None = None) -> Table:
-    """The machines in a network, one row each; see `frames.endpoints` for the columns.
+    """The machines in a network, one row each; see `glows_nb.frames.endpoints` for the columns.
 
     Args:
         network_id: the network.

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from glows_nb.api import operations, tokens
 from glows_nb.api.config import Connection, is_loopback, resolve
-from glows_nb.api.errors import AuthError, ConfigError, ParamIllegal
+from glows_nb.api.errors import AuthError, BadResponse, ConfigError, ParamIllegal
 from glows_nb.api.looking import Look, Looker
 from glows_nb.api.models import Page
 from glows_nb.api.routes import ROUTES
@@ -84,9 +84,10 @@ def _service(connection: Connection | None) -> Iterator[Check]:
             yield _unchecked(name, "there are no settings")
         return
     yield Check("settings", "ok", f"{connection.base_url}, and a token for it")
-    yield from _token(connection)
     with Looker(connection) as looker:
         first = looker.look(operations.list_instances())
+        # By the service's clock, where it tells: this computer's may be the one that is wrong.
+        yield from _token(connection, datetime.now(UTC) + timedelta(seconds=first.clock_ahead or 0.0))
         yield _address(connection, first)
         yield _clock(first)
         access = _access(first)
@@ -98,7 +99,7 @@ def _service(connection: Connection | None) -> Iterator[Check]:
         yield from _routes(looker, first)
 
 
-def _token(connection: Connection) -> Iterator[Check]:
+def _token(connection: Connection, now: datetime) -> Iterator[Check]:
     token = connection.token.get_secret_value()
     if tokens.claims(token) is None:
         yield Check("token", "fail", "is no JWT, and every SDK token is one", ASK_SUPPORT)
@@ -111,7 +112,7 @@ def _token(connection: Connection) -> Iterator[Check]:
     if expiry is None:
         yield Check("expiry", "ok", "the token does not say when it expires")
         return
-    remaining, when = expiry - datetime.now(UTC), f"{expiry:%Y-%m-%d %H:%M} UTC"
+    remaining, when = expiry - now, f"{expiry:%Y-%m-%d %H:%M} UTC"
     if remaining <= timedelta(0):
         yield Check("expiry", "fail", f"the token expired at {when}", "Get a new one from GLOWS support.")
     elif remaining < SOON:
@@ -156,6 +157,9 @@ def _access(first: Look) -> Check:
         return _unchecked("access", "there is no such service at the address")
     if isinstance(first.error, AuthError):
         return Check("access", "fail", str(first.error), ASK_SUPPORT)
+    if isinstance(first.error, BadResponse):
+        next_step = "Is base_url right? A proxy, or the login page of a network, answers like this."
+        return Check("access", "fail", str(first.error), next_step)
     if first.error is not None:
         return Check("access", "fail", str(first.error), "Try again later; if it stays so, tell GLOWS support.")
     return Check("access", "ok", "the service accepts the token")
@@ -277,7 +281,8 @@ def _ledger() -> Check:
         return Check(
             "ledger", "fail", str(error), "Copy the file away and begin a new one; machines go on as they are."
         )
-    found = f"{ledger.path}: {', '.join(f'{count} {name}' for name, count in counts.items())}"
+    there = ", ".join(f"{count} {name if count != 1 else name.removesuffix('s')}" for name, count in counts.items())
+    found = f"{ledger.path}: {there}"
     if os.name == "posix" and ledger.path.stat().st_mode & 0o077:
         return Check("ledger", "warn", f"{found}; others can read it", f"Run: chmod 600 '{ledger.path}'")
     return Check("ledger", "ok", found)

@@ -15,7 +15,7 @@ from glows_nb import commands, embedded, shells
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.commands.facts import SHOWN, facts_text
-from glows_nb.commands.group import Commands, is_traced, trace_option
+from glows_nb.commands.group import EXAMPLES, SECTIONS, Commands, trace_option
 from glows_nb.connection import disconnect
 from glows_nb.diagnosis import FAILED, Diagnosis
 from glows_nb.tables import as_text
@@ -23,17 +23,22 @@ from glows_nb.tables import as_text
 PROGRAM = "glows-nb"
 
 
-@click.group(name=PROGRAM, cls=Commands, context_settings=commands.group.context_settings, invoke_without_command=True)
+@click.group(
+    name=PROGRAM,
+    cls=Commands,
+    context_settings=commands.group.context_settings,
+    sections=(
+        ("Without an account", ("lab", "demo", "sandbox")),
+        *((title, tuple(name for name in names if name != "sandbox")) for title, names in SECTIONS),
+        ("This terminal", ("completion",)),
+    ),
+    examples=EXAMPLES,
+    epilog="More on one command: glows-nb help launch",
+)
 @trace_option
 @click.version_option(package_name="glows-nb", prog_name=PROGRAM)
-@click.pass_context
-def terminal(context: click.Context) -> None:
-    """Rent GPU machines from GLOWS: browse what there is, launch, watch, release.
-
-    Without an account: lab opens the quickstart in JupyterLab on a sandbox, demo runs it without a browser.
-    """
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+def terminal() -> None:
+    """Rent GPU machines from GLOWS: browse what there is, launch, watch, release."""
 
 
 for _name, _command in commands.group.commands.items():
@@ -60,7 +65,10 @@ def sandbox(
     scenario: str | None,
     seed: int | None,
 ) -> None:
-    """Run a sandbox in the foreground: a GLOWS server that needs no account and costs nothing."""
+    """Run a sandbox in the foreground.
+
+    It is a GLOWS server that needs no account and costs nothing; it says what to set in the shell that is to use it.
+    """
     if context.invoked_subcommand is not None:
         return
     options: dict[str, Any] = {"speed": speed, "path": path, "fresh": fresh, "scenario": scenario, "seed": seed}
@@ -97,7 +105,10 @@ def sandbox_token(user: str, lifetime: float | None) -> str:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="JupyterLab's port; a free one without it.")
 @click.option("--speed", type=float, help="How much faster than real the sandbox's clock runs; 1 is real time.")
 def lab(folder: Path, browser: bool, port: int, speed: float | None) -> None:
-    """Open the notebooks in JupyterLab, the quickstart first, on a sandbox."""
+    """Open the notebooks in JupyterLab, on a sandbox.
+
+    The quickstart comes first.
+    """
     from glows_nb.jupyter import run_lab
 
     raise SystemExit(run_lab(folder, has_browser=browser, port=port, speed=speed))
@@ -112,7 +123,10 @@ def lab(folder: Path, browser: bool, port: int, speed: float | None) -> None:
     help="The HTML page to write.",
 )
 def demo(output: Path) -> None:
-    """Run the quickstart without a browser, on a sandbox, and write what it shows as a page."""
+    """Run the quickstart without a browser, on a sandbox.
+
+    Prints its tables, and writes what it shows as an HTML page.
+    """
     from glows_nb.jupyter import run_demo
 
     run_demo(output)
@@ -121,7 +135,7 @@ def demo(output: Path) -> None:
 @terminal.command(cls=click.Command)
 @click.argument("shell", type=click.Choice(shells.SHELLS))
 def completion(shell: str) -> str:
-    """Print what makes SHELL complete the words of glows-nb when Tab is pressed.
+    """Print what lets SHELL complete glows-nb by Tab.
 
     For bash, put this line into ~/.bashrc: eval "$(glows-nb completion bash)"; for zsh the same with zsh into ~/.zshrc.
     For fish: glows-nb completion fish > ~/.config/fish/completions/glows-nb.fish
@@ -139,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
     except GlowsError as error:
         is_usage = isinstance(error, commands.CommandError)
-        if is_traced(error):
+        if error.is_traced:
             click.echo("".join(format_exception(error)), err=True, nl=False)
         else:
             click.echo(str(error) if is_usage else f"{type(error).__name__}: {error}", err=True)

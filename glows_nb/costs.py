@@ -93,7 +93,7 @@ class Balance:
 
 
 def spending(*, since: date | datetime | None = None, client: Client | None = None) -> Table:
-    """What each machine cost on each day; see `frames.spending` for the columns.
+    """What each machine cost on each day; see `glows_nb.frames.spending` for the columns.
 
     Asks the service first what there is now. `attrs` holds the sum of all as "glows_total" (Credits; NaN when one of
     the amounts is unknown) and "glows_total_at_least".
@@ -228,7 +228,7 @@ def balance(*, client: Client | None = None) -> Balance:
 
 
 def discrepancies(*, client: Client | None = None) -> Table:
-    """Where the ledger and the service say different things; see `frames.discrepancies` for the columns.
+    """Where the ledger and the service say different things; see `glows_nb.frames.discrepancies` for the columns.
 
     Args:
         client: the client to ask; without it the current one.

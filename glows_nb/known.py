@@ -49,7 +49,7 @@ FRESH_SECONDS: Final = 30.0
 KEPT_SECONDS: Final = 30 * 86400.0
 """A file that was not written for so long is deleted."""
 
-MOST_ENTRIES: Final = 500
+MOST_ENTRIES: Final = 1_000
 """Of each kind, so many of the newest are remembered."""
 
 WRITE_EVERY: Final = 2.0

@@ -35,7 +35,7 @@ class Rate:
 
     @classmethod
     def from_credits(cls, credits_per_hour: Decimal | float | str) -> Rate:
-        """The rate for a price in Credits per hour, rounded to a whole millicent."""
+        """The rate for `credits_per_hour`, rounded to a whole millicent."""
         return cls(millicents(credits_per_hour))
 
     @property
@@ -86,7 +86,7 @@ class Cost:
 
     @classmethod
     def from_millicents(cls, whole: int) -> Cost:
-        """So many millicents."""
+        """A `whole` number of millicents."""
         return cls(whole * SECONDS_PER_HOUR)
 
     @property

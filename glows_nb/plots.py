@@ -23,6 +23,8 @@ except ImportError as missing:
         'Pictures need matplotlib, which is not installed; run: pip install "glows-nb[plots]"'
     ) from missing
 
+__all__ = ["prices", "spending", "timeline"]
+
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES: Final = ("", "//", "..", "xx", "\\\\", "++", "oo")

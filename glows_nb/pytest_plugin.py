@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from glows_nb.api.client import Client
     from glows_nb.embedded import Sandbox
 
+__all__ = ["glows_client", "glows_sandbox"]
+
 FIXTURE: Final = "glows_sandbox"
 SETTINGS: Final = {"speed": 200.0, "scenario": None, "seed": None}
 """What the marker can set: `speed` is virtual seconds per real one, so that a launch takes a quarter of a second."""
@@ -50,6 +52,9 @@ def glows_sandbox(
 
     `glows.connect()`, the functions that take no client, `%glows` and programs that the test starts all find it. The
     user's own token, profiles and ledger are out of reach. `.admin` orders faults and plays scenarios.
+
+    `@pytest.mark.glows_sandbox(speed=200, scenario=None, seed=None)` sets how much faster than real its clock runs, the
+    scenario that it plays from the start, and what makes its chance the same in every run.
     """
     from glows_nb import connection, embedded
     from glows_nb.api import config

@@ -74,7 +74,10 @@ def refresh(client: Client, kind: Kind) -> None:
     known = known_of(client)
     match kind:
         case "machine":
-            known.replace(kind, client.instances.all(limit=NEWEST_MACHINES))
+            newest = client.instances.all(limit=NEWEST_MACHINES)
+            # Of a longer list this is the part that changes; `known` has learnt it by now, and keeps what is older.
+            if len(newest) < NEWEST_MACHINES:
+                known.replace(kind, newest)
         case "offer":
             known.replace(kind, client.specs.all())
         case "image":

@@ -44,6 +44,71 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 """The line is given as it was typed: of the words that bash makes of it the quotes and `=` can't be told any more."""
 
 
+ZSH_SCRIPT: Final = """\
+#compdef %(prog_name)s
+
+%(complete_func)s() {
+    local line word
+    local -a response words_found abouts shown
+    local -i widest=0 i
+    (( $+commands[%(prog_name)s] )) || return 1
+    response=("${(@f)$(COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT - 1)) \\
+        %(complete_var)s=zsh_complete %(prog_name)s 2>/dev/null)}")
+    for line in $response; do
+        case "$line" in
+            dir$'\\t'*) _path_files -/ ;;
+            file$'\\t'*) _path_files ;;
+            plain$'\\t'*)
+                line="${line#*$'\\t'}"
+                word="${line%%%%$'\\t'*}"
+                words_found+=("$word")
+                abouts+=("${line#*$'\\t'}")
+                (( $#word > widest )) && widest=$#word
+                ;;
+        esac
+    done
+    (( $#words_found )) || return
+    for (( i = 1; i <= $#words_found; i++ )); do
+        line="${(r:$widest:)words_found[i]}${abouts[i]:+  -- $abouts[i]}"
+        shown+=("$line[1,COLUMNS - 1]")
+    done
+    compadd -U -V words -l -d shown -a words_found
+    if [[ ${(L)compstate[unambiguous]} != ${(L)PREFIX}* ]] && (( $#words_found > 1 )); then
+        compstate[insert]=
+        compstate[list]='list force'
+    fi
+}
+
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+    %(complete_func)s "$@"
+else
+    compdef %(complete_func)s %(prog_name)s
+fi
+"""
+"""Zsh would put in what several words have in common even where that is less than what was typed."""
+
+FISH_SCRIPT: Final = """\
+function %(complete_func)s
+    set -l response (COMP_WORDS=(commandline -cp) COMP_CWORD=(commandline -t) \\
+        %(complete_var)s=fish_complete %(prog_name)s 2>/dev/null)
+    for completion in $response
+        set -l parts (string split --max 1 , -- $completion)
+        switch $parts[1]
+            case dir
+                __fish_complete_directories $parts[2]
+            case file
+                __fish_complete_path $parts[2]
+            case plain
+                echo $parts[2]
+        end
+    end
+end
+
+complete --no-files --keep-order --command %(prog_name)s --arguments "(%(complete_func)s)"
+"""
+"""Click's own would cut what is said about a word at its first comma."""
+
+
 class Bash(BashComplete):
     """Bash puts in what it is given as it is, so words with spaces come in quotes."""
 
@@ -67,17 +132,21 @@ class Bash(BashComplete):
 class Zsh(ZshComplete):
     """Zsh writes quotes by itself; of `--gpu=H1` it replaces the whole."""
 
+    source_template = ZSH_SCRIPT
+
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         """What can follow."""
-        items = _with_option(self.cli, self.prog_name, args, incomplete)
-        if len(items) > 1 and not all(item.value.lower().startswith(incomplete.lower()) for item in items):
-            # Else zsh would put in what all have in common, even where that is less than what was typed.
-            items.append(CompletionItem(incomplete, help="as typed"))
-        return items
+        return _with_option(self.cli, self.prog_name, args, incomplete)
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        """A line: the kind of word, the word, and what is said about it."""
+        return f"{item.type}\t{item.value}\t{item.help or ''}"
 
 
 class Fish(FishComplete):
     """Fish writes quotes by itself; of `--gpu=H1` it replaces the whole."""
+
+    source_template = FISH_SCRIPT
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         """What can follow."""

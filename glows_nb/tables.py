@@ -6,6 +6,7 @@ Whatever is computed from a Table is a plain DataFrame, so a caption never outli
 from __future__ import annotations
 
 import html
+import re
 import shutil
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,8 +26,9 @@ SANDBOX_BADGE: Final = (
 MISSING: Final = "–"
 WIDEST_CELL: Final = 28
 MOST_ROWS: Final = 60
-GAP: Final = " "
-EMPTY_GAP: Final = "  "
+GAP: Final = "  "
+DOTS: Final = "…"
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 FIRST_TO_GO: Final = (
     "resource_id",
     "cpu",
@@ -46,7 +48,8 @@ FIRST_TO_GO: Final = (
     "cpus",
     "ram_gb",
 )
-"""Columns that a narrow terminal leaves out first; after them those on the right."""
+"""Columns that a narrow terminal leaves out first, after them those on the right; a notebook, which scrolls, has them
+last, the other way round."""
 
 
 class Table(pd.DataFrame):
@@ -59,10 +62,7 @@ class Table(pd.DataFrame):
     def _repr_html_(self) -> str:
         caption = html.escape(self.attrs.get(CAPTION, ""))
         badge = f"{SANDBOX_BADGE} " if self.attrs.get(IS_SANDBOX) else ""
-        with pd.option_context("display.max_colwidth", self.attrs.get(WIDEST, WIDEST_CELL)):
-            body = written(_shown(self)).to_html(notebook=True, border=0, max_rows=_most_rows[0])
-        # Notebook front ends let cells wrap, and their style wins over the table's; a cell's own wins over theirs.
-        body = body.replace("<td>", '<td style="white-space:nowrap">')
+        body = _html(self, self.attrs.get(WIDEST, WIDEST_CELL))
         return f'<div style="margin:.3em 0">{badge}{caption}</div><div style="overflow-x:auto">{body}</div>'
 
     def __repr__(self) -> str:
@@ -92,55 +92,111 @@ def counted(number: int, noun: str) -> str:
 def as_text(frame: pd.DataFrame, width: int | None = None) -> str:
     """The caption and the rows as plain text; columns that don't fit are named below instead."""
     width = width or shutil.get_terminal_size((120, 40)).columns
-    shown = list(frame.columns)
-    cells, widest = written(_shown(frame)), frame.attrs.get(WIDEST, WIDEST_CELL)
-    gap = EMPTY_GAP if cells.empty else GAP
-    widths = {name: max([len(str(name)), *(min(len(cell), widest) for cell in cells[name])]) for name in shown}
-    for name in [*(name for name in FIRST_TO_GO if name in shown), *reversed(shown)]:
-        # Laying the text out takes milliseconds, so it is reckoned what will fit.
-        if sum(widths[each] for each in shown) + len(gap) * (len(shown) - 1) <= width or len(shown) == 1:
+    widest = frame.attrs.get(WIDEST, WIDEST_CELL)
+    columns = {
+        name: [str(name), *(_shortened(text, widest) for text in texts)] for name, texts in _seen_texts(frame).items()
+    }
+    widths = {name: max(map(len, texts)) for name, texts in columns.items()}
+    shown = list(columns)
+    # The first column says which row it is.
+    for name in [*(name for name in FIRST_TO_GO if name in shown[1:]), *reversed(shown)]:
+        if sum(widths[each] for each in shown) + len(GAP) * (len(shown) - 1) <= width or len(shown) == 1:
             break
         if name in shown:
             shown.remove(name)
-    text = _text(cells[shown], widest)
-    left_out = [name for name in frame.columns if name not in shown]
-    more = f"\n… and {', '.join(left_out)}" if left_out else ""
+    # Numbers are compared by their last digits, words are read from their first letters.
+    pads = {name: str.ljust if _holds_words(frame[name]) else str.rjust for name in shown}
+    padded = ([pads[name](text, widths[name]) for text in columns[name]] for name in shown)
+    lines = [GAP.join(row).rstrip() for row in zip(*padded, strict=True)]
+    if frame.empty:
+        lines.append("(none)")
+    left_out = [str(name) for name in columns if name not in shown]
+    if left_out:
+        lines.append(f"… and {', '.join(left_out)}")
     badge = f"{SANDBOX_WORD} · " if frame.attrs.get(IS_SANDBOX) else ""
     caption = f"{badge}{frame.attrs.get(CAPTION, '')}"
-    return f"{caption}\n{text}{more}" if caption else f"{text}{more}"
+    return "\n".join([caption, *lines] if caption else lines)
 
 
 def written(frame: pd.DataFrame) -> pd.DataFrame:
     """Every cell as it is shown: money with three decimals, sizes without needless ones, "–" for NA."""
-    return pd.DataFrame(
-        {
-            name: pd.Series([MISSING if pd.isna(value) else write(value) for value in column], column.index, "object")
-            for name, column in frame.items()
-            for write in (_writer(str(name), str(column.dtype)),)
-        },
-        columns=frame.columns,
-        index=frame.index,
+    return pd.DataFrame(_texts(frame), columns=frame.columns, index=frame.index, dtype="object")
+
+
+def _html(frame: pd.DataFrame, widest: int) -> str:
+    """The rows with their labels, in the markup that notebook front ends give their style to.
+
+    pandas writes the same ten times as slowly, which is most of what a short list costs.
+    """
+    rank = {name: place for place, name in enumerate(reversed(FIRST_TO_GO), 1)}
+    frame = frame[sorted(frame.columns, key=lambda name: rank.get(str(name), 0))]
+    columns = _seen_texts(frame, label="")
+    # Front ends align all to the right, and let cells wrap; a cell's own style wins over theirs.
+    styles = ["text-align:left" if _holds_words(frame[name]) else "text-align:right" for name in frame.columns]
+    head = "".join(
+        f'<th style="{style}">{html.escape(str(name))}</th>' for name, style in zip(frame.columns, styles, strict=True)
     )
+    body = "".join(
+        f"<tr><th>{html.escape(label)}</th>"
+        f"{''.join(_cell(text, style, widest) for text, style in zip(texts, styles, strict=True))}</tr>"
+        for label, *texts in zip(*columns.values(), strict=True)
+    )
+    return f'<table class="dataframe"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a frame that are seen; of a long one its begin, its end and some between, for which dots stand."""
-    if len(frame) <= _most_rows[0]:
-        return frame
-    half = _most_rows[0] // 2
-    first, last = min(half + 2, len(frame) - half), len(frame) - half
-    return frame.iloc[[*range(first), *range(last, len(frame))]]
+def _cell(text: str, style: str, widest: int) -> str:
+    short = _shortened(text, widest)
+    title = "" if short == text else f' title="{html.escape(text)}"'
+    return f'<td style="white-space:nowrap;{style}"{title}>{html.escape(short)}</td>'
 
 
-def _text(cells: pd.DataFrame, widest: int) -> str:
-    if cells.empty:
-        return EMPTY_GAP.join(map(str, cells.columns)) + "\n(none)"
-    return cells.to_string(index=False, max_rows=_most_rows[0], max_colwidth=widest)
+def _texts(frame: pd.DataFrame) -> dict[Any, list[str]]:
+    """The columns as they are shown."""
+    texts = {}
+    for name, column in frame.items():
+        write, cells = _writer(str(name), str(column.dtype)), column.array
+        texts[name] = [
+            MISSING if is_missing else write(cell) for cell, is_missing in zip(cells, cells.isna(), strict=True)
+        ]
+    return texts
+
+
+def _seen_texts(frame: pd.DataFrame, label: str | None = None) -> dict[Any, list[str]]:
+    """The columns as they are shown, of many rows the first and the last, with dots for those between.
+
+    Args:
+        frame: the rows.
+        label: what the rows' labels are called, as one more column before the others; None for no such column.
+    """
+    most, half = _most_rows[0], _most_rows[0] // 2
+    is_cut = len(frame) > most
+    rows = frame.iloc[[*range(half), *range(len(frame) - half, len(frame))]] if is_cut else frame
+    columns = _texts(rows)
+    if label is not None:
+        columns = {label: [str(each) for each in rows.index], **columns}
+    if is_cut:
+        for texts in columns.values():
+            texts.insert(half, DOTS)
+    return columns
+
+
+def _holds_words(column: pd.Series[Any]) -> bool:
+    return isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column.dtype)
+
+
+def _shortened(text: str, widest: int) -> str:
+    """On one line and not too long; what would move a terminal's cursor is written out."""
+    line = text if text.isprintable() else CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return line if len(line) <= widest else f"{line[: widest - 1]}{DOTS}"
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:
     if name.startswith(("price", "cost")):
         return "{:.3f}".format
+    if name == "day":
+        return "{:%Y-%m-%d}".format
+    if name == "hours":
+        return "{:.2f}".format
     if dtype == "Float64":
         return "{:g}".format
     if dtype.startswith("datetime64"):

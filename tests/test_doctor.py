@@ -150,6 +150,29 @@ def test_clock_that_differs_is_said_with_the_direction(minutes: int, result: str
         assert ("ahead of" if minutes > 0 else "behind") in found[1]
 
 
+def test_page_of_somebody_else_at_the_address_is_told_from_a_service_in_trouble() -> None:
+    with HostileServer(lambda request: Answer(b"<html>Welcome to our network</html>", 200, "text/html")) as server:
+        found = glows.doctor(client=glows.Client(jwt(sub="x"), server.base_url))
+    result, said, next_step = row(found, "access")
+    assert result == "fail"
+    assert "text/html" in said
+    assert "base_url" in next_step
+    assert {results(found)[name] for name in READS} == {"not checked"}
+
+
+def test_token_that_has_expired_by_the_clock_of_the_service_is_expired() -> None:
+    with service(clock=timedelta(hours=2)) as server:
+        found = glows.doctor(client=glows.Client(jwt(sub="x", exp=time.time() + 3600), server.base_url))
+    assert results(found)["expiry"] == "fail"
+
+
+def test_token_that_only_this_computers_clock_calls_expired_is_good() -> None:
+    with service(clock=timedelta(days=-30)) as server:
+        found = glows.doctor(client=glows.Client(jwt(sub="x", exp=time.time() - 86400), server.base_url))
+    assert results(found)["expiry"] == "ok"
+    assert row(found, "clock")[0] == "fail"
+
+
 def test_alternative_of_an_inferred_path_is_found() -> None:
     with service(missing="/snapshot/list /network/endpoint/list /network/endpoints") as server:
         found = glows.doctor(client=glows.Client(jwt(sub="x"), server.base_url))

@@ -160,6 +160,17 @@ def test_refreshing_asks_for_everything_of_a_kind_and_drops_what_is_gone(kind: K
     assert known._all(kind) == []
 
 
+def test_refreshing_the_newest_of_a_long_list_keeps_the_older_ones(
+    client: glows.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "NEWEST_MACHINES", 1)
+    older, newer = launch(client, "older"), launch(client, "newer")
+    known = known_of(client)
+    client.instances.all()
+    refreshing.refresh(client, "machine")
+    assert {found.id for found in known.machines()} == {older.instance_id, newer.instance_id}
+
+
 def test_asking_is_due_once_in_a_while(client: glows.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     source = refreshing.Source(asked.append)

@@ -1,4 +1,4 @@
-"""Tab for `glows-nb` in the terminal: a real bash, and what zsh and fish are answered."""
+"""Tab for `glows-nb` in the terminal: in a real bash, zsh and fish, and what they are answered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pexpect
@@ -23,7 +24,7 @@ PROMPT = "glows-test-prompt "
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """An environment with `glows-nb` on the path, and a sandbox of which the terminal has seen the specs."""
+    """An environment with `glows-nb` on the path, a sandbox with a machine, and what the terminal has seen of both."""
     folder = tmp_path_factory.mktemp("terminal")
     program = folder / "bin" / "glows-nb"
     program.parent.mkdir()
@@ -40,7 +41,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
             "LC_ALL": "C.UTF-8",
             "PS1": PROMPT,
         }
-        subprocess.run(["glows-nb", "specs"], env=environment, check=True, capture_output=True, timeout=60)  # noqa: S607
+        for line in ("specs", "launch --gpu 4090 --name train --yes"):
+            command = ["glows-nb", *line.split()]
+            subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)  # noqa: S603
         yield environment
 
 
@@ -62,29 +65,48 @@ def answered(place: dict[str, str], shell: str, *words: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.fixture(scope="module")
-def bash(place: dict[str, str]) -> Iterator[pexpect.spawn]:
-    """A real interactive bash that has read the script."""
-    if shutil.which("bash") is None:
-        pytest.skip("bash is not installed")
-    shell = pexpect.spawn("bash", ["--norc", "--noprofile"], env=place, encoding="utf-8", timeout=30, echo=False)
-    shell.setwinsize(40, 300)
-    shell.expect_exact(PROMPT)
-    shell.sendline('eval "$(glows-nb completion bash)"; echo "rea""dy"')
-    shell.expect("ready\r\n")
-    shell.expect_exact(PROMPT)
-    yield shell
-    shell.close(force=True)
+START = {
+    "bash": (["--norc", "--noprofile"], 'eval "$(glows-nb completion bash)"'),
+    "zsh": (["-f"], 'bindkey -e; autoload -U compinit; compinit -D; eval "$(glows-nb completion zsh)"'),
+    "fish": (
+        ["--no-config"],
+        f"function fish_prompt; echo -n '{PROMPT}'; end; set -g fish_autosuggestion_enabled 0; "
+        "glows-nb completion fish | source",
+    ),
+}
+"""Of each shell: its options, and the line that makes it complete `glows-nb`."""
 
 
-def typed(bash: pexpect.spawn, keys: str) -> str:
-    """The words that bash has on its line after these keys, as the program would get them."""
-    # Ctrl-A, Ctrl-K and Ctrl-Y put the line behind another command, which prints each word in its own row.
-    bash.send(f"{keys}\x01printf '<%s>' \x05 ''\n")
-    bash.expect(r"<glows-nb>(.*)<>", timeout=30)
-    words = str(bash.match.group(1))
-    bash.expect_exact(PROMPT)
-    return " ".join(re.findall(r"<(.*?)>", words))
+@dataclass
+class Shell:
+    """A real interactive shell at its prompt."""
+
+    name: str
+    process: pexpect.spawn
+
+    def typed(self, keys: str) -> str:
+        """The words that stand on its line after these keys, as the program would get them."""
+        # Ctrl-A and Ctrl-E put the line behind another command, which prints each word in angle brackets.
+        self.process.send(f"{keys}\x01printf '<%s>' \x05 ''\n")
+        self.process.expect(r"<glows-nb>(.*?)<>", timeout=60)
+        words = str(self.process.match.group(1))
+        self.process.expect_exact(PROMPT)
+        return " ".join(re.findall(r"<(.*?)>", words))
+
+
+@pytest.fixture(scope="module", params=START)
+def shell(request: pytest.FixtureRequest, place: dict[str, str]) -> Iterator[Shell]:
+    """Each of the shells, after it has read its script."""
+    name = request.param
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed, so Tab is not pressed in it")
+    options, line = START[name]
+    process = pexpect.spawn(name, options, env=place, encoding="utf-8", timeout=60, echo=False, dimensions=(40, 300))
+    process.sendline(f'{line}; echo "rea""dy"')
+    process.expect("ready\r\n")
+    process.expect_exact(PROMPT)
+    yield Shell(name, process)
+    process.close(force=True)
 
 
 @pytest.mark.parametrize(
@@ -95,15 +117,21 @@ def typed(bash: pexpect.spawn, keys: str) -> str:
         ("glows-nb specs --gpu 5090\t", "specs --gpu NVIDIA GeForce RTX 5090"),
         ("glows-nb specs --gpu=5090\t", "specs --gpu=NVIDIA GeForce RTX 5090"),
         ('glows-nb specs --gpu "NVIDIA GeForce RTX 5\t', "specs --gpu NVIDIA GeForce RTX 5090"),
+        ("glows-nb specs --gpu 'NVIDIA GeForce RTX 5\t", "specs --gpu NVIDIA GeForce RTX 5090"),
         ("glows-nb specs --gpu NVIDIA\\ GeForce\\ RTX\\ 5\t", "specs --gpu NVIDIA GeForce RTX 5090"),
         ("glows-nb specs --region jp\t", "specs --region JP-01"),
         ("glows-nb specs --sort -price_per_h\t", "specs --sort -price_per_hour"),
         ("glows-nb specs --gpu H1\t", "specs --gpu H1"),
+        ("glows-nb show trai\t", "show train"),
+        ("glows-nb ls --status fini\t", "ls --status Finished"),
+        ("glows-nb network att\t", "network attach"),
+        ("glows-nb help network endp\t", "help network endpoints"),
+        ("glows-nb use sandb\t", "use sandbox"),
         ("glows-nb completion z\t", "completion zsh"),
     ],
 )
-def test_bash_puts_the_word_in(keys: str, words: str, bash: pexpect.spawn) -> None:
-    assert typed(bash, keys) == words
+def test_shell_puts_the_word_in(keys: str, words: str, shell: Shell) -> None:
+    assert shell.typed(keys) == words
 
 
 def test_bash_is_told_nothing_where_nothing_is_known(place: dict[str, str]) -> None:
@@ -113,9 +141,9 @@ def test_bash_is_told_nothing_where_nothing_is_known(place: dict[str, str]) -> N
 
 def test_zsh_and_fish_are_told_what_stands_beside_each_word(place: dict[str, str]) -> None:
     zsh = answered(place, "zsh", "glows-nb", "specs", "--gpu=409")
-    assert zsh == ["plain", "--gpu=NVIDIA GeForce RTX 4090", "from 0.390 Credits/h"]
-    several = answered(place, "zsh", "glows-nb", "specs", "--gpu", "40")
-    assert several[-3:] == ["plain", "40", "as typed"], "what is typed stays while several words fit"
+    assert zsh == ["plain\t--gpu=NVIDIA GeForce RTX 4090\tfrom 0.390 Credits/h"]
+    commands = answered(place, "zsh", "glows-nb", "canc")
+    assert commands == ["plain\tcancel\tRelease machines: they end, and their disks are gone."]
     fish = answered(place, "fish", "glows-nb", "specs", "--gpu", "409")
     assert fish == ["plain,NVIDIA GeForce RTX 4090\tfrom 0.390 Credits/h"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -115,13 +117,55 @@ def test_times_and_ages_are_written_to_the_second() -> None:
             "age": pd.to_timedelta([93_784.9], unit="s"),
         }
     )
-    assert as_text(frame, 100).splitlines()[-1].strip() == "2026-01-02 03:04:05 1 days 02:03:04"
+    assert as_text(frame, 100).splitlines()[-1].strip() == "2026-01-02 03:04:05  1 days 02:03:04"
 
 
 def test_many_rows_are_shortened_to_a_screen_or_two() -> None:
     shown = table(*[offer() for _ in range(500)])
     assert len(repr(shown).splitlines()) < MOST_ROWS + 5
     assert shown._repr_html_().count("<tr") < MOST_ROWS + 5
+
+
+def test_rows_left_out_of_the_middle_leave_dots_between_the_first_and_the_last() -> None:
+    frame = pd.DataFrame({"number": range(MOST_ROWS + 2)})
+    rows = [line.strip() for line in as_text(frame, 80).splitlines()[1:]]
+    half = MOST_ROWS // 2
+    assert rows == [*map(str, range(half)), "…", *map(str, range(half + 2, MOST_ROWS + 2))]
+    html = captioned(frame, "", is_sandbox=False)._repr_html_()
+    assert f"<th>{half - 1}</th>" in html
+    assert f"<th>{half}</th>" not in html
+    assert f"<th>{MOST_ROWS + 1}</th>" in html
+
+
+def test_notebook_shows_the_price_before_what_a_narrow_terminal_leaves_out() -> None:
+    names = re.findall(r"<th style[^>]*>(.*?)</th>", table(offer())._repr_html_())
+    assert sorted(names) == sorted(table(offer()).columns)
+    assert names[:3] == ["region", "gpu", "gpus"]
+    assert names.index("available") < names.index("price_per_gpu_hour") < names.index("cpu")
+    assert names[-1] == "resource_id"
+
+
+def test_words_are_aligned_to_the_left_and_numbers_to_the_right() -> None:
+    frame = pd.DataFrame({"gpu": ["L40S", "NVIDIA H200"], "price_per_hour": [0.83, 23.68]})
+    assert as_text(frame, 80).splitlines() == [
+        "gpu          price_per_hour",
+        "L40S                  0.830",
+        "NVIDIA H200          23.680",
+    ]
+
+
+def test_cell_that_is_too_long_is_cut_and_whole_at_a_hover() -> None:
+    text = "a sentence that is longer than what a cell may show of it"
+    shown = captioned(pd.DataFrame({"remark": [text]}), "", is_sandbox=False)
+    assert f'title="{text}"' in shown._repr_html_()
+    assert f">{text}<" not in shown._repr_html_()
+    assert text[:20] in repr(shown)
+    assert text not in repr(shown)
+
+
+def test_signs_that_would_move_a_terminals_cursor_are_written_out() -> None:
+    text = as_text(pd.DataFrame({"remark": ["two\nlines", "\x1b[2J"]}), 80)
+    assert text.splitlines()[1:] == ["two\\nlines", "\\x1b[2J"]
 
 
 def test_what_is_computed_from_a_table_is_a_plain_frame() -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glows_nb.api import domains, keys, launching, listing, offers, operations, parking, waiting, writes
+from glows_nb.api.interrupting import noting_order, noting_wait
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import (
     SSH_PORT,
@@ -46,7 +47,12 @@ class AsyncInstances:
     async def get(self, request_id: str | None = None, *, meta_key: str | None = None) -> Instance:
         """One machine, by its id or its meta key (contract: "Query an instance").
 
+        Args:
+            request_id: its id, such as "ins-boyqp4g8".
+            meta_key: its key; give one of the two.
+
         Raises:
+            InvalidRequest: neither was given, or both.
             ParamIllegal: there is none, or it is somebody else's.
         """
         return await self._client.run(perform(operations.get_instance(request_id, meta_key)))
@@ -107,7 +113,8 @@ class AsyncInstances:
             MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
         """
         wanted = launching.want(self._client.account_mark, **fields)
-        instance = await self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
+        with noting_order(wanted.key):
+            instance = await self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
         if not wait:
             return instance
         return await self.wait(instance.instance_id, timeout=timeout, on_change=on_change)
@@ -117,7 +124,12 @@ class AsyncInstances:
 
         A machine that is being released or has ended is released already, so that repeating it does no harm.
 
+        Args:
+            request_id: its id.
+            meta_key: its key; give one of the two.
+
         Raises:
+            InvalidRequest: neither was given, or both.
             ParamIllegal: there is no such machine.
             IllegalStatus: it can't be released now, such as while a snapshot is taken.
         """
@@ -130,13 +142,29 @@ class AsyncInstances:
     async def list(
         self, page: int = 1, per_page: int = 20, statuses: Sequence[str] = (), ascending: bool = False
     ) -> Page[Instance]:
-        """A page of machines, newest first unless `ascending`; no statuses means all, ended ones included."""
+        """A page of machines, newest first.
+
+        Args:
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+            statuses: only machines in these, see `InstanceStatus`; none means all, ended ones included.
+            ascending: oldest first.
+
+        Raises:
+            InvalidRequest: an argument is over its limit; nothing was sent.
+        """
         return await self._client.run(perform(operations.list_instances(page, per_page, statuses, ascending)))
 
     async def all(
         self, statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None
     ) -> builtins.list[Instance]:
-        """Every machine, or the first `limit`, ended ones included."""
+        """Every machine, newest first.
+
+        Args:
+            statuses: only machines in these, see `InstanceStatus`; none means all, ended ones included.
+            ascending: oldest first.
+            limit: at most so many; None is all.
+        """
         return await self._client.run(listing.all_instances(statuses, ascending, limit))
 
     async def wait(
@@ -158,7 +186,8 @@ class AsyncInstances:
             MachineEnded: it ended, so `until` can't come.
             WaitTimeout: `timeout` passed; it carries the machine as last seen.
         """
-        return await self._client.run(waiting.wait_for_status(request_id, until, timeout, on_change))
+        with noting_wait(request_id):
+            return await self._client.run(waiting.wait_for_status(request_id, until, timeout, on_change))
 
     async def wait_reachable(
         self,
@@ -245,7 +274,8 @@ class AsyncInstances:
         return await self._client.run(keys.find_machine(machine, self._client.account_mark))
 
     async def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
-        return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+        with noting_order(planned.meta_key):
+            return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
 
     async def _look_again(self, instance_id: str, planned: Plan) -> Instance:
         return await self._client.run(perform(operations.get_instance(instance_id)))
@@ -274,17 +304,36 @@ class AsyncImages:
     async def delete(self, image_id: str) -> None:
         """Delete a private image of one's own.
 
+        Args:
+            image_id: such as "img-87p9kq26".
+
         Raises:
             ParamIllegal: there is none, or it is public or somebody else's.
         """
         await self._client.run(writes.delete_image(image_id, backoff=self._client.backoff))
 
     async def list(self, page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Page[Image]:
-        """A page of images, all or one's own, whose names hold the keywords."""
+        """A page of images.
+
+        Args:
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+            owned: only one's own.
+            keywords: only images whose names hold this; at most 100 characters.
+
+        Raises:
+            InvalidRequest: an argument is over its limit; nothing was sent.
+        """
         return await self._client.run(perform(operations.list_images(page, per_page, owned, keywords)))
 
     async def all(self, owned: bool = False, keywords: str = "", limit: int | None = None) -> builtins.list[Image]:
-        """Every image, or the first `limit`."""
+        """Every image.
+
+        Args:
+            owned: only one's own.
+            keywords: only images whose names hold this; at most 100 characters.
+            limit: at most so many; None is all.
+        """
         return await self._client.run(listing.all_images(owned, keywords, limit))
 
     async def default(self) -> Image:
@@ -307,7 +356,19 @@ class AsyncSpecs:
         region_name: str | None = None,
         instance_category: str | None = None,
     ) -> Page[Spec]:
-        """A page of the offers of one machine category (0 is GPU) that an image can run on."""
+        """A page of the offers of one machine category that an image can run on.
+
+        Args:
+            machine_category: 0 is GPU, 1 (as inferred) CPU.
+            from_image_id: the image; offers depend on it.
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+            region_name: only this region.
+            instance_category: only offers for "container" or "vm".
+
+        Raises:
+            InvalidRequest: an argument is over its limit; nothing was sent.
+        """
         return await self._client.run(
             perform(
                 operations.list_specs(machine_category, from_image_id, page, per_page, region_name, instance_category)
@@ -321,7 +382,14 @@ class AsyncSpecs:
         region_name: str | None = None,
         instance_category: str | None = None,
     ) -> builtins.list[Spec]:
-        """Every offer; without a category all categories, without an image those for the default image."""
+        """Every offer, with prices in Credits per hour.
+
+        Args:
+            machine_category: 0 is GPU, 1 (as inferred) CPU; None is every category.
+            from_image_id: the image that is to run; None is the default image.
+            region_name: only this region.
+            instance_category: only offers for "container" or "vm".
+        """
         return await self._client.run(offers.all_specs(from_image_id, machine_category, region_name, instance_category))
 
     async def by_region(
@@ -331,7 +399,14 @@ class AsyncSpecs:
         region_name: str | None = None,
         instance_category: str | None = None,
     ) -> builtins.list[RegionSpecs]:
-        """Every region with its offers of one machine category for an image, as the service groups them."""
+        """Every region with its offers of one machine category for an image, as the service groups them.
+
+        Args:
+            machine_category: 0 is GPU, 1 (as inferred) CPU.
+            from_image_id: the image; offers depend on it.
+            region_name: only this region.
+            instance_category: only offers for "container" or "vm".
+        """
         return await self._client.run(
             offers.all_region_specs(machine_category, from_image_id, region_name, instance_category)
         )
@@ -358,7 +433,17 @@ class AsyncNetworks:
         return await self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
 
     async def list(self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0) -> Page[Network]:
-        """A page of meshes, or with `network_type` 6 of owned public IPs, in a domain (a region's number)."""
+        """A page of the networks of one region.
+
+        Args:
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+            network_type: 0 for meshes, 6 for owned public IPs.
+            domain: the region's number.
+
+        Raises:
+            InvalidRequest: an argument is over its limit; nothing was sent.
+        """
         return await self._client.run(perform(operations.list_networks(page, per_page, network_type, domain)))
 
     async def all(
@@ -391,11 +476,28 @@ class AsyncNetworks:
         return await self._client.run(writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff))
 
     async def endpoints(self, network_id: str, page: int = 1, per_page: int = 20) -> Page[Endpoint]:
-        """A page of the machines in a network, with their addresses."""
+        """A page of the machines in a network, with their addresses.
+
+        Args:
+            network_id: the network.
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+
+        Raises:
+            ParamIllegal: there is no such network, or it is somebody else's.
+        """
         return await self._client.run(perform(operations.list_endpoints(network_id, page, per_page)))
 
     async def all_endpoints(self, network_id: str, limit: int | None = None) -> builtins.list[Endpoint]:
-        """Every machine in a network, or the first `limit`."""
+        """Every machine in a network, with its address.
+
+        Args:
+            network_id: the network.
+            limit: at most so many; None is all.
+
+        Raises:
+            ParamIllegal: there is no such network, or it is somebody else's.
+        """
         return await self._client.run(listing.all_endpoints(network_id, limit))
 
 
@@ -420,9 +522,23 @@ class AsyncSnapshots:
         return await self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
 
     async def list(self, page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Page[Snapshot]:
-        """A page of snapshots in any of these statuses (see `SnapshotStatus`); none means the service's choice."""
+        """A page of snapshots.
+
+        Args:
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+            status: only snapshots in any of these, see `SnapshotStatus`; none means the service's choice.
+
+        Raises:
+            InvalidRequest: an argument is over its limit; nothing was sent.
+        """
         return await self._client.run(perform(operations.list_snapshots(page, per_page, status)))
 
     async def all(self, status: Sequence[int] = (), limit: int | None = None) -> builtins.list[Snapshot]:
-        """Every snapshot in any of these statuses, or the first `limit`."""
+        """Every snapshot.
+
+        Args:
+            status: only snapshots in any of these, see `SnapshotStatus`; none means the service's choice.
+            limit: at most so many; None is all.
+        """
         return await self._client.run(listing.all_snapshots(status, limit))

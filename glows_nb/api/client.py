@@ -160,11 +160,22 @@ class Client(_Connected):
                 return time.sleep(seconds)
             case Probe():
                 return probe(step)
-            case Batch(operations, keep):
-                with ThreadPoolExecutor(min(self._max_concurrency, len(operations))) as pool:
-                    return list(pool.map(lambda operation: keep(self._transport.send(operation)), operations))
+            case Batch():
+                return self._send_all(step)
             case _:
                 return self._transport.send(step)
+
+    def _send_all(self, batch: Batch[Any]) -> list[Any]:
+        pool = ThreadPoolExecutor(min(self._max_concurrency, len(batch.operations)))
+        is_awaited = True
+        try:
+            return list(pool.map(lambda operation: batch.keep(self._transport.send(operation)), batch.operations))
+        except KeyboardInterrupt:
+            # Whoever pressed stop does not wait for answers that nobody reads any more.
+            is_awaited = False
+            raise
+        finally:
+            pool.shutdown(wait=is_awaited, cancel_futures=True)
 
 
 class AsyncClient(_Connected):

@@ -84,8 +84,9 @@ def resolve(
     given = _first(token, settings.get("token"), masked(os.environ.get(TOKEN_VARIABLE)))
     if given is None:
         raise ConfigError(
-            "No GLOWS token. Give one with glows.connect(token=…), in the environment variable "
-            f"{TOKEN_VARIABLE}, or as a profile in {profiles_path()}; "
+            "No GLOWS token. %glows login (in a terminal: glows-nb login) asks for one and keeps it; or give it in "
+            "the environment variable "
+            f"{TOKEN_VARIABLE}, with glows.connect(token=…), or as a profile in {profiles_path()}; "
             "or rehearse without an account in the sandbox: glows.sandbox() or %glows sandbox."
         )
     address = base_url or settings.get("base_url") or os.environ.get(BASE_URL_VARIABLE) or LIVE_BASE_URL
@@ -143,7 +144,7 @@ def checked_token(token: SecretStr) -> SecretStr:
     """The token as it goes into a header: without stray white space, byte-order mark or "Bearer "."""
     cleaned = SecretStr(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())
     if not cleaned.get_secret_value():
-        raise ConfigError("The GLOWS token is empty.")
+        raise ConfigError("The GLOWS token is empty; give one, or unset the variable or setting that it comes from.")
     if not re.fullmatch(r"[!-~]+", cleaned.get_secret_value()):
         raise ConfigError("The GLOWS token holds characters that no token has, such as a space or a line end.")
     return cleaned
@@ -226,11 +227,18 @@ def _from_keyring(profile: str) -> SecretStr:
     """The token that the system's keyring has for a profile whose table says `keyring = true`."""
     try:
         import keyring
+        from keyring.errors import KeyringError
     except ImportError:
         raise ConfigError(
             f'The profile {profile!r} keeps its token in the keyring; run: pip install "glows-nb[keyring]"'
         ) from None
-    token = SecretStr(keyring.get_password(KEYRING_SERVICE, profile) or "")
+    try:
+        token = SecretStr(keyring.get_password(KEYRING_SERVICE, profile) or "")
+    except KeyringError as error:
+        raise ConfigError(
+            f"The profile {profile!r} keeps its token in the keyring, which can't be used: {type(error).__name__}; "
+            f"unlock it, or give the token in {TOKEN_VARIABLE}."
+        ) from None
     if not token.get_secret_value():
         raise ConfigError(
             f"The keyring has no token for the profile {profile!r}; "

@@ -37,6 +37,8 @@ GlowsError
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -110,6 +112,25 @@ class ErrCode(IntEnum):
 class GlowsError(Exception):
     """The root of every error that glows_nb raises on purpose; its text is one plain sentence."""
 
+    is_traced = False
+    """Does a notebook show at once where it came from, and not only for `%tb`?"""
+
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """What IPython shows of an error that has it: the sentence, instead of forty lines of frames.
+
+        IPython looks for it while it handles the error. `%tb` comes later, when nothing is handled: it finds none, and
+        shows the whole.
+        """
+        if self.is_traced or sys.exc_info()[1] is not self:
+            raise AttributeError("_render_traceback_")
+        return lambda: [short_form(self), "(%tb shows where it came from)"]
+
+
+def short_form(error: BaseException) -> str:
+    """An error's kind, in red, and its sentence, as a notebook shows them."""
+    return f"\x1b[31m{type(error).__name__}\x1b[0m: {error}"
+
 
 class ConfigError(GlowsError):
     """The client can't be set up: no token, an unreadable profile, a refused address."""
@@ -168,9 +189,17 @@ class AuthError(APIError):
 
     @classmethod
     def expired(cls, when: str, operation: str) -> AuthError:
-        """The same, read from the token itself before a request was made."""
+        """The same, read from the token itself before a request was made.
+
+        Args:
+            when: the token's end, as it is said.
+            operation: what was to be asked.
+        """
         error = cls(ErrCode.TokenRefused, "", operation)
-        error.args = (f"Could not {operation}: the token expired at {when}; get a new one from GLOWS support.",)
+        error.args = (
+            f"Could not {operation}: the token expired at {when} by this computer's clock; "
+            "get a new one from GLOWS support.",
+        )
         return error
 
 
@@ -310,10 +339,14 @@ class NoResourceAvailable(APIError):
     meaning = "none is free at the moment"
 
     @classmethod
-    def in_offers(cls, reason: str) -> NoResourceAvailable:
-        """The same, known from the offers before any create was sent."""
-        error = cls(ErrCode.NoResourceAvailable, reason, "plan a machine")
-        error.args = (f"Nothing was rented: {reason}.",)
+    def in_offers(cls, sentence: str) -> NoResourceAvailable:
+        """The same, known from the offers before any create was sent.
+
+        Args:
+            sentence: why, as it is said.
+        """
+        error = cls(ErrCode.NoResourceAvailable, sentence, "plan a machine")
+        error.args = (sentence,)
         return error
 
 
@@ -388,7 +421,8 @@ class MachineDiffers(GlowsError):
     def __init__(self, instance: Instance, differences: list[str]) -> None:
         super().__init__(
             f"The machine {instance.instance_id} under the key {instance.meta_key!r} is not what was asked for: "
-            f"{'; '.join(differences)}. Take it as it is with adopt=True, give another name, or release it first."
+            f"{'; '.join(differences)}. Take it as it is with adopt=True (in a command: "
+            "show), give another name, or release it first."
         )
         self.instance = instance
         self.differences = differences
@@ -403,11 +437,13 @@ class StalePlan(GlowsError):
 
     Attributes:
         changes: one sentence for each thing that changed.
+        existing: the machine that is there by now and is what was asked for, else None.
     """
 
-    def __init__(self, changes: list[str]) -> None:
+    def __init__(self, changes: list[str], existing: Instance | None = None) -> None:
         super().__init__(f"The plan no longer holds: {'; '.join(changes)}. Nothing was rented; plan again.")
         self.changes = changes
+        self.existing = existing
 
 
 class SnapshotFailed(GlowsError):

@@ -8,7 +8,7 @@ its key before it is sent again, and a machine found under the key is taken inst
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -108,6 +108,11 @@ class Plan:
         """Credits per hour of the existing machine or the first candidate; None while the service has no price."""
         return self.existing.rate if self.existing else self.candidates[0].rate
 
+    @property
+    def highest_rate(self) -> Rate | None:
+        """The most per hour that carrying it out may cost, in whichever of its regions; None as for `rate`."""
+        return self.existing.rate if self.existing else max(candidate.rate for candidate in self.candidates)
+
     def launch(self) -> Any:
         """Carry the plan out, if it still holds.
 
@@ -125,8 +130,8 @@ class Plan:
         if self.existing is not None:
             return f"Nothing new is rented: {self.existing} is there already."
         first, *others = self.candidates
-        fallback = f" If none is left: {', '.join(other.region_name for other in others)}." if others else ""
-        return f"Rents {first}.{fallback}"
+        elsewhere = ", ".join(f"{other.region_name} at {other.rate}" for other in others)
+        return f"Rents {first}." + (f" If none is left: {elsewhere}." if others else "")
 
     def __repr__(self) -> str:
         return f"<Plan {self.meta_key!r}: {self}>"
@@ -199,7 +204,9 @@ def plan(wanted: Wanted) -> Steps[Plan]:
         if over_cap:
             raise PriceTooHigh(f"Nothing was rented: {reasons}.")
         elsewhere = ", ".join(dict.fromkeys(spec.region_name for spec in offers if has_left(spec, units)))
-        raise NoResourceAvailable.in_offers(f"{reasons}; regions that have it: {elsewhere or 'none'}")
+        raise NoResourceAvailable.in_offers(
+            f"Nothing was rented: {reasons}; regions that have it: {elsewhere or 'none'}."
+        )
     return Plan(meta_key, None, tuple(candidates), tuple(left_out))
 
 
@@ -229,8 +236,10 @@ def launch_planned(wanted: Wanted, planned: Plan, *, backoff: float = 0.5) -> St
     now = yield from plan(wanted)
     changes = _changes(planned, now)
     if changes:
-        raise StalePlan(changes)
-    instance, is_new = yield from carry_out(now, backoff=backoff)
+        if now.existing is not None:
+            yield from check_same(wanted, now.existing)
+        raise StalePlan(changes, now.existing)
+    instance, is_new = yield from carry_out(_as_shown(planned, now), backoff=backoff)
     if not is_new:
         yield from check_same(wanted, instance)
     return instance
@@ -361,8 +370,16 @@ def _changes(planned: Plan, now: Plan) -> list[str]:
             return []
         return [f"machine {after} is there by now" if after else f"machine {before} has ended"]
     promised, offered = planned.candidates[0], now.candidates[0]
-    if promised.region_name != offered.region_name:
-        return [f"{promised.region_name} has none left"]
+    region = promised.region_name
+    if region != offered.region_name:
+        return [next((why for why in now.left_out if why.startswith(f"{region} ")), f"{region} has none left")]
     if promised.rate != offered.rate:
-        return [f"the price in {promised.region_name} is {offered.rate}, it was {promised.rate}"]
+        return [f"the price in {region} is {offered.rate}, it was {promised.rate}"]
     return []
+
+
+def _as_shown(planned: Plan, now: Plan) -> Plan:
+    """The plan of now without the regions that the user was not shown, or was shown at a lower price."""
+    shown = {candidate.region_name: candidate.rate for candidate in planned.candidates}
+    kept = [each for each in now.candidates if each.region_name in shown and each.rate <= shown[each.region_name]]
+    return replace(now, candidates=tuple(kept))

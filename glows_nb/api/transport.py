@@ -286,8 +286,12 @@ def transport_error(operation: Operation[Any], session: Session, error: httpx.HT
 
 
 def excerpt(body: bytes, token: SecretStr) -> str:
-    """The first 200 characters of a body on one line, with what looks like a secret masked."""
+    """The first 200 characters of a body on one line, with what looks like a secret masked.
+
+    Signs that don't print are left out: a terminal would obey them.
+    """
     text = " ".join(body[: 8 * EXCERPT_LENGTH].decode(errors="replace").split())
+    text = "".join(sign for sign in text if sign.isprintable())
     if token.get_secret_value():
         text = text.replace(token.get_secret_value(), "***")
     return SECRET_FIELDS.sub(r"\1***", text)[:EXCERPT_LENGTH]

@@ -9,16 +9,20 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from glows_nb.api.errors import InvalidRequest, MachineEnded, WaitTimeout
+from glows_nb.api.errors import InternalError, InvalidRequest, MachineEnded, RateLimited, TransportError, WaitTimeout
 from glows_nb.api.models import ENDED, LEAVING, SSH_PORT, Instance, InstanceStatus
 from glows_nb.api.operations import get_instance
-from glows_nb.api.steps import Steps, pause, perform, probe
+from glows_nb.api.steps import Operation, Steps, pause, perform, probe
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 5.0
 GROWTH: Final = 1.3
 
 REACHABLE_PAUSE: Final = 2.0
+
+PASSES: Final = (TransportError, RateLimited, InternalError)
+OUTAGE: Final = 60.0
+"""Seconds for which a wait outlasts a service that is away or busy, beyond what each request is repeated anyway."""
 
 OnChange = Callable[[Instance], None]
 
@@ -32,10 +36,13 @@ def wait_for_status(
 ) -> Steps[Instance]:
     """Poll until the machine's status is `until`; `on_change` hears of each new status, the first included.
 
+    Once the machine was seen, an outage of the service is outlasted for a minute.
+
     Raises:
         InvalidRequest: `until` is no status of the contract, or the timeout is not positive.
         MachineEnded: the machine ended, so `until` can't come.
         WaitTimeout: `timeout` seconds passed.
+        TransportError, RateLimited, InternalError: the service was away for longer than a wait outlasts.
     """
     if until not in list(InstanceStatus):
         raise InvalidRequest("until", f"{until!r} is no status; there are {', '.join(InstanceStatus)}.")
@@ -45,7 +52,8 @@ def wait_for_status(
     operation = get_instance(request_id)
     wait, last_status = FIRST_PAUSE, None
     while True:
-        instance = yield from perform(operation)
+        patience = 0.0 if last_status is None else min(OUTAGE, deadline - clock())
+        instance = yield from _look(operation, patience, clock)
         if instance.status != last_status:
             last_status, wait = instance.status, FIRST_PAUSE
             if on_change is not None:
@@ -96,4 +104,18 @@ def wait_until_reachable(
                 instance,
             )
         yield from pause(min(REACHABLE_PAUSE, max(0.0, deadline - clock())))
-        instance = yield from perform(get_instance(request_id))
+        instance = yield from _look(get_instance(request_id), min(OUTAGE, deadline - clock()), clock)
+
+
+def _look(operation: Operation[Instance], patience: float, clock: Callable[[], float]) -> Steps[Instance]:
+    """The machine, asked for again while the service is away, for so many seconds."""
+    end = clock() + patience
+    while True:
+        try:
+            return (yield from perform(operation))
+        except PASSES as error:
+            failure = error
+        remaining = end - clock()
+        if remaining <= 0:
+            raise failure
+        yield from pause(min(LONGEST_PAUSE, remaining))

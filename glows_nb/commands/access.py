@@ -21,9 +21,10 @@ from glows_nb.connection import current_client
 @click.option("--password", "is_password", is_flag=True, help="In a terminal: print the password, and only that.")
 @click.pass_context
 def ssh(context: click.Context, machine: str, is_password: bool) -> str:
-    """The line to type for a shell on MACHINE; its password is not in it.
+    """The line to type for a shell on MACHINE.
 
-    A notebook keeps what it shows, so there the password is not printed; the panel copies it at a click.
+    Its password is not in it. A notebook keeps what it shows, so there the password is not printed; the panel copies
+    it at a click.
     """
     if is_password and (program() == MAGIC_PROGRAM or context.meta.get(JSON)):
         raise CommandError(
@@ -44,9 +45,10 @@ def ssh(context: click.Context, machine: str, is_password: bool) -> str:
 @click.argument("machine", type=MACHINE)
 @click.option("--port", type=int, default=JUPYTER_PORT, show_default=True, help="The port inside the machine.")
 def url(machine: str, port: int) -> AccessUrl:
-    """The address of a port of MACHINE; it may hold a token, which is hidden when it is shown.
+    """The address of a port of MACHINE.
 
-    In a terminal it is printed as it is. In Python, str(address) is the whole.
+    It may hold a token, which is hidden when it is shown. In a terminal it is printed as it is. In Python,
+    str(address) is the whole.
     """
     return _address(current_client().instances.find(machine), port)
 
@@ -55,7 +57,7 @@ def url(machine: str, port: int) -> AccessUrl:
 @click.argument("machine", type=MACHINE)
 @click.option("--port", type=int, default=JUPYTER_PORT, show_default=True, help="The port inside the machine.")
 def open_machine(machine: str, port: int) -> Any:
-    """Open a port of MACHINE in the browser: its JupyterLab, without --port.
+    """Open MACHINE's JupyterLab, or a port, in the browser.
 
     In a notebook a button opens it, so that the address with its token is not kept in the notebook.
     """

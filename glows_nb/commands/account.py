@@ -24,14 +24,12 @@ from glows_nb.api.config import (
 from glows_nb.api.errors import AuthError, ConfigError
 from glows_nb.api.profiles import check_profile_name, has_keyring, remove_token, store_token
 from glows_nb.api.tokens import expiry
-from glows_nb.commands.arguments import PROFILE
+from glows_nb.commands.arguments import PROFILE, SANDBOX_PROFILE, USABLE
 from glows_nb.commands.asking import ask_for_token
 from glows_nb.commands.group import CommandError, SecretInLine, group, program, say
 from glows_nb.commands.surroundings import shell
 from glows_nb.connection import connect, connect_to_sandbox, forget_client
 from glows_nb.embedded import sandbox_of_environment
-
-SANDBOX_WORD = "sandbox"
 
 
 @group.command(examples=["login", "login --profile lab"])
@@ -40,7 +38,9 @@ SANDBOX_WORD = "sandbox"
 @click.option("--base-url", metavar="URL", help="The service's address, where it is not the live one.")
 @click.option("--keyring", "in_keyring", is_flag=True, help="Keep the token in the system's keyring, not in the file.")
 def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_keyring: bool) -> Client:
-    """Ask for the SDK token unseen, check it by one request, and keep it in a profile.
+    """Ask for the SDK token unseen, check it, and keep it.
+
+    It is checked by one request that only reads, and kept in a profile.
 
     Never write the token into the line: notebooks and histories keep lines.
     """
@@ -74,9 +74,10 @@ def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_
 @group.command(examples=["logout", "logout --profile lab"])
 @click.option("--profile", type=PROFILE, help="The profile to take the token out of; the default one without it.")
 def logout(profile: str | None) -> None:
-    """Remove a profile's token from the profile file and the keyring; its other settings stay.
+    """Remove a profile's token.
 
-    The token itself stays valid until it expires.
+    It goes from the profile file and the keyring; the profile's other settings stay. The token itself stays valid
+    until it expires.
     """
     name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
     if remove_token(name):
@@ -89,10 +90,13 @@ def logout(profile: str | None) -> None:
 
 
 @group.command(examples=["use sandbox", "use lab"])
-@click.argument("profile", type=PROFILE)
+@click.argument("profile", type=USABLE, metavar="PROFILE|sandbox")
 def use(profile: str) -> Client:
-    """Use PROFILE of the profile file from now on, or `sandbox`, which needs no account and costs nothing."""
-    if profile == SANDBOX_WORD:
+    """Use PROFILE from now on, or the sandbox.
+
+    PROFILE is one of the profile file, or `sandbox`, which needs no account and costs nothing.
+    """
+    if profile == SANDBOX_PROFILE:
         if shell() is None and program() != "%glows" and not sandbox_of_environment():
             raise CommandError(
                 f"A sandbox ends with the program that started it; start one of its own: {program()} sandbox"

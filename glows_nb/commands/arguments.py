@@ -7,10 +7,12 @@ set, only what needs no account is offered.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Final, Literal
+from datetime import date
+from typing import Any, Final, Literal
 
 import click
 from click.shell_completion import CompletionItem
@@ -29,6 +31,12 @@ source: Final[ContextVar[Source | None]] = ContextVar("source", default=None)
 
 LONGEST_ABOUT: Final = 40
 """Characters of what is said about a word; JupyterLab's list is as wide as its longest."""
+
+SANDBOX_PROFILE: Final = "sandbox"
+"""What `use` takes in place of a profile."""
+
+USUAL_STATUSES: Final = frozenset({InstanceStatus.RUNNING, InstanceStatus.PAUSED, InstanceStatus.FINISHED})
+"""Of the many, those that one asks for; they are offered first."""
 
 Told = tuple[str, str, str]
 """A word that can be typed, what is said about it, and further text by which it is found."""
@@ -138,7 +146,7 @@ def _profiles(known: Known | None) -> Iterator[Told]:
 
 
 def _statuses(known: Known | None) -> Iterator[Told]:
-    for status in InstanceStatus:
+    for status in sorted(InstanceStatus, key=lambda status: status not in USUAL_STATUSES):
         yield status.value, "", ""
 
 
@@ -149,8 +157,42 @@ def _spec_columns(known: Known | None) -> Iterator[Told]:
         yield column, "", ""
 
 
+def _usable(known: Known | None) -> Iterator[Told]:
+    yield SANDBOX_PROFILE, "no account, costs nothing", ""
+    yield from _profiles(known)
+
+
+class Positive(click.ParamType[float]):
+    """A number above 0: of Credits, seconds or GB."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; what is none, or is infinite, is refused."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 < number < math.inf:
+            self.fail(f"{value!r} is not a number above 0.", param, ctx)
+        return number
+
+
+class Day(click.ParamType[date]):
+    """A day, such as 2026-01-31."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The day."""
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day such as 2026-01-31.", param, ctx)
+
+
 class CommandName(click.ParamType[str]):
-    """The name of a command beside the one that asks for it."""
+    """The name of a command beside the one that asks for it, or of one in the group that was named before."""
 
     name = "command"
 
@@ -160,10 +202,20 @@ class CommandName(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         """The commands that begin with what was typed."""
-        return ctx.parent.command.shell_complete(ctx.parent, incomplete) if ctx.parent else []
+        if ctx.parent is None:
+            return []
+        found = ctx.parent.command
+        for word in ctx.params.get(param.name or "") or ():
+            inner = found.get_command(ctx.parent, word) if isinstance(found, click.Group) else None
+            if inner is None:
+                return []
+            found = inner
+        return found.shell_complete(ctx.parent, incomplete) if isinstance(found, click.Group) else []
 
 
 COMMAND: Final = CommandName()
+POSITIVE: Final = Positive()
+DAY: Final = Day()
 MACHINE: Final = Named("machine", _machines, "machine")
 """A machine's id, its meta key or the name it was launched with."""
 GPU: Final = Named("gpu", _gpus, "offer")
@@ -173,5 +225,7 @@ OWN_IMAGE: Final = Named("image", _own_images, "image")
 SNAPSHOT: Final = Named("snapshot", _things("snapshot"), "snapshot")
 NETWORK: Final = Named("network", _things("network"), "network")
 PROFILE: Final = Named("profile", _profiles)
+USABLE: Final = Named("profile", _usable)
+"""A profile, or the sandbox."""
 STATUS: Final = Named("status", _statuses)
 SPEC_COLUMN: Final = Named("column", _spec_columns, is_signed=True)

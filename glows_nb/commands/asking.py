@@ -10,8 +10,8 @@ import click
 from pydantic import SecretStr
 
 from glows_nb.api.config import TOKEN_VARIABLE, profiles_path
-from glows_nb.commands.group import CommandError
-from glows_nb.commands.surroundings import shell
+from glows_nb.commands.group import CommandError, say_what_is_left
+from glows_nb.commands.surroundings import is_tty, shell
 
 
 def ask(question: str) -> None:
@@ -19,15 +19,18 @@ def ask(question: str) -> None:
 
     Raises:
         CommandError: the answer was no, or nobody can be asked here, as under nbclient or papermill.
+        KeyboardInterrupt: the user interrupted the question.
     """
     try:
         agreed = click.confirm(question, err=_is_piped())
-    except (NotImplementedError, OSError, RuntimeError):
-        agreed = None
     except click.Abort as stop:
-        # click makes this of the end of the input as well as of an interrupt.
+        # click makes this of the end of the input as well as of an interrupt; it is a RuntimeError.
         if not isinstance(stop.__context__, EOFError):
-            raise
+            # In a terminal the line still stands behind the question.
+            say_what_is_left("\nNothing was done." if is_tty() else "Nothing was done.")
+            raise KeyboardInterrupt from None
+        agreed = None
+    except (NotImplementedError, OSError, RuntimeError):
         agreed = None
     if agreed is None:
         raise CommandError("Nobody can be asked here, so nothing was done; add --yes to go ahead without asking.")

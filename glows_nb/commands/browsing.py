@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from glows_nb import browse, costs
 from glows_nb.api.models import Instance, InstanceStatus, Spec
-from glows_nb.commands.arguments import GPU, IMAGE, MACHINE, REGION, SPEC_COLUMN, STATUS
+from glows_nb.commands.arguments import DAY, GPU, IMAGE, MACHINE, POSITIVE, REGION, SPEC_COLUMN, STATUS
 from glows_nb.commands.group import group
 from glows_nb.commands.settings import settings
 from glows_nb.connection import current_client
@@ -40,10 +40,12 @@ LIMITS: Final = (
     click.option("--gpu", type=GPU, metavar="TEXT", help="Only GPUs whose name holds this, such as 4090."),
     click.option("--region", type=REGION, metavar="NAME", help="Only this region."),
     click.option(
-        "--min-vram", "min_vram_gb", type=float, metavar="GB", help="Only GPUs with at least this memory each."
+        "--min-vram", "min_vram_gb", type=POSITIVE, metavar="GB", help="Only GPUs with at least this memory each."
     ),
-    click.option("--max-price", type=float, metavar="CREDITS", help="Only offers up to this price per hour."),
-    click.option("--gpus", type=click.IntRange(min=0), help="Only offers with so many GPUs in one unit; 0 is CPUs."),
+    click.option("--max-price", type=POSITIVE, metavar="CREDITS", help="Only offers up to this price per hour."),
+    click.option(
+        "--gpus", type=click.IntRange(min=0), metavar="N", help="Only offers with so many GPUs a unit; 0 is CPUs."
+    ),
     click.option(
         "--image", "image_id", type=IMAGE, metavar="ID", help="The image that is to run; a base image without it."
     ),
@@ -117,7 +119,7 @@ def cheapest(
 @click.option(
     "--status", "statuses", type=STATUS, multiple=True, callback=status_words, help="Only this; may be repeated."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the newest.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many, the newest.")
 def list_machines(statuses: tuple[str, ...], limit: int | None) -> pd.DataFrame:
     """Your machines, newest first, ended ones included."""
     return browse.instances(statuses=statuses, limit=limit)
@@ -126,7 +128,10 @@ def list_machines(statuses: tuple[str, ...], limit: int | None) -> pd.DataFrame:
 @group.command(examples=["show train"])
 @click.argument("machine", type=MACHINE)
 def show(machine: str) -> Instance:
-    """One machine: MACHINE is its id, its meta key or the name it was launched with."""
+    """One machine, with what it costs and the way in.
+
+    MACHINE is its id, its meta key or the name it was launched with.
+    """
     return current_client().instances.find(machine)
 
 
@@ -137,9 +142,10 @@ def stats() -> dict[str, int]:
 
 
 @group.command(examples=["spend", "spend --since 2026-01-31"])
-@click.option(
-    "--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Count from this day (UTC); all without it."
-)
-def spend(since: datetime | None) -> pd.DataFrame:
-    """What each machine cost on each day, by the ledger on this computer."""
-    return costs.spending(since=since.date() if since else None)
+@click.option("--since", type=DAY, metavar="DAY", help="Count from this day (UTC), such as 2026-01-31; all without it.")
+def spend(since: date | None) -> pd.DataFrame:
+    """What each machine cost on each day.
+
+    By the ledger on this computer, since the service does not tell. Estimates are marked.
+    """
+    return costs.spending(since=since)

@@ -19,8 +19,9 @@ def words_of_cell(body: str) -> list[str]:
     """Options of launch for what stands below its line.
 
     Args:
-        body: at the top lines `port = 8000/http`, `env NAME`, `env NAME = value`, `cmd = command`, empty lines and
-            comments with #; the first other line begins the start command, which goes to the end as it stands.
+        body: at the top lines `port = 8000/http`, `env NAME`, `env NAME = value` or `env = NAME=value`,
+            `cmd = command`, empty lines and comments with #; the first other line begins the start command, which goes
+            to the end as it stands.
 
     Returns:
         The words, such as ["--port", "8000/http", "--cmd", "python x.py"].
@@ -45,6 +46,8 @@ def words_of_cell(body: str) -> list[str]:
                 commands.append(found["value"])
             case "port" if found["value"] and not found["name"]:
                 words += ["--port", found["value"]]
+            case "env" if found["value"] and not found["name"]:
+                words += ["--env", re.sub(r"\s*=\s*", "=", found["value"], count=1)]
             case "env" if found["name"]:
                 words += ["--env", found["name"] if found["value"] is None else f"{found['name']}={found['value']}"]
             case key:
@@ -64,7 +67,11 @@ def _refuse_assignment(text: str) -> None:
     if found is None:
         return
     key = found[1] or found[2]
-    near = get_close_matches(key, KEYS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KEYS)}."
+    near = get_close_matches(key.lower(), KEYS, n=1)
+    hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"a variable is written env {key} = value, and other options stand in the line above."
+    )
     # The value is not repeated: it may be a secret.
     raise CommandError(f"{key!r} is no setting of the cell; {hint}")

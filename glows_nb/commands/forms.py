@@ -14,7 +14,7 @@ from glows_nb.connection import current_client
 @group.command(examples=["form", "form --name train"])
 @click.option("--name", default="", metavar="NAME", help="The machine's name, to begin with.")
 def form(name: str) -> Any:
-    """A form to choose a machine, see its price and launch it."""
+    """A form: choose a machine, see its price, launch it."""
     _require_front_end("form", "launch does the same here")
     from glows_nb.widgets.launch_form import launch_form
 
@@ -23,7 +23,10 @@ def form(name: str) -> Any:
 
 @group.command(examples=["panel"])
 def panel() -> Any:
-    """A panel of your machines that follows what happens, with buttons for what can be done."""
+    """A live panel of your machines, with buttons.
+
+    It follows what happens, and has what can be done with the chosen machine.
+    """
     _require_front_end("panel", "list shows the machines here")
     from glows_nb.widgets.panel import panel as live_panel
 

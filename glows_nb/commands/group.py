@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
-from glows_nb.api.errors import GlowsError
+from glows_nb.api.errors import GlowsError, short_form
 from glows_nb.commands.json_text import Json, as_json
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+LONGEST_HELP: Final = 80
 MAGIC_PROGRAM: Final = "%glows"
 JSON: Final = "glows_nb.json"
-TRACE: Final = "glows_trace"
 
 F = TypeVar("F")
 
@@ -27,16 +28,52 @@ class CommandError(GlowsError):
 class SecretInLine(CommandError):
     """A line holds what may be a token; no text repeats it, and whoever keeps lines must forget this one."""
 
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """The sentence alone, for `%tb` too: the line stands in the frames."""
+        return lambda: [short_form(self)]
+
 
 class Interrupted(KeyboardInterrupt):
-    """A command was interrupted; it has said what is left behind."""
+    """A command was interrupted; where that leaves something behind, it has said what."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it."""
+        return [short_form(self)]
+
+
+# Front ends know an interrupt by this name.
+Interrupted.__name__ = KeyboardInterrupt.__name__
 
 
 @dataclass
 class Run:
-    """What one line asks for that no command sees: click's `obj`."""
+    """What is known of one line beside its command: click's `obj`."""
 
     is_traced: bool = False
+    has_said_what_is_left: bool = False
+
+
+SECTIONS: Final = (
+    ("Begin", ("sandbox", "login", "use", "logout", "doctor", "config", "help")),
+    ("Choose", ("specs", "cheapest", "images", "image submit", "image rm")),
+    ("Rent and release", ("launch", "form", "wait", "cancel", "park", "unpark")),
+    ("Watch", ("list", "show", "stats", "spend", "panel")),
+    ("Get in", ("ssh", "url", "open")),
+    (
+        "Keep and connect",
+        ("snap", "snapshots", "networks", "network create", "network attach", "network endpoints"),
+    ),
+)
+"""How the list of all commands is arranged: in the order in which one meets them."""
+
+EXAMPLES: Final = (
+    "specs --gpu 4090 --sort price",
+    "launch --gpu 4090 --name train --max-price 0.60 --wait --yes",
+    "ssh train",
+    "cancel train --wait --yes",
+)
+"""Of the commands' own examples those that one begins with."""
 
 
 class Command(click.Command):
@@ -53,6 +90,17 @@ class Command(click.Command):
         self.aliases = tuple(aliases)
         self.params.append(_json_option())
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The words as arguments and options."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            # click forgets whose error it is where an option lacks its value.
+            error.ctx = error.ctx or ctx
+            if not error.message.startswith("Got unexpected extra argument"):
+                raise
+            raise click.UsageError(f"{error.message}; words that belong together need quotes.", ctx) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Its value, or that as JSON."""
         value = super().invoke(ctx)
@@ -61,17 +109,51 @@ class Command(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, as they are typed here."""
         super().format_epilog(ctx, formatter)
-        if self.examples:
-            with formatter.section("Examples"):
-                for example in self.examples:
-                    formatter.write(f"{'':>{formatter.current_indent}}{program(ctx)} {example}\n")
+        _write_examples(self.examples, ctx, formatter)
 
 
 class Commands(click.Group):
-    """A group whose commands may have other names."""
+    """A group whose commands may have other names; alone it shows its help.
+
+    Args:
+        sections: titles, and which commands are listed under each; of a group in it, each of its commands. Without
+            sections there is one list.
+        examples: lines that its help shows, without the program's name; the tests run them.
+    """
 
     command_class = Command
     group_class = type
+
+    def __init__(
+        self,
+        *args: Any,
+        sections: Sequence[tuple[str, Sequence[str]]] = (),
+        examples: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **{"invoke_without_command": True, **options})
+        self.sections = tuple(sections)
+        self.examples = tuple(examples)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What its command gives."""
+        value = super().invoke(ctx)
+        if ctx.invoked_subcommand is None:
+            click.echo(ctx.get_help())
+        return value
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, by their other names too where something was typed."""
+        names = {name: command for name, command in sorted(self.commands.items()) if not command.hidden}
+        if incomplete:
+            names |= {alias: command for command in names.values() for alias in getattr(command, "aliases", ())}
+        # click would cut what they do to 45 characters; its own `shell_complete` adds the options.
+        found = [
+            CompletionItem(name, help=command.get_short_help_str(LONGEST_HELP))
+            for name, command in names.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, or with this other name."""
@@ -80,13 +162,34 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Each command with its other names and what it does."""
-        names = {
-            ", ".join((name, *getattr(command, "aliases", ()))): command
-            for name, command in sorted(self.commands.items())
-        }
-        limit = formatter.width - 6 - max(map(len, names))
-        with formatter.section("Commands"):
-            formatter.write_dl([(words, command.get_short_help_str(limit)) for words, command in names.items()])
+        commands = all_commands(self) if self.sections else dict(sorted(self.commands.items()))
+        words = {name: ", ".join((name, *getattr(command, "aliases", ()))) for name, command in commands.items()}
+        widest = max(map(len, words.values()))
+        for title, names in self.sections or (("Commands", tuple(commands)),):
+            with formatter.section(title):
+                # As wide as the widest of all, so that the sections stand in line.
+                formatter.write_dl(
+                    [
+                        (f"{words[name]:{widest}}", commands[name].get_short_help_str(formatter.width - widest - 6))
+                        for name in names
+                    ]
+                )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples, as they are typed here, and what else is to be said."""
+        _write_examples(self.examples, ctx, formatter)
+        super().format_epilog(ctx, formatter)
+
+
+def all_commands(commands: click.Group, path: str = "") -> dict[str, click.Command]:
+    """Every command by its words; of a group in the group each of its commands."""
+    found: dict[str, click.Command] = {}
+    for name, command in commands.commands.items():
+        if isinstance(command, Commands):
+            found |= all_commands(command, f"{path}{name} ")
+        else:
+            found[f"{path}{name}"] = command
+    return found
 
 
 def trace_option(function: F) -> F:
@@ -96,7 +199,7 @@ def trace_option(function: F) -> F:
         is_flag=True,
         expose_value=False,
         callback=lambda ctx, parameter, value: setattr(ctx.ensure_object(Run), "is_traced", value),
-        help="Show where an error came from at once: %glows --trace COMMAND.",
+        help="In front of a command: show the whole traceback of its error.",
     )(function)  # type: ignore[type-var]
 
 
@@ -104,15 +207,15 @@ def trace_option(function: F) -> F:
     name=MAGIC_PROGRAM,
     cls=Commands,
     context_settings=CONTEXT_SETTINGS,
-    invoke_without_command=True,
-    epilog="More on one: help COMMAND. Without an account: sandbox. Values: x = %glows …, %glows … >> x.",
+    sections=SECTIONS,
+    examples=EXAMPLES,
+    epilog="""\b
+No account yet: %glows sandbox. More on one command: %glows help launch.
+Each line gives a value: x = %glows …   %glows … >> x   %glows …; shows nothing.""",
 )
 @trace_option
-@click.pass_context
-def group(context: click.Context) -> None:
+def group() -> None:
     """Rent GPU machines from GLOWS: browse what there is, launch, watch, release."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
 
 
 def program(context: click.Context | None = None) -> str:
@@ -127,9 +230,13 @@ def say(text: str) -> None:
     click.echo(text, err=context is not None and bool(context.meta.get(JSON)))
 
 
-def is_traced(error: BaseException) -> bool:
-    """Was the line that raised this run with `--trace`?"""
-    return TRACE in error.__dict__
+def say_what_is_left(text: str) -> None:
+    """A notice of an interrupted command, on what goes on without it."""
+    context = click.get_current_context(silent=True)
+    line = context.find_object(Run) if context else None
+    if line is not None:
+        line.has_said_what_is_left = True
+    say(text)
 
 
 def run(words: str | Sequence[str], commands: click.Group = group, name: str = MAGIC_PROGRAM) -> Any:
@@ -143,14 +250,14 @@ def run(words: str | Sequence[str], commands: click.Group = group, name: str = M
     Raises:
         CommandError: there is no such command or option, or a value can't be understood.
         GlowsError: what the command itself raises.
-        Interrupted: the command was interrupted; it has said what is left behind. It is a KeyboardInterrupt.
+        Interrupted: the command was interrupted; it has said what is left behind, if anything. It is a
+            KeyboardInterrupt.
     """
     line = Run()
     try:
         return _carried_out(words, commands, name, line)
     except GlowsError as error:
-        if line.is_traced:
-            error.__dict__[TRACE] = True
+        error.is_traced = line.is_traced
         raise
 
 
@@ -166,7 +273,8 @@ def _carried_out(words: str | Sequence[str], commands: click.Group, name: str, l
     except click.exceptions.Abort as stop:
         # click turns an interrupt into this: while a machine is awaited, plenty has been done.
         if isinstance(stop.__cause__, KeyboardInterrupt):
-            raise Interrupted from None
+            said = "; what is left behind is said above" if line.has_said_what_is_left else ""
+            raise Interrupted(f"stopped{said}") from None
         raise CommandError("Stopped; nothing was done.") from None
     # With standalone_mode=False click gives the exit status of --help as the value.
     return None if type(value) is int else value
@@ -180,6 +288,13 @@ def _sentence(error: click.ClickException, name: str) -> str:
     # `image submit` is a command in a group in the program.
     path = context.command_path.removeprefix(context.find_root().command_path).strip() if context else ""
     return f"{message} See: {name} help{f' {path}' if path else ''}"
+
+
+def _write_examples(examples: Sequence[str], ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    if examples:
+        with formatter.section("Examples"):
+            for example in examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{program(ctx)} {example}\n")
 
 
 def _json_option() -> click.Option:

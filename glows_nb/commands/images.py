@@ -29,7 +29,10 @@ def image() -> None:
 @image.command(examples=["image submit registry.example.com/team/runtime:cuda12.2"])
 @click.argument("link")
 def submit(link: str) -> SubmittedImage:
-    """Make a private image of a registry LINK that anybody may pull; the service then fetches it."""
+    """Make a private image of a registry LINK.
+
+    Anybody must be able to pull it, since there is no way to give the service a password. It is fetched after this.
+    """
     return current_client().images.submit(link)
 
 
@@ -37,7 +40,10 @@ def submit(link: str) -> SubmittedImage:
 @click.argument("image_id", type=OWN_IMAGE, metavar="IMAGE")
 @click.option("--yes", is_flag=True, help="Remove it without asking.")
 def rm(image_id: str, yes: bool) -> None:
-    """Delete an image of your own; machines that run keep theirs."""
+    """Delete an image of your own.
+
+    Machines that run keep theirs.
+    """
     if not yes:
         ask(f"Delete image {image_id}? It can't be brought back.")
     current_client().images.delete(image_id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from glows_nb.api.client import Client
+from glows_nb.api.errors import GlowsError
 from glows_nb.api.models import LEAVING, Instance, InstanceStatus
-from glows_nb.commands.arguments import MACHINE, STATUS
+from glows_nb.commands.arguments import MACHINE, POSITIVE, STATUS
 from glows_nb.commands.asking import ask
 from glows_nb.commands.browsing import status_words
-from glows_nb.commands.group import group, say
+from glows_nb.commands.group import group, program, say, say_what_is_left
 from glows_nb.commands.renting import sandbox_word, wait_for
 from glows_nb.commands.settings import settings
 from glows_nb.connection import current_client
@@ -25,7 +27,7 @@ from glows_nb.tables import counted
     default=InstanceStatus.RUNNING.value,
     help="The status to wait for.",
 )
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long to wait at most.")
+@click.option("--timeout", type=POSITIVE, metavar="SECONDS", help="How long to wait at most.")
 def wait(machine: str, until: str, timeout: float | None) -> Instance:
     """Wait until MACHINE is Running, or another status.
 
@@ -43,9 +45,9 @@ def wait(machine: str, until: str, timeout: float | None) -> Instance:
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when they have ended.")
 @click.option("--yes", is_flag=True, help="Release without asking.")
 def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool) -> None:
-    """Release machines: they end, their disks are gone, and they cost no more.
+    """Release machines: they end, and their disks are gone.
 
-    Says first which will end and what that saves. What is on disk can be kept by park.
+    Says first which will end and what that saves, and asks. What is on disk can be kept by park.
     """
     if is_all == bool(machines):
         raise click.UsageError("Say which machines to release, or --all.")
@@ -63,18 +65,54 @@ def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool)
     say(_saved(alive))
     if not yes:
         ask(f"Release {counted(len(alive), 'machine')}? What is on disk will be gone.")
-    for instance in alive:
-        client.instances.cancel(instance.instance_id)
-        say(f"{sandbox_word(client)}Releasing {instance.instance_id} ({instance.meta_key}).")
+    _release(client, alive)
     if is_waiting:
         for instance in alive:
             wait_for(client, instance, InstanceStatus.FINISHED, settings().wait_timeout)
+
+
+def _release(client: Client, instances: list[Instance]) -> None:
+    """Release one after the other; one that can't be released keeps none of the others running.
+
+    Raises:
+        GlowsError: some were not released; the text names each, with the reason.
+    """
+    left = {instance.instance_id: instance for instance in instances}
+    refused: dict[str, GlowsError] = {}
+    try:
+        for id_, instance in list(left.items()):
+            try:
+                client.instances.cancel(id_)
+            except GlowsError as error:
+                refused[id_] = error
+                say(f"{sandbox_word(client)}NOT released: {id_} ({instance.meta_key}).")
+            else:
+                del left[id_]
+                say(f"{sandbox_word(client)}Releasing {id_} ({instance.meta_key}).")
+    except KeyboardInterrupt:
+        if left:
+            say_what_is_left(
+                f"Interrupted; not known to be released, and perhaps going on to cost: {', '.join(left)}. "
+                f"To release: {program()} cancel {' '.join(left)}"
+            )
+        raise
+    if not refused:
+        return
+    if len(instances) == 1:
+        raise refused.popitem()[1]
+    reasons = " ".join(f"{id_}: {error}" for id_, error in refused.items())
+    raise GlowsError(
+        f"{counted(len(refused), 'machine')} of {len(instances)} not released, and going on to cost. {reasons} "
+        f"To try again: {program()} cancel {' '.join(refused)}"
+    )
 
 
 def _saved(instances: list[Instance]) -> str:
     """What machines cost now, and cost no more when they are released."""
     rates = [instance.rate for instance in instances if instance.is_billed]
     known = sum((rate for rate in rates if rate is not None), Rate(0))
-    unknown = len(instances) - len([rate for rate in rates if rate is not None])
-    more = f", and what {counted(unknown, 'machine')} would cost that has no price now" if unknown else ""
+    unpriced = len(instances) - len([rate for rate in rates if rate is not None])
+    if unpriced == len(instances):
+        return "What this saves is not known: nothing of it has a price now."
+    more = f", and what {counted(unpriced, 'more machine')} would cost, without a price now" if unpriced else ""
     return f"This saves {known}, {known.per_day:.2f} Credits per day{more}."

@@ -38,7 +38,10 @@ def create(name: str, region: str) -> str:
 @click.argument("network", type=NETWORK)
 @click.argument("machines", nargs=-1, required=True, type=MACHINE, metavar="MACHINE...")
 def attach(network: str, machines: tuple[str, ...]) -> Attached:
-    """Put running machines into NETWORK, which is its id or name."""
+    """Put running machines into NETWORK.
+
+    NETWORK is its id or name.
+    """
     client = current_client()
     id_ = network_id(client, network)
     found = [client.instances.find(machine).instance_id for machine in machines]

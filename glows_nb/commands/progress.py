@@ -13,10 +13,11 @@ from typing import Final, Protocol, TypeVar
 import click
 
 from glows_nb.api.client import Client
+from glows_nb.api.errors import GlowsError, InvalidRequest, MachineEnded
 from glows_nb.api.models import Instance, InstanceStatus
 from glows_nb.api.steps import Pause, Steps
 from glows_nb.api.waiting import OnChange
-from glows_nb.commands.group import JSON, say
+from glows_nb.commands.group import JSON, say, say_what_is_left
 from glows_nb.commands.surroundings import has_front_end, is_tty
 from glows_nb.connection import recorder_of
 from glows_nb.ledger import LedgerError, cost_by_day
@@ -48,10 +49,11 @@ def watch(client: Client, instance: Instance, until: str, steps: Callable[[OnCha
         instance: the machine.
         until: the status that it waits for.
         steps: makes the work, of what it is to call at each new status.
-        resume: what to say when the user interrupts it.
+        resume: what to say when the user interrupts it, or an error ends it while the machine goes on.
 
     Raises:
         KeyboardInterrupt: the user stopped the waiting; the machine goes on.
+        GlowsError: what the work itself raises.
     """
     progress: Progress | None = None
     has_come = False
@@ -60,10 +62,11 @@ def watch(client: Client, instance: Instance, until: str, steps: Callable[[OnCha
         result = client.run(_ticking(steps(progress.change), progress.tick))
         has_come = True
         return result
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GlowsError) as stop:
         if progress is not None:
             progress.end(has_come=False)
-        say(resume)
+        if not isinstance(stop, MachineEnded | InvalidRequest):
+            say_what_is_left(resume)
         raise
     finally:
         if progress is not None:
@@ -87,7 +90,7 @@ class Progress:
     def change(self, instance: Instance) -> None:
         """The machine has a new status."""
         now = time.monotonic()
-        if self._is_first and instance.is_billed:
+        if self._is_first:
             self._spent = _spent_before(self._client, instance)
         elif self._instance.is_billed:
             self._spent = self._cost(now)

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -14,17 +15,17 @@ import click
 from glows_nb import browse
 from glows_nb.api import waiting
 from glows_nb.api.client import Client
-from glows_nb.api.errors import GlowsError, InvalidRequest, ParamIllegal
+from glows_nb.api.errors import GlowsError, InvalidRequest, ParamIllegal, StalePlan
 from glows_nb.api.keys import bare_id, derived_name
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import Image, Instance, InstanceStatus
 from glows_nb.api.observing import Event, Sending
 from glows_nb.api.offers import match_gpu, regions_by_price
-from glows_nb.api.requests import CMD_LIMIT, ENVS_LIMIT
+from glows_nb.api.requests import CMD_LIMIT, ENVS_LIMIT, CreateInstance
 from glows_nb.api.routes import ROUTES
-from glows_nb.commands.arguments import GPU, IMAGE, NETWORK, REGION, SNAPSHOT
+from glows_nb.commands.arguments import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
 from glows_nb.commands.asking import ask
-from glows_nb.commands.group import group, program, say
+from glows_nb.commands.group import group, program, say, say_what_is_left
 from glows_nb.commands.progress import watch
 from glows_nb.commands.settings import settings
 from glows_nb.connection import current_client
@@ -56,9 +57,18 @@ CREATE: Final = ROUTES["create instance"].name
     "--snapshot", type=SNAPSHOT, metavar="ID", help="Start from this snapshot, by id or name, not from an image."
 )
 @click.option("--name", metavar="NAME", help="A name: launching it again finds the machine that is there.")
-@click.option("--units", type=click.IntRange(min=1), default=1, help="How many units.")
-@click.option("--max-price", type=float, metavar="CREDITS", help="Rent nothing above this price per hour.")
-@click.option("--category", type=click.Choice(["container", "vm"]), default="container", help="What to start.")
+@click.option(
+    "--units",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="How many units of the offer.",
+)
+@click.option("--max-price", type=POSITIVE, metavar="CREDITS", help="Rent nothing above this price per hour.")
+@click.option(
+    "--category", type=click.Choice(["container", "vm"]), default="container", show_default=True, help="What to start."
+)
 @click.option("--port", "ports", multiple=True, metavar="PORT", help="A port to open: 8000, 8000/http or 3306/tcp.")
 @click.option("--cmd", default="", metavar="COMMAND", help="The start command; when it ends, so does the machine.")
 @click.option(
@@ -87,7 +97,7 @@ def launch(
     dry_run: bool,
     yes: bool,
 ) -> Instance | Plan:
-    """Start a machine, or find the one that the same line has started.
+    """Start a machine; the same line again finds it.
 
     Says what it will cost and asks before it rents. Without --region the cheapest region that has it is taken.
     An interrupt says what became of the machine.
@@ -98,12 +108,14 @@ def launch(
       port = 8000/http
       env HF_TOKEN
       python -m http.server 8000
-    `env NAME` takes the value from the kernel's environment, so that no secret stands in the notebook.
+
+    There `env NAME` takes the value from the kernel's environment, so that no secret stands in the notebook.
     """
     if image_id and snapshot:
         raise InvalidRequest("snapshot", "give --image or --snapshot, not both.")
     variables = _variables(envs)
     _check_lengths(cmd, variables)
+    _check_early(name, ports, instance_category=category, cmd=cmd, envs=variables, public_ip_id=public_ip_id)
     client, chosen = current_client(), settings()
     image_id = image_id or (chosen.image or None if snapshot is None else None)
     if category == "vm" and image_id is None and snapshot is None:
@@ -116,7 +128,13 @@ def launch(
         image = client.images.default() if image_id is None else None
         priced_image = image.image_id if image else image_id
         source = {"from_image_id": priced_image}
-    specs = client.specs.all(from_image_id=priced_image, instance_category=category)
+    try:
+        specs = client.specs.all(from_image_id=priced_image, instance_category=category)
+    except ParamIllegal:
+        if image_id is None:
+            raise
+        problem = f"you have none with the id {image_id!r}; to see them: {program()} images"
+        raise InvalidRequest("image", problem) from None
     gpu_name = match_gpu(specs, gpu)
     more = _given(cmd=cmd, envs=variables, network=network, snapshot=snapshot, public_ip=public_ip_id)
     planned = client.instances.plan(
@@ -135,8 +153,9 @@ def launch(
         **({"net_ids": (network_id(client, network),)} if network else {}),
     )
     if dry_run:
+        say(f"{sandbox_word(client)}Only a plan; nothing is rented.")
         return planned
-    show_plan(client, planned)
+    planned = show_plan(client, planned, yes=yes)
     if planned.existing is None and image is not None:
         say(f"Image: {image}")
     instance = carry_out(client, planned, yes=yes)
@@ -145,9 +164,16 @@ def launch(
     return wait_for(client, instance, InstanceStatus.RUNNING, settings().wait_timeout)
 
 
-def show_plan(client: Client, planned: Plan) -> None:
-    """Say what will be rented, or is there already."""
+def show_plan(client: Client, planned: Plan, *, yes: bool) -> Plan:
+    """Say what will be rented, or is there already, and give that.
+
+    Where the first region is too cheap to be asked for, those that would have to be asked for are left out.
+    """
+    if planned.existing is None and not yes and _is_cheap(planned.rate):
+        cheap = tuple(candidate for candidate in planned.candidates if _is_cheap(candidate.rate))
+        planned = replace(planned, candidates=cheap)
     say(f"{sandbox_word(client)}{planned}")
+    return planned
 
 
 def carry_out(client: Client, planned: Plan, *, yes: bool) -> Instance:
@@ -157,18 +183,22 @@ def carry_out(client: Client, planned: Plan, *, yes: bool) -> Instance:
         CommandError: the answer was no, or nobody can be asked.
         KeyboardInterrupt: the user interrupted it; what became of the machine has been said.
     """
-    rate = planned.rate
-    limit = Rate.from_credits(settings().ask_above)
-    is_cheap = limit > Rate(0) and rate is not None and rate <= limit
-    if planned.existing is None and not yes and not is_cheap:
+    if planned.existing is None and not yes and not _is_cheap(planned.highest_rate):
         ask("Rent it?")
     orders: list[Event] = []
     try:
         with _orders_noted(client, orders):
             instance: Instance = planned.launch()
+    except StalePlan as stale:
+        # Another kernel that ran the same line was faster.
+        if stale.existing is None:
+            raise
+        instance = stale.existing
+        say(f"{sandbox_word(client)}Nothing new is rented: {instance} is there by now.")
     except KeyboardInterrupt:
-        say(_what_became(client, planned.meta_key, was_sent=bool(orders)))
+        say_what_is_left(_what_became(client, planned.meta_key, was_sent=bool(orders)))
         raise
+    say(f"{sandbox_word(client)}To release it: {program()} cancel {instance.instance_id}")
     return instance
 
 
@@ -201,6 +231,12 @@ def network_id(client: Client, network: str) -> str:
         return found[0]
     names = ", ".join(str(each) for each in known) or "none"
     raise InvalidRequest("network", f"there is no network {network!r}; there are: {names}.")
+
+
+def _is_cheap(rate: Rate | None) -> bool:
+    """Is it within what is rented without asking?"""
+    limit = Rate.from_credits(settings().ask_above)
+    return limit > Rate(0) and rate is not None and rate <= limit
 
 
 @contextmanager
@@ -277,6 +313,18 @@ def _variables(envs: Sequence[str]) -> dict[str, str]:
             )
         variables[name] = value
     return variables
+
+
+def _check_early(name: str | None, ports: Sequence[str], **fields: Any) -> None:
+    """Refuse before any request what the plan would refuse after the first ones.
+
+    Raises:
+        InvalidRequest: a field is over its limit, or the name holds what was to be expanded.
+    """
+    if name is not None and re.search(r"[${}]", name):
+        raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
+    anything = {"gpu_name": "any", "from_image_id": "any", "region_name": "any", "custom_meta_key": "any"}
+    CreateInstance(**anything, ports=ports, **{key: value for key, value in fields.items() if value is not None})
 
 
 def _check_lengths(cmd: str, variables: dict[str, str]) -> None:

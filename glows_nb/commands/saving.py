@@ -9,7 +9,7 @@ from glows_nb import browse
 from glows_nb.api import parking, waiting
 from glows_nb.api.models import Instance, InstanceStatus, SnapshotsCreated
 from glows_nb.api.parking import Parked
-from glows_nb.commands.arguments import MACHINE, REGION
+from glows_nb.commands.arguments import MACHINE, POSITIVE, REGION
 from glows_nb.commands.asking import ask
 from glows_nb.commands.group import group, program, say
 from glows_nb.commands.progress import watch
@@ -20,13 +20,13 @@ from glows_nb.connection import current_client
 
 @group.command(examples=["park train --yes"])
 @click.argument("machine", type=MACHINE)
-@click.option("--timeout", type=float, default=1800, metavar="SECONDS", help="How long to wait at most.")
+@click.option("--timeout", type=POSITIVE, default=1800, metavar="SECONDS", help="How long to wait at most.")
 @click.option("--yes", is_flag=True, help="Park without asking.")
 def park(machine: str, timeout: float, yes: bool) -> Parked:
-    """Keep MACHINE's disk as a snapshot and release it, so that it costs nothing till unpark.
+    """Keep MACHINE's disk as a snapshot, and release it.
 
-    The machine pauses while the snapshot is taken, runs again, and costs again, until it is released. Programs that
-    run on it end, and /datadrive is not in the snapshot. Interrupted, the same line goes on.
+    It costs nothing till unpark. The machine pauses while the snapshot is taken, runs again, and costs again, until it
+    is released. Programs that run on it end, and /datadrive is not in the snapshot. Interrupted, the same line goes on.
     """
     client = current_client()
     found = client.instances.find(machine)
@@ -50,13 +50,14 @@ def park(machine: str, timeout: float, yes: bool) -> Parked:
 @click.option(
     "--region", "regions", type=REGION, multiple=True, metavar="NAME", help="Where else, if its own has none."
 )
-@click.option("--max-price", type=float, metavar="CREDITS", help="Rent nothing above this price per hour.")
+@click.option("--max-price", type=POSITIVE, metavar="CREDITS", help="Rent nothing above this price per hour.")
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when it is Running.")
 @click.option("--yes", is_flag=True, help="Rent without asking.")
 def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_waiting: bool, yes: bool) -> Instance:
-    """Start a parked MACHINE again from its newest snapshot: same hardware, ports and environment.
+    """Start a parked MACHINE again from its snapshot.
 
-    Says what it will cost and asks before it rents. A machine that is there already is taken.
+    The newest one; with the same hardware, ports and environment. Says what it will cost and asks before it rents. A
+    machine that is there already is taken.
     """
     client, chosen = current_client(), settings()
     planned = client.instances.plan_unpark(
@@ -64,7 +65,7 @@ def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_w
         regions=regions,
         max_price_per_hour=max_price if max_price is not None else chosen.max_price or None,
     )
-    show_plan(client, planned)
+    planned = show_plan(client, planned, yes=yes)
     instance = carry_out(client, planned, yes=yes)
     return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout) if is_waiting else instance
 
@@ -74,9 +75,10 @@ def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_w
 @click.option("--name", default="", metavar="NAME", help="A name, kept in the ledger here; at most 32 characters.")
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when the machine runs again.")
 def snap(machine: str, name: str, is_waiting: bool) -> SnapshotsCreated:
-    """Take a snapshot of a running MACHINE, which pauses meanwhile and then runs on by itself.
+    """Take a snapshot of a running MACHINE.
 
-    It costs nothing while it pauses, and costs again when it runs; it can't be released before.
+    It pauses meanwhile and then runs on by itself. It costs nothing while it pauses, and costs again when it runs; it
+    can't be released before.
     """
     client = current_client()
     found = client.instances.find(machine)
@@ -99,5 +101,8 @@ def snap(machine: str, name: str, is_waiting: bool) -> SnapshotsCreated:
 
 @group.command(examples=["snapshots"])
 def snapshots() -> pd.DataFrame:
-    """Your snapshots, with the names that they were given on this computer."""
+    """Your snapshots, with the names given on this computer.
+
+    The service does not tell the names.
+    """
     return browse.snapshots()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from difflib import get_close_matches
 from typing import Any, Final
 
-from traitlets import Float, Int, List, TraitError, Unicode, observe
+from traitlets import Float, Int, List, TraitError, Unicode, observe, validate
 from traitlets.config import Config, Configurable
 
 from glows_nb.commands.group import CommandError
@@ -38,6 +39,13 @@ class Glows(Configurable):
             super().update_config(config)
         except TraitError as error:
             raise CommandError(f"{error}".rstrip(".") + ".") from None
+
+    @validate("ask_above", "max_price", "wait_timeout")
+    def _check_number(self, proposal: Any) -> float:
+        value: float = proposal["value"]
+        if not math.isfinite(value):
+            raise TraitError(f"Glows.{proposal['trait'].name} must be a number, not {value}")
+        return value
 
     @observe("most_rows")
     def _show_so_many_rows(self, change: Any) -> None:

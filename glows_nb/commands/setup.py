@@ -22,7 +22,10 @@ LONGEST_SENTENCE: Final = 120
 
 @group.command(examples=["sandbox"])
 def sandbox() -> Client:
-    """Use a sandbox: a GLOWS server on this machine that needs no account and costs nothing."""
+    """Use a sandbox: no account, and nothing costs money.
+
+    It is a GLOWS server on this machine that speaks the same HTTP API, and ends with the kernel.
+    """
     client = connect_to_sandbox()
     say(f"SANDBOX at {client.base_url}: nothing here costs money.")
     return client
@@ -30,7 +33,7 @@ def sandbox() -> Client:
 
 @group.command(examples=["config"])
 def config() -> Table:
-    """The settings, where the client talks to, and where files lie.
+    """Settings, the address in use, and where files lie.
 
     In a notebook a setting is changed by %config Glows.name = value, and in ipython_config.py by c.Glows.name = value.
     """

@@ -19,9 +19,12 @@ from glows_nb.refreshing import Source, in_thread
 
 log: Final = logging.getLogger("glows_nb")
 
-MAGIC_LINE: Final = re.compile(r"\s*%{1,2}glows\s(?P<line>.*)|[^#'\"%]*=\s*%glows\s(?P<value>.*)", re.DOTALL)
-"""A magic, or one whose value is given to a name."""
+MAGIC_LINE: Final = re.compile(
+    r"""\s*%{1,2}glows\s(?P<line>.*)|(?:[^#'"%]|'[^']*'|"[^"]*")*=\s*%glows\s(?P<value>.*)""", re.DOTALL
+)
+"""A magic, or one whose value is given to a name, an attribute or an item."""
 
+STORE: Final = ">>"
 NO_BREAK_SPACE: Final = "\u00a0"
 
 _source: Final = Source(in_thread)
@@ -58,6 +61,8 @@ def _matches(context: CompletionContext) -> SimpleMatcherResult:
     if found is None:
         return _nothing()
     line = unfinished(found["line"] if found["line"] is not None else found["value"])
+    if STORE in line.words or line.fragment.startswith(("$", "{")):
+        return _nothing()  # here stand Python's names
     # Editors put the closing quotation mark behind the cursor when the opening one is typed.
     is_closed = line.quote != "" and context.line_with_cursor[context.cursor_position :].startswith(line.quote)
     items = [

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import shlex
-from types import TracebackType
 from typing import Any, Final
 
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import no_var_expand
 from IPython.display import display
+from traitlets import TraitError
 
-from glows_nb.api.errors import GlowsError
-from glows_nb.commands import CommandError, Interrupted, SecretInLine, group, run
+from glows_nb.api.errors import ConfigError, GlowsError
+from glows_nb.commands import CommandError, SecretInLine, group, run
 from glows_nb.commands.cell import words_of_cell
 from glows_nb.commands.facts import SHOWN, facts_text
-from glows_nb.commands.group import Command, is_traced
+from glows_nb.commands.group import all_commands
 from glows_nb.commands.settings import Glows, use_settings
 from glows_nb.magic import completion
-from glows_nb.magic.forgetting import forget, is_login, words_of_login
-from glows_nb.magic.lines import is_statement, read_line
-from glows_nb.magic.rendering import card_html, error_text
+from glows_nb.magic.forgetting import forget, may_be_tokens
+from glows_nb.magic.lines import Words, is_statement, read_line
+from glows_nb.magic.rendering import card_html
 
 MAGIC_NAME: Final = "glows"
 OF_CELLS: Final = "launch"
+FORGOTTEN: Final = " What may be a token in the line is taken out of the histories; take it out of the cell too."
 FRAMES_TO_CELL: Final = 3
 """From `is_statement` up: the magic, IPython's `run_line_magic`, the cell."""
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register %glows and %%glows with completion and settings, the short form of errors, how values are shown."""
+    """Register %glows and %%glows with completion and settings, and how values are shown.
+
+    Raises:
+        ConfigError: IPython's configuration file gives a setting a value that it can't have.
+    """
+    try:
+        chosen = Glows(parent=shell)
+    except TraitError as error:
+        raise ConfigError(f"IPython's configuration file: {error}".rstrip(".") + ".") from None
     magic.__doc__ = documentation()
     shell.register_magic_function(magic, "line_cell", MAGIC_NAME)  # type: ignore[arg-type]  # typed as a method
     completion.load(shell)
-    shell.set_custom_exc((GlowsError, Interrupted), show_error)
     _remove_settings(shell)
-    chosen = Glows(parent=shell)
     shell.configurables.append(chosen)  # type: ignore[arg-type]  # typed as shells alone
     use_settings(chosen)
     for kind in SHOWN:
@@ -49,7 +57,6 @@ def unload(shell: InteractiveShell) -> None:
     for where in ("line", "cell"):
         shell.magics_manager.magics[where].pop(MAGIC_NAME, None)
     completion.unload(shell)
-    shell.set_custom_exc((), None)
     _remove_settings(shell)
     use_settings(Glows())
     for mime in ("text/html", "text/plain"):
@@ -57,34 +64,38 @@ def unload(shell: InteractiveShell) -> None:
             _formatters(shell)[mime].pop(kind, None)
 
 
+@no_var_expand
 def magic(line: str, cell: str | None = None) -> Any:
     """Browse, launch, watch and release GPU machines; `load` puts the commands and examples here."""
     shell = get_ipython()
+    if shell is not None:
+        line = shell.var_expand(line, FRAMES_TO_CELL - 1, Words())
     try:
         asked = read_line(line)
         value = run(asked.command if cell is None else _with_cell(asked.command, cell))
-    except CommandError as error:
-        secrets = words_of_login(line) if is_login(line) else set()
+    except (CommandError, ConfigError) as error:
+        secrets = may_be_tokens(line, cell or "", is_misread=isinstance(error, CommandError))
         if shell is None or not secrets:
             raise
         forget(shell, secrets)
-        refusal = error if isinstance(error, SecretInLine) else SecretInLine(_without(secrets, str(error)))
+        refusal = error if isinstance(error, SecretInLine) else SecretInLine(_without(secrets, str(error)) + FORGOTTEN)
     else:
         if shell is not None and asked.name is not None:
             shell.push({asked.name: value})
             if not asked.is_quiet:
                 display(value)
-            return None
         # `x = %glows …;` has its value all the same.
-        return None if asked.is_quiet and (cell is not None or is_statement(FRAMES_TO_CELL)) else value
+        is_shown = not asked.is_quiet and asked.name is None
+        return None if not is_shown and (cell is not None or is_statement(FRAMES_TO_CELL)) else value
     raise refusal
 
 
 def documentation() -> str:
-    """What `%glows?` shows: the commands, how values are had, and an example of each."""
+    """What `%glows?` shows: the commands, how values are had, and all examples."""
     with group.make_context("%glows", [], resilient_parsing=True) as context:
         overview = group.get_help(context)
-    examples = [f"  %glows {example}" for command in _commands(group) for example in command.examples[:1]]
+    commands = all_commands(group).values()
+    examples = [f"  %glows {example}" for command in commands for example in getattr(command, "examples", ())]
     values = [
         "Values:",
         "  specs = %glows specs --gpu 4090     the DataFrame",
@@ -93,31 +104,7 @@ def documentation() -> str:
         "  %glows specs;                       not shown",
         "  %glows show {name}                  Python variables, also as $name",
     ]
-    return "\n".join([overview, "", *values, "", "Examples:", *examples])
-
-
-def show_error(
-    shell: InteractiveShell,
-    kind: type[BaseException],
-    error: BaseException,
-    traceback: TracebackType,
-    tb_offset: int | None = None,
-) -> list[str]:
-    """One sentence instead of forty lines, and still a real error: Run All stops. `%tb` shows the whole."""
-    # IPython remembers an error for %tb and %debug only where it shows it itself. The frames of a line that holds a
-    # token would show it, so that one is not remembered.
-    has_traceback = not isinstance(error, SecretInLine)
-    if has_traceback:
-        shell._get_exc_info((kind, error, traceback))
-    if isinstance(error, Interrupted):
-        kind, words = KeyboardInterrupt, "stopped; what is left behind is said above"
-        lines = [error_text(kind.__name__, KeyboardInterrupt(words))]
-    elif is_traced(error) and has_traceback:
-        lines = shell.InteractiveTB.structured_traceback(kind, error, traceback, tb_offset=tb_offset)
-    else:
-        lines = [error_text(kind.__name__, error, has_traceback=has_traceback)]
-    shell._showtraceback(kind, error, lines)
-    return lines
+    return "\n".join([overview, "", *values, "", "All examples:", *examples])
 
 
 def _with_cell(line: str, cell: str) -> list[str]:
@@ -138,14 +125,6 @@ def _without(secrets: set[str], text: str) -> str:
     for secret in secrets:
         text = text.replace(secret, "…")
     return text
-
-
-def _commands(commands: Any) -> list[Command]:
-    """Every command of a group and of the groups in it."""
-    found: list[Command] = []
-    for _, command in sorted(commands.commands.items()):
-        found += _commands(command) if hasattr(command, "commands") else [command]
-    return found
 
 
 def _remove_settings(shell: InteractiveShell) -> None:

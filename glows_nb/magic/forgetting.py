@@ -1,7 +1,11 @@
-"""Takes what may be a token out of IPython's histories: `In`, `_i`, `_ih`, the history file, a terminal's own."""
+"""Takes what may be a token out of all places where IPython keeps what was typed.
+
+Those are `In`, `_i`, `_ih`, the history file, a terminal's own history, and the lines that tracebacks show of a cell.
+"""
 
 from __future__ import annotations
 
+import linecache
 import re
 import shlex
 import sqlite3
@@ -14,24 +18,43 @@ REMOVED: Final = "[removed]"
 SHORTEST: Final = 6
 """Shorter words are no tokens, and taking them out would spoil other text."""
 
+JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+"""What every SDK token looks like (FACTS 2)."""
+
 LAST_INPUTS: Final = ("_i", "_ii", "_iii")
 
 
-def is_login(line: str) -> bool:
+def may_be_tokens(line: str, cell: str, *, is_misread: bool) -> set[str]:
+    """What in a refused line, and below it, may be a token.
+
+    Args:
+        line: the line.
+        cell: what stands below it.
+        is_misread: could its words not be understood? Then whatever stands behind login may be one.
+    """
+    found = set(JWT.findall(f"{line}\n{cell}"))
+    return found | _words_of_login(line) | _pieces(cell) if is_misread and _is_login(line) else found
+
+
+def _is_login(line: str) -> bool:
     """Is this, or is it near to, the command that a token might be written behind?"""
     words = [word for word in line.split() if not word.startswith("-")]
-    return bool(words) and bool(get_close_matches(words[0].strip("'\""), ["login"]))
+    return bool(words) and bool(get_close_matches(words[0].strip("'\"").lower(), ["login"]))
 
 
-def words_of_login(line: str) -> set[str]:
-    """What stands in a login line and may be a token: everything but the names of options."""
+def _words_of_login(line: str) -> set[str]:
+    """All that stands in a login line but the names of options."""
     try:
         words = shlex.split(line)
     except ValueError:
         words = line.split()
     parts = [part for word in words[1:] for part in re.split(r"^--?[\w-]+=?", word)]
-    # A token may be cut in pieces by spaces or quotes, so that each piece counts.
-    return {piece for part in parts for piece in re.split(r"[\s'\";,]+", part) if len(piece) >= SHORTEST}
+    return {piece for part in parts for piece in _pieces(part)}
+
+
+def _pieces(text: str) -> set[str]:
+    """A token may be cut in pieces by spaces or quotes, so that each piece counts."""
+    return {piece for piece in re.split(r"[\s'\";,]+", text) if len(piece) >= SHORTEST}
 
 
 def forget(shell: Any, secrets: set[str]) -> None:
@@ -53,6 +76,7 @@ def forget(shell: Any, secrets: set[str]) -> None:
     for name, value in list(shell.user_ns.items()):
         if isinstance(value, str) and (name in LAST_INPUTS or re.fullmatch(r"_i\d+", name)):
             shell.user_ns[name] = cleaned(value)
+    _clean_sources(cleaned)
     _clean_prompt(shell, cleaned)
 
 
@@ -77,6 +101,14 @@ def _clean_file(history: Any, cleaned: Callable[[str], str]) -> None:
                         "UPDATE history SET source = ?, source_raw = ? WHERE session = ? AND line = ?",
                         (cleaned(source), cleaned(raw), history.session_number, number),
                     )
+
+
+def _clean_sources(cleaned: Callable[[str], str]) -> None:
+    """The text of cells, of which a traceback shows the lines around a call."""
+    for name, entry in list(linecache.cache.items()):
+        # What is in no file has no time of change.
+        if len(entry) == 4 and entry[1] is None:
+            linecache.cache[name] = (entry[0], None, [cleaned(text) for text in entry[2]], entry[3])
 
 
 def _clean_prompt(shell: Any, cleaned: Callable[[str], str]) -> None:

@@ -1,4 +1,6 @@
-"""What stands around a command in `%glows COMMAND >> name;`: where its value goes, and whether it is shown."""
+"""What a line holds beside its command, as in `%glows COMMAND $value >> name;`: Python's values, where its own value
+goes, and whether that is shown.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,25 @@ import keyword
 import linecache
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from IPython.utils.text import DollarFormatter
+
+from glows_nb.api.models import Image, Instance, Network, Snapshot, SubmittedImage
+from glows_nb.api.parking import Parked
 from glows_nb.commands import CommandError
 
 STORE: Final = re.compile(r"(?P<command>.*?)\s*>>\s*(?P<name>[^\s'\"]+)\s*", re.DOTALL)
+ID_OF: Final[Mapping[type[Any], str]] = {
+    Instance: "instance_id",
+    Parked: "instance_id",
+    Image: "image_id",
+    SubmittedImage: "image_id",
+    Snapshot: "snapshot_id",
+    Network: "network_id",
+}
 BARE: Final = "get_ipython().run_line_magic("
 
 
@@ -34,9 +49,11 @@ def read_line(text: str) -> Line:
     """Take a line apart.
 
     Raises:
-        CommandError: what stands behind >> is no name for a variable.
+        CommandError: what stands behind >> is nothing, or no name for a variable.
     """
     stripped = text.rstrip()
+    if stripped.endswith(">>"):
+        raise CommandError(f"The name of a variable is missing behind >>, as in: %glows {stripped} table")
     is_quiet = stripped.endswith(";")
     stripped = stripped.removesuffix(";").rstrip()
     found = STORE.fullmatch(stripped)
@@ -46,6 +63,15 @@ def read_line(text: str) -> Line:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise CommandError(f"{name!r} is no name for a variable; write: %glows {found['command'].strip()} >> table")
     return Line(found["command"], name, is_quiet)
+
+
+class Words(DollarFormatter):
+    """Writes Python's values into a line as IPython does, and a machine, an image or a network as its id."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """What stands in the line for a value."""
+        name = ID_OF.get(type(value))
+        return super().format_field(getattr(value, name) if name else value, format_spec)
 
 
 def is_statement(depth: int) -> bool:

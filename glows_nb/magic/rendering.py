@@ -1,4 +1,4 @@
-"""How values look in a notebook: machines, offers, plans as a small card, errors as one sentence; no secret in any."""
+"""How values look in a notebook: machines, offers, plans as a small card, with no secret in any."""
 
 from __future__ import annotations
 
@@ -17,12 +17,6 @@ def card_html(value: Any) -> str:
         for name, words in facts(value)
     )
     return f"<table>{rows}</table>"
-
-
-def error_text(name: str, error: BaseException, *, has_traceback: bool = True) -> str:
-    """An error's kind and sentence on one line, and where the whole is to be had."""
-    hint = "\n(%tb shows where it came from)" if has_traceback else ""
-    return f"\x1b[31m{name}\x1b[0m: {error}{hint}"
 
 
 def _value(name: str, words: str) -> str:

@@ -276,6 +276,13 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self.is_up.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # Where a request never ended, uvicorn gives up waiting and leaves its connection open.
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
     def tell_to_exit(self) -> None:
         """Stop serving; from any thread."""
         self.should_exit = True

@@ -43,23 +43,25 @@ class Choices:
     specs: tuple[Spec, ...]
     category: str
     region: str = ANYWHERE
+    only: str = ""
+    """The one category there is to choose, "" where the offers decide."""
 
     @classmethod
-    def among(cls, specs: Sequence[Spec], category: str, region: str = ANYWHERE) -> Choices:
+    def among(cls, specs: Sequence[Spec], category: str, region: str = ANYWHERE, *, only: str = "") -> Choices:
         """The choices among these offers; a category or region that none of them has is let go."""
-        left = tuple(spec for spec in specs if has_left(spec))
-        categories = _categories(left)
+        left = tuple(spec for spec in specs if has_left(spec) and (not only or only in spec.categories))
+        categories = [only] if only and left else _categories(left)
         if category not in categories and categories:
             category = categories[0]
         fitting = tuple(spec for spec in left if category in spec.categories)
         if region not in {spec.region_name for spec in fitting}:
             region = ANYWHERE
-        return cls(left, category, region)
+        return cls(left, category, region, only)
 
     @property
     def categories(self) -> list[str]:
         """Container, VM, or both."""
-        return _categories(self.specs)
+        return [self.only] if self.only and self.specs else _categories(self.specs)
 
     @property
     def regions(self) -> list[str]:

@@ -9,6 +9,7 @@ import html
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import local
 from typing import Any, Final
 
 import ipywidgets
@@ -37,7 +38,8 @@ class FormFields:
 
     def __init__(self) -> None:
         self._id = uuid.uuid4().hex[:8]
-        self._is_filling = False
+        # Of the thread: what somebody types while another thread fills in is heard all the same.
+        self._filling = local()
         self._notes: dict[str, ipywidgets.HTML] = {}
         self._wrong: frozenset[str] = frozenset()
         self._options: dict[str, list[tuple[str, str]]] = {IMAGE: [], SNAPSHOT: []}
@@ -65,24 +67,24 @@ class FormFields:
         )
         self.network = _menu(texts.FORM_NETWORK, none)
         self.public_ip = _menu(texts.FORM_PUBLIC_IP, none)
-        self.fallbacks = Rows(
-            texts.FORM_FALLBACKS, texts.FORM_ADD_FALLBACK, [Column("region", texts.FORM_FALLBACK, "choice")]
-        )
+        fallback = Column("region", texts.FORM_FALLBACK, "choice", is_unique=True)
+        self.fallbacks = Rows(texts.FORM_FALLBACKS, texts.FORM_ADD_FALLBACK, [fallback], is_ordered=True)
         self.cap = _text(texts.FORM_CAP, texts.FORM_CAP_PLACEHOLDER)
         self.main = ipywidgets.Box([self._field(name) for name in MAIN]).add_class("glows-grid")
         self.more = ipywidgets.Box([self._field(name) for name in MORE]).add_class("glows-grid")
+        self.search.on_msg(self._on_search_message)
         self.show_source()
 
     @property
     def is_filling(self) -> bool:
         """Are the fields being set from here, and not by somebody who types?"""
-        return self._is_filling
+        return getattr(self._filling, "is_so", False)
 
     def on_change(self, names: Sequence[str], changed: Callable[[], None]) -> None:
         """Call this when one of these fields is changed, but not while it is filled from here."""
 
         def heard(change: Any) -> None:
-            if not self._is_filling:
+            if not self.is_filling:
                 changed()
 
         for name in names:
@@ -92,11 +94,11 @@ class FormFields:
     @contextmanager
     def filling(self) -> Iterator[None]:
         """While fields are set from here, nobody is told."""
-        before, self._is_filling = self._is_filling, True
+        before, self._filling.is_so = self.is_filling, True
         try:
             yield
         finally:
-            self._is_filling = before
+            self._filling.is_so = before
 
     def filled(self, offer: Spec | None, image_id: str) -> Filled:
         """What stands in the fields; rows in which nothing stands are left out."""
@@ -172,7 +174,8 @@ class FormFields:
         is_there = wanted is None or wanted in [value for _, value in offers]
         regions = [(texts.FORM_ANYWHERE, ANYWHERE), *((name, name) for name in choices.regions)]
         with self.filling():
-            choose(self.category, [(name, name) for name in choices.categories], choices.category)
+            categories = [(texts.FORM_CATEGORIES.get(word, word), word) for word in choices.categories]
+            choose(self.category, categories, choices.category)
             choose(self.region, regions, choices.region)
             choose(self.gpu, offers, wanted)
             if keeps_gone and not is_there:
@@ -196,7 +199,7 @@ class FormFields:
         """Beside each field what is wrong with it, else what is worth knowing."""
         left = COMMAND_LIMIT - len(filled.command)
         known = {
-            "name": name_length(filled.name),
+            "name": name_length(filled.name) or texts.FORM_NO_NAME,
             "command": texts.FORM_COMMAND_LEFT.format(left=left, limit=COMMAND_LIMIT),
             "units": texts.FORM_UNITS_LEFT.format(left=filled.offer.max_available_units) if filled.offer else "",
             "fallbacks": texts.FORM_FALLBACKS_HINT if self.fallbacks.most else texts.FORM_NO_FALLBACKS,
@@ -231,16 +234,46 @@ class FormFields:
             found[f"{field} :is(input, select, textarea)"] = state
         return found
 
+    def plain(self) -> list[str]:
+        """What stands in the fields, a line each. Neither values of variables nor the command, which may hold some."""
+        lines = []
+        for name in (*MAIN, *MORE):
+            field = getattr(self, name)
+            if name in ROWS:
+                value = ", ".join(_row_words(row) for row in field.values)
+            elif name in MENUS:
+                is_shown = name not in (IMAGE, SNAPSHOT) or name == self.source.value
+                value = (field.label or "") if is_shown and field.value else ""
+            else:
+                value = "" if name in ("search", "command") else str(field.value).strip()
+            if value:
+                label = field.heading if name in ROWS else field.description
+                lines.append(texts.FORM_PLAIN.format(label=label, value=value))
+        return lines
+
+    def _found(self, kind: str) -> list[tuple[str, str]]:
+        words = str(self.search.value).lower().split()
+        return [option for option in self._options[kind] if all(word in option[0].lower() for word in words)]
+
     def _show_found(self, kind: str, kept: str | None) -> None:
-        words, everything, menu = str(self.search.value).lower().split(), self._options[kind], getattr(self, kind)
-        found = [
-            option for option in everything if option[1] == kept or all(word in option[0].lower() for word in words)
-        ]
+        everything, found = self._options[kind], self._found(kind)
         with self.filling():
-            choose(menu, found, kept)
-        if self.source.value == kind:
-            said = texts.FORM_FOUND.format(shown=len(found), all=len(everything)) if everything else ""
-            self.note("search", said or (texts.FORM_NO_SNAPSHOT if kind == SNAPSHOT else ""))
+            choose(getattr(self, kind), [option for option in everything if option[1] == kept or option in found], kept)
+        if self.source.value != kind:
+            return
+        if not everything:
+            said = texts.FORM_NO_SNAPSHOT if kind == SNAPSHOT else ""
+        elif not str(self.search.value).strip():
+            said = texts.FORM_SOURCES.format(all=len(everything))
+        else:
+            said = (texts.FORM_FOUND if found else texts.FORM_FOUND_NONE).format(found=len(found), all=len(everything))
+        self.note("search", said)
+
+    def _on_search_message(self, widget: Any, content: Any, buffers: Any) -> None:
+        """Enter takes the first that is found."""
+        found = self._found(self.source.value)
+        if content == {"event": "submit"} and found:
+            getattr(self, self.source.value).value = found[0][1]
 
     def _field(self, name: str) -> ipywidgets.VBox:
         field = getattr(self, name)
@@ -256,6 +289,13 @@ class FormFields:
 def name_length(name: str) -> str:
     """How long a name is, of how long it may be; nothing for none."""
     return texts.FORM_NAME_LENGTH.format(length=len(name.strip()), limit=KEY_LIMIT) if name.strip() else ""
+
+
+def _row_words(row: Mapping[str, str | SecretStr]) -> str:
+    """A row on one line, without its secret."""
+    words = "/".join(value for value in row.values() if isinstance(value, str))
+    is_masked = any(isinstance(value, SecretStr) for value in row.values())
+    return texts.FORM_ENV_MASKED.format(name=words) if is_masked else words
 
 
 def _menu(label: str, options: list[tuple[str, Any]]) -> ipywidgets.Dropdown:

@@ -150,14 +150,21 @@ def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
     )
 
 
-def as_python(filled: Filled, choices: Choices) -> str:
+def as_python(filled: Filled, choices: Choices, *, client_is_given: bool = True) -> str:
     """The launch as code to paste into a cell; values of environment variables are read from the environment there.
+
+    Args:
+        filled: what stands in the form.
+        choices: what fits together.
+        client_is_given: does the user have a `client`? Without one the code takes the one in use.
 
     Raises:
         InvalidRequest: a field is wrong; the first one.
     """
     arguments = launch_arguments(filled, choices)
     before = ["import os", ""] if "envs" in arguments else []
+    if not client_is_given:
+        before += ["import glows_nb as glows", "", "client = glows.current_client()"]
     if "base_resource" in arguments:
         image = f"from_image_id={_quoted(filled.image_id)}" if filled.image_id else ""
         resource_id = _quoted(arguments["base_resource"].resource_id)
@@ -181,6 +188,8 @@ def field_of(error: InvalidRequest) -> str:
 def _contradictions(filled: Filled, choices: Choices) -> dict[str, str]:
     """What is wrong with fields that are sound, each for itself."""
     found: dict[str, str] = {}
+    if not filled.image_id and not filled.snapshot_id:
+        found["source"] = texts.FORM_NO_SOURCE
     for field, named in (
         ("ports", [number.strip() for number, _ in filled.ports]),
         ("envs", [name for name, _ in filled.envs]),

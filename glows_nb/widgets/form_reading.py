@@ -9,6 +9,7 @@ from glows_nb.api.client import Client
 from glows_nb.api.errors import WaitTimeout
 from glows_nb.api.models import Network, NetworkType, Spec
 from glows_nb.api.offers import choose_default_image
+from glows_nb.widgets import texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.form_fields import IMAGE, SNAPSHOT, FormFields
 from glows_nb.widgets.sources import Sources
@@ -28,6 +29,7 @@ class FormReading:
     Attributes:
         specs: the offers for what is chosen to start from; none where they can't be read.
         image_id: the image that the offers are for.
+        category: the only one that what is chosen can be started as, "" where image and offer decide.
         networks: private networks ("network") and public IPs ("public_ip"), once they were asked for.
         error: why something could not be read, None where all could.
     """
@@ -43,7 +45,7 @@ class FormReading:
         ended: Callable[[], None],
     ) -> None:
         self.specs: list[Spec] = []
-        self.image_id = ""
+        self.image_id = self.category = ""
         self.networks: dict[str, list[Network]] = {}
         self.error: Exception | None = None
         self.background = Background("glows form reading", self._fail)
@@ -68,7 +70,7 @@ class FormReading:
             WaitTimeout: `timeout` seconds passed.
         """
         if not self._is_read.wait(timeout):
-            raise WaitTimeout(f"The form has not read the offers after {timeout:g} s.", None)
+            raise WaitTimeout(texts.FORM_UNREAD.format(seconds=timeout), None)
         if self.error is not None:
             raise self.error
 
@@ -145,11 +147,11 @@ class FormReading:
 
     def _read_specs(self) -> None:
         kind, source = self._fields.source.value, self._fields.chosen_source()
-        image_id = self._sources.image_below(source) if kind == SNAPSHOT else source
+        image_id, category = self._sources.below(source) if kind == SNAPSHOT else (source, "")
         specs = self._client.specs.all(from_image_id=image_id or None)
         with self._lock:
             if source == self._fields.chosen_source():
-                self.specs, self.image_id = specs, image_id
+                self.specs, self.image_id, self.category = specs, image_id, category
                 self._offered()
 
     def _read_networks(self) -> None:

@@ -7,8 +7,6 @@ const REFRESH_TIMES_MS = 5000;
 const SEEN_AGAIN_MS = 20000;
 const NOW_SECONDS = 5;
 const DEAD = "jupyter-widgets-disconnected";
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
-const justNow = new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(0, "second");
 
 // The container in which somebody clicked last: a widget can be on the page twice, and opens a page once.
 let lastUsed = null;
@@ -29,7 +27,7 @@ function label(container, labels) {
 }
 
 // <time datetime="…">: the exact time goes into the title, the words say how long ago that was.
-function tellTimes(container) {
+function tellTimes(container, { relative, justNow }) {
   for (const element of container.querySelectorAll("time[datetime]")) {
     const seconds = (new Date(element.dateTime) - Date.now()) / 1000;
     if (Number.isNaN(seconds)) continue;
@@ -47,6 +45,11 @@ function outputsAround(element) {
 }
 
 function render({ model, el }) {
+  const language = model.get("language");
+  const formats = {
+    relative: new Intl.RelativeTimeFormat(language, { numeric: "always" }),
+    justNow: new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(0, "second"),
+  };
   el.hidden = true;
   el.className = "glows-dead-words";
   // A widget can be on the page several times, and on several pages; each says for itself whether it is seen.
@@ -77,9 +80,9 @@ function render({ model, el }) {
 
   function dress() {
     if (!container) return;
-    keepKeys(container);
     label(container, model.get("labels"));
-    tellTimes(container);
+    keepKeys(container);
+    tellTimes(container, formats);
   }
 
   const use = () => (lastUsed = container);
@@ -118,7 +121,7 @@ function render({ model, el }) {
     if (content?.open !== undefined) window.open(content.open, "_blank", "noopener");
   }
 
-  const clock = setInterval(() => container && tellTimes(container), REFRESH_TIMES_MS);
+  const clock = setInterval(() => container && tellTimes(container, formats), REFRESH_TIMES_MS);
   // A page that is closed or cut off can't say so: who says nothing for long is taken to be gone.
   const reminder = setInterval(() => isSeen() && tellVisibility(), SEEN_AGAIN_MS);
   document.addEventListener("visibilitychange", tellVisibility);

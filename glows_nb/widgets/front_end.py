@@ -37,6 +37,7 @@ class FrontEnd(anywidget.AnyWidget):
 
     labels: traitlets.Dict[str, dict[str, str]] = traitlets.Dict().tag(sync=True)
     words: traitlets.Dict[str, str] = traitlets.Dict(texts.FRONT_END_WORDS).tag(sync=True)
+    language = traitlets.Unicode(texts.LANGUAGE).tag(sync=True)
 
     def __init__(self, labels: Mapping[str, Mapping[str, str]] | None = None) -> None:
         super().__init__(labels={name: dict(attributes) for name, attributes in (labels or {}).items()})

@@ -7,7 +7,7 @@ Reading and launching go on in the background; what stands in the form is in `fo
 from __future__ import annotations
 
 import html
-from threading import Lock, RLock
+from threading import RLock
 from typing import Any, Final
 
 import ipywidgets
@@ -28,13 +28,13 @@ from glows_nb.api.offers import has_left
 from glows_nb.connection import current_client
 from glows_nb.money import Rate
 from glows_nb.widgets import form_model, lifetime, texts
-from glows_nb.widgets.background import Background
 from glows_nb.widgets.choices import ANYWHERE, Choices, OfferId, offer_id, offer_id_of, offer_label, price_words
 from glows_nb.widgets.code_box import CodeBox
 from glows_nb.widgets.form_fields import MAIN, MORE, SNAPSHOT, FormFields, name_length
+from glows_nb.widgets.form_launching import FormLaunching
 from glows_nb.widgets.form_model import Filled
 from glows_nb.widgets.form_reading import FormReading
-from glows_nb.widgets.machine_card import MachineCard, card_html
+from glows_nb.widgets.machine_card import MachineCard
 from glows_nb.widgets.parts import button, set_shown
 from glows_nb.widgets.phrases import error_html
 from glows_nb.widgets.question import Question
@@ -69,22 +69,24 @@ def launch_form(*, spec: Any = None, name: str = "", client: Client | None = Non
         InvalidRequest: `spec` is no offer.
     """
     offer = None if spec is None else offer_id_of(spec)
-    return LaunchForm(client or current_client(), name, offer)
+    return LaunchForm(client or current_client(), name, offer, client_is_given=client is not None)
 
 
 class LaunchForm(Sheet):
     """The form. Launching goes through the safe create: pressed or run twice, it rents once."""
 
-    def __init__(self, client: Client, name: str = "", offer: OfferId | None = None) -> None:
+    def __init__(
+        self, client: Client, name: str = "", offer: OfferId | None = None, *, client_is_given: bool = True
+    ) -> None:
         self._client = client
+        self._client_is_given = client_is_given
         self._given = (name, offer)
         self._wanted = offer
         self._state = RLock()
-        self._launching = Lock()
         self._edits = 0
-        self._is_renting = self._is_wrong = False
+        self._is_wrong = False
         self._choices = Choices((), "container")
-        self._renting = Background("glows form launching", self._show_rent_error)
+        self._launching = FormLaunching(self)
         self.fields = FormFields()
         self._reading = FormReading(
             client,
@@ -101,10 +103,11 @@ class LaunchForm(Sheet):
         self.loading = ipywidgets.HTML().add_class("glows-loading").add_class("glows-message")
         self.retry = button(texts.RETRY, self._read_all)
         self.button = button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
+        self.refresh_button = button(texts.REFRESH, self._on_refresh, tooltip=texts.FORM_REFRESH_HINT)
         self.question = Question()
         self.more = ipywidgets.ToggleButton(description=texts.FORM_MORE).add_class("glows-more")
         self.code = CodeBox(front_end, self._say_copied, self._label)
-        self.card = MachineCard(client, front_end, changed=self._update_static, released=self._on_edit)
+        self.card = MachineCard(client, front_end, changed=self._update_static, ended=self._on_edit)
         super().__init__(
             texts.FORM_TITLE,
             front_end,
@@ -115,7 +118,7 @@ class LaunchForm(Sheet):
                 self.fields.more,
                 self.price,
                 self.plan,
-                ipywidgets.HBox([self.button, self.code.toggle]).add_class("glows-actions"),
+                ipywidgets.HBox([self.button, self.code.toggle, self.refresh_button]).add_class("glows-actions"),
                 self.question.box,
                 self.message,
                 self.code,
@@ -176,11 +179,10 @@ class LaunchForm(Sheet):
         """
         try:
             self.ready(timeout)
-            with self._launching:
+            with self._launching.lock:
                 arguments = form_model.launch_arguments(self._filled(), self._choices)
                 instance: Instance = self._client.instances.plan(**arguments).launch()
-            self._say_nothing()
-            self._note_name(instance)
+            self._say_launched(instance)
             self.card.is_found = False
             try:
                 instance = self._client.instances.wait(instance.instance_id, timeout=timeout, on_change=self.card.show)
@@ -195,7 +197,7 @@ class LaunchForm(Sheet):
     def close(self) -> None:
         """Stop all that goes on in the background, and let go of the widgets; the machine goes on."""
         self._reading.close()
-        self._renting.close()
+        self._launching.close()
         for part in self.question.parts():
             part.close()
         super().close()
@@ -214,15 +216,39 @@ class LaunchForm(Sheet):
             self._ask_nothing()
         self._update_static()
 
-    def _show_rent_error(self, error: Exception) -> None:
+    def on_planned(self, planned: Plan, edits: int) -> None:
+        """Ask whether this is to be rented, unless something else stands in the form by now."""
         with self._state:
-            self._is_renting = False
+            self.message.value = ""
+            self._update_button()
+            if edits != self._edits:
+                return
+            self.question.ask(
+                "plan",
+                texts.FORM_CONFIRM.format(plan=planned),
+                texts.FORM_RENT,
+                lambda field: self._rent(planned),
+                asked_by=self.button,
+                then=self.code.toggle,
+            )
+
+    def on_launched(self, instance: Instance) -> None:
+        """Show the machine that was launched."""
+        self._say_launched(instance)
+        self.card.follow(instance)
+
+    def on_launch_failed(self, error: Exception) -> None:
+        """Say what became of the launch."""
         self.show_error(error)
 
     def _take_over(self, earlier: LaunchForm | None) -> None:
-        """Go on with what was typed into the form that this one replaces, and with its machine."""
+        """Go on with what was typed into the form that this one replaces, with its machine, and a launch under way."""
         if earlier is None:
             return
+        # The launch that may be under way goes on here; the other form closes the one that has nothing to do.
+        self._launching, earlier._launching = earlier._launching, self._launching
+        self._launching.hand_over(self)
+        self._edits = earlier._edits
         self.fields.take_over(earlier.fields)
         name, wanted = self._given
         # An argument that was changed in the cell is meant, whatever was typed before.
@@ -231,7 +257,7 @@ class LaunchForm(Sheet):
         is_same_offer = wanted == earlier._given[1]
         self._wanted = (earlier.fields.gpu.value or earlier._wanted) if is_same_offer else wanted
         self.more.value, self.code.toggle.value = earlier.more.value, earlier.code.toggle.value
-        if earlier.instance is not None:
+        if earlier.instance is not None and self.instance is None:
             self.card.follow(earlier.instance, is_found=earlier.card.is_found)
         earlier.close()
 
@@ -249,9 +275,16 @@ class LaunchForm(Sheet):
     def _read_all(self) -> None:
         self._reading.read_all(with_networks=bool(self.more.value))
 
+    def _on_refresh(self) -> None:
+        """Prices and stock may have changed; what is chosen stays, and says so if it is sold out."""
+        with self._state:
+            self._wanted = self._wanted or self.fields.gpu.value
+        self._read_all()
+
     def _on_reading(self) -> None:
         """Until all is read the form says so and launches nothing."""
         set_shown(self.retry, False)
+        self.refresh_button.disabled = True
         self.loading.value = html.escape(texts.LOADING)
         self._ask_nothing()
 
@@ -259,6 +292,7 @@ class LaunchForm(Sheet):
         error = self._reading.error
         self.loading.value = "" if error is None else error_html(error)
         set_shown(self.retry, error is not None)
+        self.refresh_button.disabled = False
         self._on_edit()
         self._update_static()
 
@@ -289,7 +323,7 @@ class LaunchForm(Sheet):
                 # An offer that was asked for comes before what other fields say.
                 category = category if category in spec.categories else spec.categories[0]
                 region = region if region == spec.region_name else ANYWHERE
-            self._choices = Choices.among(self._reading.specs, category, region)
+            self._choices = Choices.among(self._reading.specs, category, region, only=self._reading.category)
             is_there = fields.offer_choices(self._choices, wanted, keeps_gone=self._wanted is not None)
             if is_there and self._reading.specs:
                 self._wanted = None
@@ -318,7 +352,9 @@ class LaunchForm(Sheet):
             filled = self._filled()
             wrong = form_model.problems(filled, self._choices)
             if not self._is_read:
-                wrong.pop("gpu", None)
+                # What can't be seen, or not yet, is not wrong.
+                for name in ("source", "gpu"):
+                    wrong.pop(name, None)
             elif self._wanted is not None:
                 wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._wanted_label())
             self.fields.show_notes(filled, wrong, form_model.hints(filled))
@@ -330,6 +366,7 @@ class LaunchForm(Sheet):
             self._edits += 1
             self._ask_nothing()
             if wrong or not self._is_read:
+                self._update_static()
                 return
             edits = self._edits
             self.plan.value = html.escape(texts.FORM_PLANNING)
@@ -387,7 +424,8 @@ class LaunchForm(Sheet):
 
     def _show_code(self, filled: Filled) -> None:
         try:
-            self.code.show(form_model.as_python(filled, self._choices))
+            code = form_model.as_python(filled, self._choices, client_is_given=self._client_is_given)
+            self.code.show(code)
         except InvalidRequest:
             self.code.show("")
 
@@ -400,66 +438,43 @@ class LaunchForm(Sheet):
                 self.message.value = html.escape(texts.FORM_MEND)
                 self.fields.focus_wrong()
                 return
-            self._is_renting = True
+            edits = self._edits
+            self._launching.plan(self._plan_now, edits)
             self._ask_nothing()
             self.message.value = html.escape(texts.FORM_PLANNING)
-            edits = self._edits
-        self._renting.start(lambda: self._ask(edits))
-
-    def _ask(self, edits: int) -> None:
-        """Plan anew; a machine that is there is taken, and one that would be rented is asked for."""
-        planned = self._plan_now()
-        if planned.existing is not None:
-            self._carry_out(planned)
-            return
-        with self._state:
-            self._is_renting = False
-            self.message.value = ""
-            self._update_button()
-            if edits != self._edits:
-                return
-            self.question.ask(
-                "plan",
-                texts.FORM_CONFIRM.format(plan=planned),
-                texts.FORM_RENT,
-                lambda field: self._rent(planned),
-                asked_by=self.button,
-                then=self.code.toggle,
-            )
 
     def _rent(self, planned: Plan) -> None:
         with self._state:
-            self._is_renting = True
+            self._launching.rent(planned)
+            self._say_nothing()
             self._update_button()
-            self.message.value = html.escape(texts.FORM_LAUNCHING)
-        self._renting.start(lambda: self._carry_out(planned))
 
-    def _carry_out(self, planned: Plan) -> None:
-        with self._launching:
-            instance: Instance = planned.launch()
+    def _say_launched(self, instance: Instance) -> None:
         with self._state:
-            self._is_renting = False
+            # A plan that was asked for before knows nothing of the machine.
+            self._edits += 1
+            self._ask_nothing()
             self._say_nothing()
             self._note_name(instance)
-            self._update_button()
-        self.card.follow(instance)
 
     def _say_nothing(self) -> None:
-        """What was said of an earlier state holds no more."""
-        self.message.value = self.plan.value = ""
+        """What was said of an earlier state holds no more; only a launch may be under way."""
+        self.message.value = html.escape(texts.FORM_LAUNCHING) if self._launching.is_under_way else ""
+        self.plan.value = ""
 
     def _ask_nothing(self) -> None:
         self.question.close()
         self._update_button()
 
     def _update_button(self) -> None:
-        self.button.disabled = self._is_renting or not self._is_read or self.offer is None
+        self.button.disabled = self._launching.is_under_way or not self._is_read or self.offer is None
 
     def _label(self) -> None:
         self.front_end.labels = {
             "glows-message": {"role": "status"},
             "glows-more": {"aria-expanded": str(bool(self.more.value)).lower()},
             **self.code.labels(),
+            **self.card.labels(),
             **self.fields.labels(),
         }
 
@@ -468,10 +483,9 @@ class LaunchForm(Sheet):
         return offer_label(spec, with_region=True) if spec else " ".join(self._wanted or ())
 
     def _plain(self) -> str:
-        lines = [self._plain_title(), html.escape(self.fields.gpu.label or "")]
+        lines = [self._plain_title(), *(html.escape(line) for line in self.fields.plain())]
         lines += [self.price.value, self.plan.value, self.loading.value, self.message.value]
-        if self.instance is not None:
-            lines.append(card_html(self.instance, is_found=self.card.is_found))
+        lines.append(self.card.plain())
         return "".join(f"<div>{line}</div>" for line in lines if line)
 
     def _summary(self) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable
+from threading import Lock
 from typing import Final
 
 import ipywidgets
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import SnapshotFailed, WaitTimeout
-from glows_nb.api.models import LEAVING, SSH_PORT, Instance, InstanceStatus, Snapshot
+from glows_nb.api.errors import GlowsError, MachineEnded, SnapshotFailed, WaitTimeout
+from glows_nb.api.models import ENDED, LEAVING, SSH_PORT, Instance, InstanceStatus, Snapshot
 from glows_nb.api.requests.parameters import CreateSnapshot
 from glows_nb.api.steps import Steps, pause
 from glows_nb.api.waiting import wait_for_status, wait_until_reachable
@@ -42,17 +43,21 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         client: whose machine it is.
         front_end: the hands in the page.
         changed: hears when what the card shows has changed.
-        released: hears when the machine was released.
+        ended: hears when the machine has ended.
     """
 
     def __init__(
-        self, client: Client, front_end: FrontEnd, changed: Callable[[], None], released: Callable[[], None]
+        self, client: Client, front_end: FrontEnd, changed: Callable[[], None], ended: Callable[[], None]
     ) -> None:
         self.instance: Instance | None = None
-        self.is_found = False
+        self.is_found = self.is_reachable = False
         self._client = client
-        self._changed, self._released = changed, released
-        self._background = Background("glows form machine", self.show_error)
+        self._changed, self._ended = changed, ended
+        # Apart, so that a machine that is queued for hours can be released all the while.
+        self._following = Background("glows form machine", self.show_error)
+        self._acting = Background("glows form action", self.show_error)
+        self._is_acting = False
+        self._lock = Lock()
         self.facts = ipywidgets.HTML()
         self.ways_in = WaysIn(front_end, self._name_of, self._say)
         self.snapshot = button(texts.MACHINE_SNAPSHOT, self._on_snapshot, tooltip=texts.MACHINE_SNAPSHOT_HINT)
@@ -68,8 +73,8 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def show(self, instance: Instance, *, is_reachable: bool = False) -> None:
         """Show this machine as it is now."""
-        self.instance = instance
-        self.facts.value = card_html(instance, is_found=self.is_found, is_reachable=is_reachable)
+        self.instance, self.is_reachable = instance, is_reachable
+        self.facts.value = self.plain()
         self.ways_in.show(instance)
         self._enable()
         set_shown(self._actions, instance.status not in LEAVING)
@@ -78,21 +83,35 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def hide(self) -> None:
         """There is no machine to show."""
+        self._follow_no_more()
         self.instance, self.is_found = None, False
         self.question.close()
         self.message.value = ""
         set_shown(self, False)
 
     def follow(self, instance: Instance, *, is_found: bool = False) -> None:
-        """Show this machine, and in the background how it gets on until it answers."""
+        """Show this machine, and in the background how it gets on until it answers; another one is followed no more."""
         self.is_found = is_found
         self.show(instance)
-        if instance.status not in LEAVING:
-            self._background.start(lambda: self._until_reachable(instance.instance_id))
+        following = self._follow_no_more()
+        if instance.status not in ENDED:
+            following.start(lambda: self._until_reachable(following, instance.instance_id))
+
+    def plain(self) -> str:
+        """The machine as HTML without its buttons; empty while there is none."""
+        if self.instance is None:
+            return ""
+        return card_html(self.instance, is_found=self.is_found, is_reachable=self.is_reachable)
+
+    @staticmethod
+    def labels() -> dict[str, dict[str, str]]:
+        """What lets the card have the focus, and says what it is to those who can't see the page."""
+        return {"glows-machine": {"tabindex": "-1", "role": "group", "aria-label": texts.CARD}}
 
     def close(self) -> None:
         """Stop following; the machine goes on."""
-        self._background.close()
+        self._following.close()
+        self._acting.close()
         for part in self.question.parts():
             part.close()
         super().close()
@@ -102,15 +121,45 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self.message.value = error_html(error)
         self._enable()
 
-    def _until_reachable(self, instance_id: str) -> None:
+    def _follow_no_more(self) -> Background:
+        """What follows a machine ends with its next request; gives what the next one is followed in."""
+        with self._lock:
+            is_closed = self._following.is_closed
+            self._following.close()
+            if not is_closed:
+                self._following = Background("glows form machine", self.show_error)
+            return self._following
+
+    def _until_reachable(self, following: Background, instance_id: str) -> None:
         steps = wait_until_reachable(instance_id, SSH_PORT, MOST_SECONDS, on_change=self._show_if_meant)
-        instance = self._background.run(self._client, steps)
-        self._show_if_meant(instance, is_reachable=True)
+        try:
+            instance = following.run(self._client, steps)
+        except MachineEnded:
+            self._until_ended(following, instance_id)
+        else:
+            self._show_if_meant(instance, is_reachable=True)
+
+    def _until_ended(self, background: Background, instance_id: str) -> None:
+        steps = wait_for_status(
+            instance_id, InstanceStatus.FINISHED, timeout=MOST_SECONDS, on_change=self._show_if_meant
+        )
+        try:
+            instance = background.run(self._client, steps)
+        except MachineEnded as error:
+            instance = error.instance
+        if self._is_meant(instance):
+            self.is_found = False
+            self.show(instance)
+            self._say(texts.CARD_ENDED.format(name=self._name_of(instance)))
+            self._ended()
 
     def _show_if_meant(self, instance: Instance, *, is_reachable: bool = False) -> None:
         """Another machine may be shown by now."""
-        if self.instance is not None and self.instance.instance_id == instance.instance_id:
+        if self._is_meant(instance):
             self.show(instance, is_reachable=is_reachable)
+
+    def _is_meant(self, instance: Instance) -> bool:
+        return self.instance is not None and self.instance.instance_id == instance.instance_id
 
     def _say(self, text: str) -> None:
         self.message.value = html.escape(text)
@@ -140,22 +189,39 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         if instance is None:
             return
         text = question.format(name=self._name_of(instance), id=instance.instance_id)
-        then = self.ways_in.buttons["ssh"]
+        # The focus goes to the card itself: of its buttons, each may be off or gone by then.
         self.question.ask(
-            instance.instance_id, text, yes, lambda field: do(instance, field), asked_by=asked_by, then=then, **options
+            instance.instance_id, text, yes, lambda field: do(instance, field), asked_by=asked_by, then=self, **options
         )
 
     def _snapshot(self, instance: Instance, name: str) -> None:
         # Refused here, beside the field, before anything is sent.
         CreateSnapshot(instance_id=instance.instance_id, name=name)
-        self._start(lambda: self._take_snapshot(instance, name))
+        self._act(instance, lambda: self._take_snapshot(instance, name))
 
     def _release(self, instance: Instance, field: str) -> None:
-        self._start(lambda: self._release_now(instance))
+        self._act(instance, lambda: self._release_now(instance))
 
-    def _start(self, work: Callable[[], None]) -> None:
-        self.snapshot.disabled = self.release.disabled = True
-        self._background.start(work)
+    def _act(self, instance: Instance, work: Callable[[], None]) -> None:
+        """Do this to the machine, and nothing else to it meanwhile."""
+
+        def act() -> None:
+            try:
+                work()
+            except GlowsError as error:
+                self._is_acting = False
+                self.show_error(error)
+                # Whatever went wrong, what is shown of the machine may not be true any more.
+                if self._is_meant(instance):
+                    self.follow(instance, is_found=self.is_found)
+            finally:
+                self._is_acting = False
+                self._enable()
+
+        self._is_acting = True
+        self._enable()
+        self._follow_no_more()
+        self._acting.start(act)
 
     def _take_snapshot(self, instance: Instance, name: str) -> None:
         instance_id = instance.instance_id
@@ -163,27 +229,23 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         taken = self._client.snapshots.create(instance_id, name)
         named = " ".join(taken.snapshot_ids)
         self._say(texts.CARD_SNAPSHOT_BEGUN.format(snapshot=named))
-        self._background.run(self._client, _available(instance_id, taken.snapshot_ids))
+        self._acting.run(self._client, _available(instance_id, taken.snapshot_ids))
         steps = wait_for_status(instance_id, timeout=MOST_SECONDS, on_change=self._show_if_meant)
-        self._show_if_meant(self._background.run(self._client, steps), is_reachable=True)
+        again = self._acting.run(self._client, steps)
+        if self._is_meant(again):
+            self.follow(again, is_found=self.is_found)
         self._say(texts.CARD_SNAPSHOT_TAKEN.format(snapshot=named))
 
     def _release_now(self, instance: Instance) -> None:
         name = self._name_of(instance)
         self._say(texts.MACHINE_RELEASING.format(name=name))
         self._client.instances.cancel(instance.instance_id)
-        steps = wait_for_status(
-            instance.instance_id, InstanceStatus.FINISHED, timeout=MOST_SECONDS, on_change=self._show_if_meant
-        )
-        self._show_if_meant(self._background.run(self._client, steps))
-        self._say(texts.CARD_RELEASED.format(name=name))
-        self.is_found = False
-        self._released()
+        self._until_ended(self._acting, instance.instance_id)
 
     def _enable(self) -> None:
         fitting = fitting_actions(self.instance) if self.instance is not None else frozenset()
-        self.snapshot.disabled = "snapshot" not in fitting
-        self.release.disabled = "release" not in fitting
+        self.snapshot.disabled = self._is_acting or "snapshot" not in fitting
+        self.release.disabled = self._is_acting or "release" not in fitting
 
 
 def card_html(instance: Instance, *, is_found: bool = False, is_reachable: bool = False) -> str:
@@ -212,10 +274,11 @@ def _steps_html(status: str, *, is_reachable: bool) -> str:
     awaited = len(texts.CARD_STEPS) if is_reachable else place + (status == InstanceStatus.RUNNING)
     items = []
     for number, word in enumerate(texts.CARD_STEPS):
-        sign = "✓" if number < awaited else "◔" if number == awaited else "·"
+        sign = "✓" if number < awaited else "◔" if number == awaited else "○"
         current = ' aria-current="step"' if number == awaited else ""
-        items.append(f"<li{current}>{sign} {html.escape(word)}</li>")
-    return f'<ol class="glows-steps">{"".join(items)}</ol>'
+        items.append(f'<span role="listitem"{current}>{sign} {html.escape(word)}</span>')
+    # No <ol>: without our style sheet, on GitHub, it would be five numbered lines.
+    return f'<span class="glows-steps" role="list">{" ".join(items)}</span>'
 
 
 def _available(instance_id: str, snapshot_ids: tuple[str, ...]) -> Steps[list[Snapshot]]:

@@ -52,12 +52,27 @@ function render({ model, el }) {
   function made(id) {
     const columns = model.get("columns");
     const fields = columns.map((column) => fieldFor(id, column));
+    const up = focusable(element("button", { type: "button", textContent: "↑", title: model.get("up_label") }));
+    up.onclick = () => moveUp(id);
     const remove = focusable(element("button", { type: "button", textContent: model.get("remove_label") }));
     remove.onclick = () => {
       change(model.get("rows").filter((row) => row.id !== id));
       add.focus();
     };
-    return { row: element("div", { className: "glows-row" }, [...fields, remove]), fields, remove };
+    const buttons = model.get("up_label") ? [up, remove] : [remove];
+    return { row: element("div", { className: "glows-row" }, [...fields, ...buttons]), fields, up, remove };
+  }
+
+  function moveUp(id) {
+    const rows = [...model.get("rows")];
+    const place = rows.findIndex((row) => row.id === id);
+    if (place < 1) return;
+    [rows[place - 1], rows[place]] = [rows[place], rows[place - 1]];
+    change(rows);
+    draw();
+    // The topmost can't go further up, and a button that is off loses the focus.
+    const { up, fields } = drawn.get(id);
+    (up.disabled ? fields[0] : up).focus();
   }
 
   function fill(field, { name, kind, choices, placeholder }, row) {
@@ -84,12 +99,15 @@ function render({ model, el }) {
     }
     rows.forEach((row, place) => {
       if (!drawn.has(row.id)) drawn.set(row.id, made(row.id));
-      const { row: line, fields, remove } = drawn.get(row.id);
+      const { row: line, fields, up, remove } = drawn.get(row.id);
       columns.forEach((column, index) => {
         fill(fields[index], column, row);
         fields[index].setAttribute("aria-label", `${column.label} ${place + 1}`);
       });
-      remove.setAttribute("aria-label", `${model.get("remove_label")} ${columns[0].label.toLowerCase()} ${place + 1}`);
+      const which = `${columns[0].label.toLowerCase()} ${place + 1}`;
+      up.setAttribute("aria-label", `${model.get("up_label")} ${which}`);
+      up.disabled = place === 0;
+      remove.setAttribute("aria-label", `${model.get("remove_label")} ${which}`);
       if (list.children[place] !== line) list.insertBefore(line, list.children[place] ?? null);
     });
     add.hidden = rows.length >= model.get("most");
@@ -97,10 +115,12 @@ function render({ model, el }) {
 
   add.onclick = () => {
     const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-    const blank = Object.fromEntries(
-      model.get("columns").filter(({ kind }) => kind !== "secret").map(({ name, choices }) => [name, choices?.[0] ?? ""]),
-    );
-    change([...model.get("rows"), { id, ...blank }]);
+    const rows = model.get("rows");
+    const first = ({ name, choices, is_unique }) =>
+      (is_unique && choices.find((choice) => rows.every((row) => row[name] !== choice))) || choices[0] || "";
+    const columns = model.get("columns").filter(({ kind }) => kind !== "secret");
+    const blank = Object.fromEntries(columns.map((column) => [column.name, first(column)]));
+    change([...rows, { id, ...blank }]);
     draw();
     drawn.get(id).fields[0].focus();
   };

@@ -29,6 +29,8 @@ class Column:
     kind: Literal["text", "number", "choice", "secret"] = "text"
     placeholder: str = ""
     choices: tuple[str, ...] = ()
+    is_unique: bool = False
+    """Does a new row begin with a choice that no other row has?"""
 
 
 class Rows(anywidget.AnyWidget):
@@ -38,6 +40,7 @@ class Rows(anywidget.AnyWidget):
         heading: what the rows are, such as "Ports".
         add_label: what the button says that adds a row.
         columns: the fields of a row.
+        is_ordered: does the order of the rows matter? Then they can be moved up.
     """
 
     _esm = Path(__file__).parent / "rows.js"
@@ -46,6 +49,8 @@ class Rows(anywidget.AnyWidget):
     heading = traitlets.Unicode().tag(sync=True)
     add_label = traitlets.Unicode().tag(sync=True)
     remove_label = traitlets.Unicode(texts.REMOVE).tag(sync=True)
+    up_label = traitlets.Unicode().tag(sync=True)
+    """Empty where rows can't be moved."""
     columns: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     rows: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     most = traitlets.Int(20).tag(sync=True)
@@ -53,8 +58,13 @@ class Rows(anywidget.AnyWidget):
     """The ids of the rows whose secret Python has."""
     edited = traitlets.Int()
 
-    def __init__(self, heading: str, add_label: str, columns: Sequence[Column]) -> None:
-        super().__init__(heading=heading, add_label=add_label, columns=[asdict(column) for column in columns])
+    def __init__(self, heading: str, add_label: str, columns: Sequence[Column], *, is_ordered: bool = False) -> None:
+        super().__init__(
+            heading=heading,
+            add_label=add_label,
+            up_label=texts.MOVE_UP if is_ordered else "",
+            columns=[asdict(column) for column in columns],
+        )
         self._secrets: dict[tuple[str, str], SecretStr] = {}
         self.on_msg(self._on_message)
         self.observe(self._on_rows, "rows")

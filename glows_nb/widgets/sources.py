@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from glows_nb.api.client import Client
+from glows_nb.api.errors import ParamIllegal
 from glows_nb.api.models import Image, Snapshot
 from glows_nb.connection import recorder_of
 from glows_nb.ledger import LedgerError
@@ -23,7 +24,8 @@ class Sources:
         self.snapshots: list[Snapshot] = []
         self._names: dict[str, str] = {}
         self._images_of: dict[str, str] = {}
-        """Image ids by instance id."""
+        self._categories_of: dict[str, str] = {}
+        """Image ids and categories by instance id."""
 
     def read_images(self) -> Options:
         """Ask for all images; gives them for a menu."""
@@ -43,16 +45,22 @@ class Sources:
         self.snapshots.sort(key=lambda snapshot: (snapshot.create_time is not None, snapshot.create_time), reverse=True)
         return [(self._label(snapshot), snapshot.snapshot_id) for snapshot in self.snapshots]
 
-    def image_below(self, snapshot_id: str) -> str:
-        """The image of the machine that a snapshot was taken of; "" where nobody knows.
+    def below(self, snapshot_id: str) -> tuple[str, str]:
+        """The image of the machine that a snapshot was taken of, and its category; "" for what nobody knows.
 
-        Prices are listed by image, also for a start from a snapshot (FACTS 7).
+        Prices are listed by image, also for a start from a snapshot (FACTS 7), and a container does not become a VM.
         """
         instance_id = next((one.instance_id for one in self.snapshots if one.snapshot_id == snapshot_id), "")
-        if instance_id and not self._images_of.get(instance_id):
-            image = self._client.instances.get(instance_id).base_image
-            self._images_of[instance_id] = image.image_id if image else ""
-        return self._images_of.get(instance_id, "")
+        if not instance_id:
+            return "", ""
+        if instance_id not in self._categories_of:
+            # The service may forget machines that ended long ago; a snapshot of one can be started all the same.
+            with suppress(ParamIllegal):
+                machine = self._client.instances.get(instance_id)
+                self._categories_of[instance_id] = machine.category
+                if machine.base_image and not self._images_of.get(instance_id):
+                    self._images_of[instance_id] = machine.base_image.image_id
+        return self._images_of.get(instance_id, ""), self._categories_of.get(instance_id, "")
 
     def _label(self, snapshot: Snapshot) -> str:
         size = f"{snapshot.size_bytes / BYTES_PER_GB:.1f} GB" if snapshot.size_bytes else ""

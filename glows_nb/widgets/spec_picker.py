@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import uuid
 from datetime import UTC, datetime
 from threading import Event, RLock
 from typing import Any, Final
@@ -88,6 +89,8 @@ class SpecPicker(Sheet):
         self.count = ipywidgets.Dropdown(options=any_, description=texts.PICKER_COUNT)
         self.region = ipywidgets.Dropdown(options=any_, description=texts.PICKER_REGION)
         self.price = ipywidgets.Text(description=texts.PICKER_PRICE, placeholder=texts.PICKER_PRICE_PLACEHOLDER)
+        self.price_note = ipywidgets.HTML().add_class("glows-note")
+        self._id = uuid.uuid4().hex[:8]
         self.available = ipywidgets.Checkbox(
             value=available, description=texts.PICKER_AVAILABLE, indent=False
         ).add_class("glows-check")
@@ -97,11 +100,11 @@ class SpecPicker(Sheet):
         self.table = TableWidget(pd.DataFrame())
         self.table.sort_column = "price_per_hour"
         set_shown(self.table, False)
-        filters = [self.gpu, self.vram, self.count, self.region, self.price]
-        fields = [widget.add_class("glows-field") for widget in filters]
+        price = ipywidgets.VBox([self.price, self.price_note]).add_class("glows-field-price")
+        fields = [widget.add_class("glows-field") for widget in (self.gpu, self.vram, self.count, self.region, price)]
         super().__init__(
             texts.PICKER_TITLE,
-            SheetFrontEnd({"glows-message": {"role": "status"}}),
+            SheetFrontEnd(self._labels(is_price_wrong=False)),
             [
                 ipywidgets.Box(fields).add_class("glows-grid"),
                 ipywidgets.HBox([self.available, self.refresh_button]).add_class("glows-actions"),
@@ -116,6 +119,8 @@ class SpecPicker(Sheet):
         for name in FILTERS:
             getattr(self, name).observe(self._on_filter, "value")
         self.table.observe(self._on_selected, "selected")
+        self.observe(self._on_value, "value")
+        self.table.observe(lambda change: self._update_static(), ["query", "sort_column", "is_descending"])
         self._on_refresh()
 
     def ready(self, timeout: float = 60) -> SpecPicker:
@@ -129,7 +134,7 @@ class SpecPicker(Sheet):
             WaitTimeout: the service has not answered yet.
         """
         if not self._loaded.wait(timeout):
-            raise WaitTimeout(f"The picker has not read the offers after {timeout:g} s.", None)
+            raise WaitTimeout(texts.PICKER_UNREAD.format(seconds=timeout), None)
         if self._load_error is not None:
             raise self._load_error
         return self
@@ -241,13 +246,17 @@ class SpecPicker(Sheet):
         units = everything["max_units"].where(everything["available"].fillna(False), 0).fillna(0).astype(int)
         everything["stock"] = _stock(units)
         fitting = self._limits().among(everything)
+        shown = len(fitting)
         chosen = everything["resource_id"].eq(self.value.resource_id) if self.value is not None else None
         if chosen is not None and self.value is not None:
             chosen &= everything["region"].eq(self.value.region_name)
             fitting = everything[everything.index.isin(fitting.index) | chosen]
-        caption = texts.PICKER_COUNTED.format(shown=len(fitting), all=len(everything), image=self._image_words)
-        frame = captioned(fitting[list(SHOWN)].reset_index(drop=True), caption, is_sandbox=False)
-        self.table.frame = frame
+        caption = texts.PICKER_COUNTED.format(shown=shown, all=len(everything), image=self._image_words)
+        if shown < len(fitting):
+            caption = texts.PICKER_AND_CHOSEN.format(counted=caption)
+        frame = fitting[list(SHOWN)].reset_index(drop=True)
+        frame["gpu"] = frame["gpu"].astype("string").fillna(texts.PICKER_NO_GPU)
+        self.table.frame = captioned(frame, caption, is_sandbox=False)
         self.table.selected = None if self.value is None else "/".join(offer_id(self.value))
         self._show_message()
         self._update_static()
@@ -259,8 +268,9 @@ class SpecPicker(Sheet):
         except ValueError:
             price = math.nan
         is_wrong = price is not None and not price >= 0
-        wrong = texts.PICKER_NO_NUMBER.format(text=text)
-        self.problem.value = f'<span class="glows-error">✗ {html.escape(wrong)}</span>' if is_wrong else ""
+        wrong = html.escape(texts.PICKER_NO_NUMBER.format(text=text))
+        self.price_note.value = f'<span class="glows-error">✗ {wrong}</span>' if is_wrong else ""
+        self.front_end.labels = self._labels(is_price_wrong=is_wrong)
         return Limits(
             gpu=str(self.gpu.value).strip() or None,
             region=self.region.value or None,
@@ -269,6 +279,15 @@ class SpecPicker(Sheet):
             gpus=None if self.count.value == ANY else self.count.value,
             available=bool(self.available.value),
         )
+
+    def _labels(self, *, is_price_wrong: bool) -> dict[str, dict[str, str]]:
+        """What ties the note to the price for those who can't see the page."""
+        note_id = f"glows-{self._id}-price"
+        return {
+            "glows-message": {"role": "status"},
+            "glows-field-price .glows-note": {"id": note_id, "role": "status"},
+            "glows-field-price input": {"aria-describedby": note_id, "aria-invalid": str(is_price_wrong).lower()},
+        }
 
     def _on_selected(self, change: Any) -> None:
         with self._state:
@@ -279,9 +298,15 @@ class SpecPicker(Sheet):
             self._show_message()
         self._update_static()
 
+    def _on_value(self, change: Any) -> None:
+        """Chosen by code, it is marked in the table as well."""
+        with self._state:
+            self.table.selected = None if self.value is None else "/".join(offer_id(self.value))
+            self._show_message()
+
     def _show_message(self) -> None:
         read = texts.PICKER_READ_AT.format(moment=time_html(self._read_at)) if self._read_at else ""
-        chosen = html.escape(texts.PICKER_NOTHING_CHOSEN)
+        chosen = html.escape(texts.PICKER_NOTHING_CHOSEN) if self._read_at else ""
         if self.value is not None:
             offer = html.escape(offer_label(self.value, with_region=True))
             if has_left(self.value):
@@ -292,7 +317,12 @@ class SpecPicker(Sheet):
         self.message.value = f'{chosen} <span class="glows-quiet">{read}</span>'
 
     def _plain(self) -> str:
-        table = self.table.frame._repr_html_() if self._read_at else ""  # type: ignore[operator]  # a Table has one
+        caption = texts.PICKER_PRICES.format(counted=self.table.caption)
+        table = (
+            captioned(self.table.fitting.reset_index(drop=True), caption, is_sandbox=False)._repr_html_()
+            if self._read_at
+            else ""
+        )
         return f"{self._plain_title()}{table}<p>{self.problem.value}{self.message.value}</p>"
 
     def _summary(self) -> str:

@@ -127,7 +127,8 @@ function render({ model, el }) {
     if (hadFocus) body.querySelector("tr[tabindex='0']")?.focus();
     const first = model.get("first");
     const total = model.get("total");
-    place.textContent = total ? `${first + 1}–${first + rows.length} of ${total}` : words.empty;
+    const numbers = { first: first + 1, last: first + rows.length, total };
+    place.textContent = total ? words.place.replace(/{(\w+)}/g, (_, name) => numbers[name]) : words.empty;
     root.classList.toggle("glows-table-empty", total === 0 && !model.get("query"));
     back.disabled = first === 0;
     on.disabled = first + WINDOW >= total;

@@ -84,6 +84,11 @@ class TableWidget(anywidget.AnyWidget):
         if self.selected is not None and self.selected not in _ids(frame):
             self.selected = None
 
+    @property
+    def fitting(self) -> pd.DataFrame:
+        """The rows of the frame that are shown, filtered and sorted, all of them and not the window alone."""
+        return self._fitting
+
     def csv(self) -> str:
         """What is shown, as filtered and sorted, all of it and not the window alone, as CSV."""
         text: str = self._fitting.to_csv(index=False)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+LANGUAGE: Final = "en"
+"""In which the page says how long ago something was, as a BCP 47 tag."""
 COPIED: Final = "Copied"
 COPIED_WHAT: Final = "Copied: {what}"
 COPY_REFUSED: Final = "The browser refused to copy"
 REMOVE: Final = "Remove"
+MOVE_UP: Final = "Move up"
 LOADING: Final = "Loading…"
 REFRESH: Final = "Refresh"
 RETRY: Final = "Retry"
@@ -33,8 +36,14 @@ TABLE_WORDS: Final = {
     "next": "Next",
     "table": "table",
     "empty": "no rows",
+    "place": "{first}–{last} of {total}",
 }
 TABLE_HEADINGS: Final = {
+    "gpu": "GPU",
+    "gpus": "GPUs",
+    "cpu": "CPU",
+    "cpus": "CPUs",
+    "instance_categories": "runs as",
     "price_per_hour": "price per hour (Credits)",
     "price_per_gpu_hour": "price per GPU-hour (Credits)",
     "cost_estimate": "cost, estimate (Credits)",
@@ -67,6 +76,7 @@ OPEN_WHAT: Final = "{machine} at {address}"
 OPEN_LIVE: Final = "a live notebook has a button for it."
 
 # The spec picker.
+PICKER_UNREAD: Final = "The picker has not read the offers after {seconds:g} s."
 PICKER_TITLE: Final = "Choose what to rent"
 PICKER_GPU: Final = "GPU"
 PICKER_GPU_PLACEHOLDER: Final = "any, such as 4090"
@@ -80,15 +90,19 @@ PICKER_AVAILABLE: Final = "Only what is left"
 PICKER_ANY: Final = "any"
 PICKER_NO_NUMBER: Final = "{text!r} is not a number of at least 0."
 PICKER_COUNTED: Final = "{shown} of {all} offers for {image}"
+PICKER_AND_CHOSEN: Final = "{counted}, and the chosen one"
+PICKER_PRICES: Final = "{counted}; prices in Credits"
+PICKER_NO_GPU: Final = "none, CPUs only"
 PICKER_NOTHING_CHOSEN: Final = "Nothing is chosen yet: click a row, or use the arrow keys."
 PICKER_CHOSEN: Final = "Chosen: {offer}, {left} left"
 PICKER_SOLD_OUT: Final = "Sold out since it was chosen: {offer}"
 PICKER_READ_AT: Final = "Read {moment}"
-SOLD_OUT: Final = "sold out"
+SOLD_OUT: Final = "✗ sold out"
 LEFT: Final = "{units} left"
 
 # The launch form: headings and fields.
 FORM_TITLE: Final = "Launch a machine"
+FORM_UNREAD: Final = "The form has not read the offers after {seconds:g} s."
 FORM_SOURCE: Final = "Start from"
 FORM_IMAGE_SOURCE: Final = "an image"
 FORM_SNAPSHOT_SOURCE: Final = "a snapshot"
@@ -96,13 +110,15 @@ FORM_SEARCH: Final = "Find by name"
 FORM_SEARCH_PLACEHOLDER: Final = "part of a name or id"
 FORM_IMAGE: Final = "Image"
 FORM_SNAPSHOT: Final = "Snapshot"
-FORM_CATEGORY: Final = "Category"
+FORM_CATEGORY: Final = "Container or VM"
+FORM_CATEGORIES: Final = {"container": "container", "vm": "virtual machine"}
+"""Others go by the service's own word."""
 FORM_REGION: Final = "Region"
 FORM_ANYWHERE: Final = "anywhere"
 FORM_GPU: Final = "GPU"
 FORM_UNITS: Final = "Units"
 FORM_NAME: Final = "Name"
-FORM_NAME_PLACEHOLDER: Final = "none: one machine for each choice"
+FORM_NAME_PLACEHOLDER: Final = "optional, such as train-a"
 FORM_PORTS: Final = "Ports"
 FORM_PORT: Final = "Port"
 FORM_PROTOCOL: Final = "Protocol"
@@ -126,14 +142,18 @@ FORM_CODE: Final = "The same as Python"
 FORM_COPY_CODE: Final = "Copy the code"
 
 # The launch form: what it says beside its fields.
-FORM_FOUND: Final = "{shown} of {all}"
+FORM_SOURCES: Final = "{all} to choose from"
+FORM_FOUND: Final = "{found} of {all}; Enter takes the first"
+FORM_FOUND_NONE: Final = "None of {all} has this in its name."
 FORM_NO_SNAPSHOT: Final = "There is no snapshot to start from."
+FORM_NO_SOURCE: Final = "Nothing is chosen to start from."
 FORM_UNITS_LEFT: Final = "{left} left"
+FORM_NO_NAME: Final = "Without one, the same choices find the same machine."
 FORM_NAME_LENGTH: Final = "{length} of {limit} characters"
 FORM_NAME_CHECKING: Final = "{length}; asking whether it is in use…"
 FORM_NAME_FREE: Final = "{length}; no machine has it"
 FORM_NAME_TAKEN: Final = "{length}; {machine} has it and would be found again"
-FORM_JUPYTER_PORT: Final = "8888 is taken inside by Jupyter; let your program listen elsewhere."
+FORM_JUPYTER_PORT: Final = "⚠ 8888 is taken inside by Jupyter; let your program listen elsewhere."
 FORM_NAMED_TWICE: Final = "{what} is there twice."
 FORM_COMMAND_LEFT: Final = "{left} of {limit} characters left"
 FORM_COMMAND_CONTAINER: Final = "For containers only."
@@ -141,6 +161,8 @@ FORM_FALLBACKS_HINT: Final = "Tried in this order when none is left."
 FORM_NO_FALLBACKS: Final = "No other region has this GPU."
 FORM_PINNED: Final = "Only {region} has this very offer; choose the cheapest of its name to try others."
 FORM_ONE_NETWORK: Final = "A machine has a private network or a public IP, not both."
+FORM_ENV_MASKED: Final = "{name} (masked)"
+FORM_PLAIN: Final = "{label}: {value}"
 FORM_NO_PRICE: Final = "{text!r} is not a number of Credits above 0."
 FORM_CAP_BELOW: Final = "The cap is below the price of {rate}."
 FORM_SPEC_GONE: Final = "{offer} is sold out, or not for this image; choose another."
@@ -154,6 +176,7 @@ FORM_PRICE_UP_TO: Final = "; in {region} up to {hour:.3f} per hour"
 FORM_PLANNING: Final = "Looking for the machine, or a place for it…"
 FORM_PLAN: Final = "Plan: {plan}"
 FORM_LAUNCH: Final = "Launch"
+FORM_REFRESH_HINT: Final = "Read prices and stock again"
 FORM_RENT: Final = "Rent now"
 FORM_CONFIRM: Final = "{plan} Rent it?"
 FORM_MEND: Final = "Mend what is marked first."
@@ -180,6 +203,7 @@ MACHINE_RELEASE_YES: Final = "Release for good"
 MACHINE_RELEASING: Final = "{name}: releasing…"
 
 # The machine below a form that has launched or found it.
+CARD: Final = "The machine"
 CARD_FOUND: Final = "Found again"
 CARD_STEPS: Final = ("Ordered", "Queued", "Starting", "Running", "Reachable")
 CARD_CREATED: Final = "created {moment}"
@@ -187,7 +211,7 @@ CARD_SNAPSHOT_BEGUN: Final = "Snapshot {snapshot} is being taken…"
 CARD_SNAPSHOT_TAKEN: Final = "Snapshot {snapshot} is taken."
 CARD_SNAPSHOT_FAILED: Final = "The snapshot of {machine} did not become available; the machine goes on."
 CARD_SNAPSHOT_LATE: Final = "The snapshot of {machine} is not available yet; the machine goes on."
-CARD_RELEASED: Final = "{name} is released and costs nothing any more."
+CARD_ENDED: Final = "{name} has ended and costs nothing any more."
 
 # All panels.
 PANEL_NO_CLIENT: Final = "must be a glows.Client, not {kind}; a panel reads in threads of its own."

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
-from glows_nb.api.errors import RateLimited, TransportError, api_error
+from glows_nb.api.errors import GlowsError, RateLimited, TransportError, api_error
 from glows_nb.api.steps import Batch, Operation, Pause, Steps, drive
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class FakeService:
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     late: list[dict[str, Any]] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
-    statuses: Iterator[str] | None = None
+    statuses: Iterator[str | GlowsError] | None = None
     on_pause: Callable[[float], None] | None = None
 
     def play(self, steps: Steps[T]) -> T:
@@ -96,7 +96,10 @@ class FakeService:
         if found is None:
             raise api_error(6, "param illegal", "get instance")
         if self.statuses is not None:
-            found["status"] = next(self.statuses)
+            status = next(self.statuses)
+            if isinstance(status, GlowsError):
+                raise status
+            found["status"] = status
         return {"code": 0, "msg": "", "instance": dict(found)}
 
     def _create_instance(self, params: dict[str, str], body: Any) -> dict[str, Any]:

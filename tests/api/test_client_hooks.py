@@ -150,10 +150,19 @@ def test_a_profile_may_keep_its_token_in_the_keyring(monkeypatch: pytest.MonkeyP
     # The real keyring needs a desktop; what is tested is what we ask of it.
     stored = {("glows-nb", "default"): "from-keyring"}
     keyring = types.SimpleNamespace(get_password=lambda service, profile: stored.get((service, profile)))
+    errors = types.SimpleNamespace(KeyringError=type("KeyringError", (Exception,), {}))
     monkeypatch.setitem(sys.modules, "keyring", keyring)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
     assert resolve().token.get_secret_value() == "from-keyring"
     with pytest.raises(glows.ConfigError, match="keyring set glows-nb empty"):
         resolve(profile="empty")
+
+    def locked(service: str, profile: str) -> str:
+        raise errors.KeyringError("locked")
+
+    keyring.get_password = locked
+    with pytest.raises(glows.ConfigError, match=r"can't be used: KeyringError; .* GLOWS_SDK_TOKEN"):
+        resolve()
 
 
 def test_a_redirect_is_not_followed() -> None:

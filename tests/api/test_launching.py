@@ -239,7 +239,7 @@ def test_an_unknown_region_is_refused_with_those_that_there_are() -> None:
 def test_a_plan_that_no_longer_holds_rents_nothing() -> None:
     for change, what in (
         ([spec_row(millicents=60_000)], "price"),
-        ([spec_row(units=0), spec_row("TW-04")], "none left"),
+        ([spec_row(units=0), spec_row("TW-04")], "TW-03 has 0 left, asked were 1"),
     ):
         service = FakeService(specs=[spec_row("TW-03"), spec_row("TW-04")])
         asked = wanted(regions=["TW-04"])
@@ -250,11 +250,58 @@ def test_a_plan_that_no_longer_holds_rents_nothing() -> None:
         assert service.creates() == 0
 
 
+def test_a_plan_says_what_each_of_its_regions_costs() -> None:
+    service = FakeService(specs=[spec_row("TW-03"), spec_row("TW-04", millicents=90_000)])
+    planned = service.play(plan(wanted(regions=["TW-04"])))
+    assert str(planned).endswith("If none is left: TW-04 at 0.900 Credits/h.")
+    assert (str(planned.rate), str(planned.highest_rate)) == ("0.490 Credits/h", "0.900 Credits/h")
+
+
+def test_a_plan_that_would_cost_more_than_the_cap_by_now_says_so() -> None:
+    service = FakeService(specs=[spec_row("TW-03"), spec_row("TW-04")])
+    asked = wanted(regions=["TW-04"], max_price_per_hour=0.6)
+    planned = service.play(plan(asked))
+    service.specs = [spec_row("TW-03", millicents=90_000), spec_row("TW-04")]
+    with pytest.raises(StalePlan, match=r"TW-03 costs 0\.900 Credits/h, the cap is 0\.600"):
+        service.play(launch_planned(asked, planned))
+    assert service.creates() == 0
+
+
+@pytest.mark.parametrize(
+    "by_now",
+    [
+        pytest.param([spec_row("TW-03"), spec_row("TW-04", millicents=90_000)], id="dearer than shown"),
+        pytest.param([spec_row("TW-03"), spec_row("TW-01")], id="not shown"),
+    ],
+)
+def test_a_region_is_not_fallen_back_to_at_a_price_that_was_not_shown(by_now: list[dict[str, Any]]) -> None:
+    service = FakeService(specs=[spec_row("TW-03"), spec_row("TW-04")], faults=["code 215"])
+    asked = wanted(regions=["TW-04", "TW-01"])
+    planned = service.play(plan(asked))
+    service.specs = by_now
+    with pytest.raises(NoResourceAvailable):
+        service.play(launch_planned(asked, planned))
+    assert service.creates() == 1
+    assert service.machines == {}
+
+
+def test_a_region_is_fallen_back_to_at_the_price_that_was_shown() -> None:
+    service = FakeService(specs=[spec_row("TW-03"), spec_row("TW-04")], faults=["code 215"])
+    asked = wanted(regions=["TW-04"])
+    planned = service.play(plan(asked))
+    assert service.play(launch_planned(asked, planned)).region_name == "TW-04"
+
+
 def test_a_plan_is_stale_when_the_machine_is_there_by_now() -> None:
     service = FakeService()
     planned = service.play(plan(wanted()))
     service.machines[KEY] = running()
-    with pytest.raises(StalePlan, match="ins-00000007"):
+    with pytest.raises(StalePlan, match="ins-00000007") as stale:
+        service.play(launch_planned(wanted(), planned))
+    assert stale.value.existing is not None
+    assert stale.value.existing.instance_id == "ins-00000007"
+    service.machines[KEY] = running(hardware={"gpuName": "NVIDIA H200", "gpuNum": 1})
+    with pytest.raises(MachineDiffers):
         service.play(launch_planned(wanted(), planned))
 
 

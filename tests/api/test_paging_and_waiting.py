@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glows_nb.api.errors import InvalidRequest, MachineEnded, WaitTimeout
+from glows_nb.api.errors import (
+    AuthError,
+    BadResponse,
+    GlowsError,
+    InvalidRequest,
+    MachineEnded,
+    RateLimited,
+    TransportError,
+    WaitTimeout,
+    api_error,
+)
 from glows_nb.api.listing import all_instances
 from glows_nb.api.models import Instance, Page, Pagination
 from glows_nb.api.operations import list_instances
@@ -121,7 +132,7 @@ def test_a_list_that_never_settles_is_warned_about() -> None:
         assert len(read(lambda number: ([f"ins-{number}"], 40))) == 2
 
 
-def waiting(statuses: list[str], **options: Any) -> tuple[Instance, list[str], FakeService]:
+def waiting(statuses: Sequence[str | GlowsError], **options: Any) -> tuple[Instance, list[str], FakeService]:
     """Wait for a machine that goes through these statuses, each look at it taking the time of its pause."""
     time = {"now": 0.0}
     service = FakeService(machines={"k": instance_row("k", 1)}, statuses=iter(statuses))
@@ -164,6 +175,34 @@ def test_a_release_can_be_waited_for() -> None:
     machine, seen, _ = waiting(["Running", "Canceling", "Finished"], until="Finished")
     assert machine.status == "Finished"
     assert seen == ["Running", "Canceling", "Finished"]
+
+
+AWAY = (TransportError("reset"), RateLimited("HTTP 429"), api_error(1, "", "get instance"))
+
+
+def test_a_wait_outlasts_a_service_that_is_away_for_less_than_a_minute() -> None:
+    machine, seen, service = waiting(["Pending", *AWAY * 4, "Pending", *AWAY * 4, "Running"])
+    assert machine.status == "Running"
+    assert seen == ["Pending", "Running"]
+    assert max(service.pauses) == LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("failure", AWAY)
+def test_a_service_that_stays_away_ends_the_wait_with_its_error(failure: GlowsError) -> None:
+    with pytest.raises(type(failure)):
+        waiting(["Pending"] + [failure] * 20 + ["Running"])
+
+
+@pytest.mark.parametrize("failure", [*AWAY, AuthError(176, "", "get instance"), BadResponse("HTML")])
+def test_what_does_not_pass_by_itself_ends_the_wait_at_once(failure: GlowsError) -> None:
+    before = ["Pending"] if failure not in AWAY else []
+    with pytest.raises(type(failure)):
+        waiting([*before, failure, "Running"])
+
+
+def test_an_outage_does_not_move_the_deadline() -> None:
+    with pytest.raises(RateLimited):
+        waiting(["Pending", *[RateLimited("HTTP 429")] * 5, "Running"], timeout=10)
 
 
 @pytest.mark.parametrize("options", [{"until": "Runing"}, {"timeout": 0}, {"timeout": float("nan")}])

@@ -52,6 +52,12 @@ def test_a_field_over_its_limit_is_refused_in_one_sentence(fields: dict[str, Any
     assert "\n" not in str(refused.value)
 
 
+def test_fields_that_dont_go_together_are_refused_by_one_of_their_names() -> None:
+    with pytest.raises(glows.InvalidRequest, match=r"^cmd: is for containers only") as refused:
+        CreateInstance(**USUAL, cmd="sleep 60", instance_category="vm")
+    assert refused.value.field == "cmd"
+
+
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(glows.InvalidRequest, match="region_name: is required"):
         CreateInstance(**{name: value for name, value in USUAL.items() if name != "region_name"})

@@ -67,6 +67,12 @@ def test_a_bad_answer_is_the_right_error_and_never_an_empty_result(
     assert sent == requests
 
 
+def test_what_a_terminal_would_obey_is_in_no_error() -> None:
+    result, _ = ask(lambda request: json_answer({"code": 4711, "msg": "\x1b[31mred\x07 \u202ebell\nline"}))
+    assert isinstance(result, glows.UnknownCodeError)
+    assert result.msg == "[31mred bell line"
+
+
 def test_a_dripping_answer_ends_at_the_time_out() -> None:
     result, _ = ask(lambda request: Answer(json.dumps(GOOD).encode(), drip=0.5), timeout=0.2, max_retries=0)
     assert isinstance(result, glows.TransportError)

@@ -1,4 +1,7 @@
-"""`python -m tests.bench`: measure every row and print the table; in full (some five minutes) it is kept as JSON."""
+"""`python -m tests.bench`: measure every row and print the table.
+
+In full (some five minutes) it is kept: as JSON beside this file, and in README.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glows_nb.connection import disconnect
-from tests.bench.measuring import FULL, SHORT
-from tests.bench.report import Measured, as_json, as_markdown
-from tests.bench.rows import ROWS
+from tests.bench.measuring import FULL, ROOT, SHORT, Figures
+from tests.bench.report import as_json, as_markdown, in_readme, results_of
+from tests.bench.rows import ROWS, Row
 
 RESULTS = Path(__file__).parent / "results.json"
+README = ROOT / "README.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,16 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--short", action="store_true", help="as little as shows that every row computes")
     parser.add_argument("--only", metavar="TEXT", default="", help="only rows whose name holds this; nothing is kept")
     given = parser.parse_args(arguments)
-    measured: list[Measured] = []
+    measured: list[tuple[Row, Figures]] = []
     with _a_user_of_its_own():
         for row in ROWS:
             if given.only in row.what:
                 print(f"… {row.what}", file=sys.stderr, flush=True)
                 measured.append((row, row.measure(SHORT if given.short else FULL)))
                 disconnect()
-    print(as_markdown(measured))
+    results = results_of(measured)
+    print(as_markdown(results))
     if not given.short and not given.only:
-        RESULTS.write_text(as_json(measured), encoding="utf-8")
+        RESULTS.write_text(as_json(results), encoding="utf-8")
+        README.write_text(in_readme(README.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 @contextmanager

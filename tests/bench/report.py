@@ -1,11 +1,12 @@
-"""The rows that were measured, as a table for people and as JSON for the repository."""
+"""The rows that were measured: as JSON for the repository, as a table for people, and in README's section on speed."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,22 +17,14 @@ import psutil
 from tests.bench.measuring import Figures
 from tests.bench.rows import Compared, Row
 
-Measured = tuple[Row, Figures]
+Results = Mapping[str, Any]
 HEADINGS = ("what", "ours", "against", "baseline", "comes to", "goal", "met")
 LIBRARIES = ("httpx", "pydantic", "pandas", "starlette", "uvicorn")
+IN_README = re.compile(r"(?<=<!-- python -m tests\.bench writes this -->\n).*?(?=<!-- to here -->)", re.DOTALL)
 
 
-def as_markdown(measured: Sequence[Measured]) -> str:
-    """A table in Markdown, which a terminal shows well enough."""
-    lines = [HEADINGS, *(_cells(row, figures) for row, figures in measured)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    written = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-    rule = " | ".join("-" * width for width in widths)
-    return "\n".join(f"| {line} |" for line in (written[0], rule, *written[1:]))
-
-
-def as_json(measured: Sequence[Measured]) -> str:
-    """The same with date, machine and versions."""
+def results_of(measured: Sequence[tuple[Row, Figures]]) -> Results:
+    """What each row came to, with date, machine and versions."""
     rows = [
         {
             "what": row.what,
@@ -40,11 +33,39 @@ def as_json(measured: Sequence[Measured]) -> str:
             "compared": row.compared.value,
             "value": row.value(figures),
             "goal": row.goal,
+            "is_at_least": row.is_at_least,
             "is_met": row.is_met(figures),
         }
         for row, figures in measured
     ]
-    return json.dumps({**_circumstances(), "rows": rows}, indent=2, ensure_ascii=False) + "\n"
+    return {**_circumstances(), "rows": rows}
+
+
+def as_json(results: Results) -> str:
+    """As it is kept."""
+    return json.dumps(results, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_markdown(results: Results) -> str:
+    """A table in Markdown, which a terminal shows well enough."""
+    lines = [HEADINGS, *(_cells(row) for row in results["rows"])]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    written = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    rule = " | ".join("-" * width for width in widths)
+    return "\n".join(f"| {line} |" for line in (written[0], rule, *written[1:]))
+
+
+def in_readme(readme: str, results: Results) -> str:
+    """README with these results where it tells the last ones."""
+    libraries = ", ".join(f"{name} {number}" for name, number in results["libraries"].items())
+    told = (
+        f"Measured on {results['date']}: {results['cores']} cores, {results['memory_gb']} GB, {results['system']}, "
+        f"Python {results['python']}, {libraries}.\n\n{as_markdown(results)}\n"
+    )
+    found, number = IN_README.subn(lambda _: told, readme)
+    if number != 1:
+        raise ValueError(f"README has {number} places for the results, not one.")
+    return found
 
 
 def _circumstances() -> dict[str, Any]:
@@ -58,22 +79,26 @@ def _circumstances() -> dict[str, Any]:
     }
 
 
-def _cells(row: Row, figures: Figures) -> tuple[str, ...]:
-    sign = "≥" if row.is_at_least else "≤"
+def _cells(row: Results) -> tuple[str, ...]:
+    unit, baseline = row["unit"], row["baseline"]
     return (
-        row.what,
-        f"{figures.ours:.4g} {figures.unit}",
-        row.against,
-        "–" if figures.baseline is None else f"{figures.baseline:.4g} {figures.unit}",
-        _in_words(row, row.value(figures), figures.unit),
-        f"{sign} {_in_words(row, row.goal, figures.unit)}",
-        "yes" if row.is_met(figures) else "no",
+        row["what"],
+        f"{row['ours']:.4g} {unit}",
+        row["against"] or "–",
+        "–" if baseline is None else f"{baseline:.4g} {unit}",
+        _in_words(row, row["value"]),
+        f"{'≥' if row['is_at_least'] else '≤'} {_in_words(row, row['goal'])}",
+        "yes" if row["is_met"] else "no",
     )
 
 
-def _in_words(row: Row, value: float, unit: str) -> str:
-    if row.compared is Compared.DIFFERENCE:
-        return f"{value:+.3g} {unit}"
-    if row.compared is Compared.ALONE:
-        return f"{value:.3g} {unit}"
-    return f"{value:.3g} ×" if row.compared is Compared.TIMES_FASTER else f"{value:.3g}"
+def _in_words(row: Results, value: float) -> str:
+    match Compared(row["compared"]):
+        case Compared.DIFFERENCE:
+            return f"{value:+.3g} {row['unit']}"
+        case Compared.ALONE:
+            return f"{value:.3g} {row['unit']}"
+        case Compared.TIMES_FASTER:
+            return f"{value:.3g} ×"
+        case Compared.RATIO:
+            return f"{value:.3g}"

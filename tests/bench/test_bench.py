@@ -1,13 +1,18 @@
-"""Every row of the bench computes; what it comes to is not asked here, where other work goes on beside it."""
+"""Every row of the bench computes; what it comes to is not asked here, where other work goes on beside it.
+
+README and the results that are kept tell the same.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 
+from tests.bench.__main__ import README, RESULTS
 from tests.bench.measuring import SHORT
-from tests.bench.report import as_json, as_markdown
+from tests.bench.report import as_json, as_markdown, in_readme, results_of
 from tests.bench.rows import ROWS, Row
 
 
@@ -17,5 +22,13 @@ def test_row_computes(row: Row) -> None:
     assert figures.ours > 0
     assert figures.baseline is None or figures.baseline > 0
     assert math.isfinite(row.value(figures))
-    assert row.what in as_markdown([(row, figures)])
-    assert f'"goal": {row.goal}' in as_json([(row, figures)])
+    results = results_of([(row, figures)])
+    assert row.what in as_markdown(results)
+    assert f'"goal": {row.goal}' in as_json(results)
+
+
+def test_readme_tells_what_the_last_full_run_came_to() -> None:
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert [each["what"] for each in results["rows"]] == [row.what for row in ROWS]
+    readme = README.read_text(encoding="utf-8")
+    assert in_readme(readme, results) == readme

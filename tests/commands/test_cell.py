@@ -15,6 +15,7 @@ from glows_nb.magic.lines import Line, read_line
         ("python train.py", ["--cmd", "python train.py"]),
         ("port = 8000/http\nport=3306/tcp\n", ["--port", "8000/http", "--port", "3306/tcp"]),
         ("env TOKEN\nenv A = b c\nenv E=", ["--env", "TOKEN", "--env", "A=b c", "--env", "E="]),
+        ("env = TOKEN\nenv = A=b = c\nenv = E = 1", ["--env", "TOKEN", "--env", "A=b = c", "--env", "E=1"]),
         ("# a note\n\ncmd = python -m x", ["--cmd", "python -m x"]),
         (
             "port = 1\n\ncd /x &&\n  # kept\nrun A=1\nport = 2\n",
@@ -33,7 +34,9 @@ def test_settings_come_first_and_the_rest_is_the_command(body: str, words: list[
     ("body", "sentence"),
     [
         ("ports = 8000", "'ports' is no setting of the cell; did you mean port?"),
-        ("image = x", "'image' is no setting of the cell; there are port, env, cmd."),
+        ("image = x", "'image' is no setting of the cell; a variable is written env image = value, and other options"),
+        ("PORT = 8000", "did you mean port?"),
+        ("EPOCHS = 3", "written env EPOCHS = value"),
         ("port", "'port' is not complete here"),
         ("env", "'env' is not complete here"),
         ("cmd = a\nb", "two start commands"),
@@ -52,11 +55,17 @@ def test_what_is_no_setting_is_refused(body: str, sentence: str) -> None:
         ("specs ; ", Line("specs", None, True)),
         ("specs --gpu 4090 >> df", Line("specs --gpu 4090", "df", False)),
         ("specs >> df;", Line("specs", "df", True)),
+        ("launch --cmd 'a >> log'", Line("launch --cmd 'a >> log'", None, False)),
         ("specs --where 'gpus >> 2'", Line("specs --where 'gpus >> 2'", None, False)),
     ],
 )
 def test_line_is_taken_apart(text: str, line: Line) -> None:
     assert read_line(text) == line
+
+
+def test_store_without_a_name_is_refused() -> None:
+    with pytest.raises(CommandError, match="name of a variable is missing behind >>, as in: %glows specs >> table"):
+        read_line("specs >> ")
 
 
 @pytest.mark.parametrize("name", ["3x", "class", "a.b", "x-y"])

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import click
 import pandas as pd
 import pytest
+from traitlets.config import Config
 
 import glows_nb as glows
 from glows_nb.commands import CommandError, group, run
+from glows_nb.commands.group import all_commands
+from glows_nb.commands.settings import Glows, settings
+from glows_nb.ledger import ledger_path
 from glows_nb.tables import Table
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
@@ -109,7 +115,43 @@ def test_every_command_and_option_has_help(name: str, words: str, said: Callable
 @pytest.mark.parametrize("words", ["help", "-h", "--help", ""])
 def test_help_lists_every_command(words: str, said: Callable[[], str]) -> None:
     assert run(words) is None
-    assert re.findall(r"^  ([a-z]+)(?:, [a-z]+)? +\w", said(), re.MULTILINE) == sorted(group.commands)
+    text = said()
+    listed = re.findall(r"^  ([a-z]+(?: [a-z]+)?)(?:, [a-z]+)?  +\w", text, re.MULTILINE)
+    assert sorted(listed) == sorted(all_commands(group))
+    assert "..." not in text.partition("Begin:")[2], "every command is explained in words that fit"
+
+
+@pytest.mark.parametrize("name", ["image", "network"])
+def test_group_alone_shows_its_help(name: str, said: Callable[[], str]) -> None:
+    assert run(name) is None
+    alone = said()
+    run(f"help {name}")
+    assert alone == said()
+    assert "Commands:" in alone
+
+
+def test_examples_of_the_list_are_examples_of_the_commands() -> None:
+    of_commands = {example for command in all_commands(group).values() for example in getattr(command, "examples", ())}
+    assert set(group.examples) <= of_commands
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "specs 4090",
+            "Got unexpected extra argument (4090); words that belong together need quotes. See: %glows help specs",
+        ),
+        ("specs --gpu", "Option '--gpu' requires an argument. See: %glows help specs"),
+        ("network attach", "Missing argument 'NETWORK'. See: %glows help network attach"),
+        ("wait x --timeout 0", "Invalid value for '--timeout': '0' is not a number above 0. See: %glows help wait"),
+        ("spend --since 2026-13-01", "'2026-13-01' is no day such as 2026-01-31. See: %glows help spend"),
+    ],
+)
+def test_words_that_are_wrong_say_what_is_right_and_where_it_stands(line: str, sentence: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        run(line)
+    assert str(refused.value).endswith(sentence)
 
 
 def test_other_names_mean_the_same_command() -> None:
@@ -152,6 +194,14 @@ def test_launch_says_the_price_before_it_gives_the_machine(said: Callable[[], st
     assert "SANDBOX" in text
     assert f"Rents 1 × {RTX_4090} in TW-01 at 0.390 Credits/h, 9.36 Credits per day." in text
     assert "Image: CUDA12.8 Torch2.8.0 Base (img-6ypgvgpw)" in text
+    assert text.splitlines()[-1] == f"SANDBOX · To release it: %glows cancel {machine.instance_id}"
+
+
+def test_dry_run_gives_the_plan_alone_and_is_marked(client: glows.Client, said: Callable[[], str]) -> None:
+    planned = run("launch --gpu 4090 --dry-run")
+    assert type(planned) is glows.Plan
+    assert said() == "SANDBOX · Only a plan; nothing is rented.\n"
+    assert client.instances.all() == []
 
 
 @pytest.mark.parametrize("line", [TRAIN, "launch --gpu 4090 --yes", "launch --gpu 4090 --region TW-04 --units 2 --yes"])
@@ -159,7 +209,7 @@ def test_same_line_twice_gives_one_machine(line: str, client: glows.Client, said
     first, second = run(line), run(line)
     assert first.instance_id == second.instance_id
     assert len(client.instances.all()) == 1
-    assert "Nothing new is rented" in said().splitlines()[-1]
+    assert "Nothing new is rented" in said().splitlines()[-2]
 
 
 def test_other_line_gives_another_machine(client: glows.Client) -> None:
@@ -187,6 +237,25 @@ def test_two_kernels_that_run_the_same_line_at_once_get_one_machine(client: glow
     assert len(client.instances.all()) == 1
 
 
+@pytest.mark.parametrize(("gpu", "is_taken"), [(RTX_4090, True), ("NVIDIA GeForce RTX 5090", False)])
+def test_machine_that_another_kernel_started_while_this_one_asked_is_taken_if_it_is_the_same(
+    gpu: str, is_taken: bool, client: glows.Client, said: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_late(prompt: str = "") -> str:
+        image_id = client.images.default().image_id
+        client.instances.launch(name="train", gpu_name=gpu, regions=["TW-01", "TW-04"], from_image_id=image_id)
+        return "y"
+
+    monkeypatch.setattr(click.termui, "visible_prompt_func", answer_late)
+    if is_taken:
+        machine = run("launch --gpu 4090 --name train")
+        assert f"Nothing new is rented: {machine.instance_id}" in said()
+    else:
+        with pytest.raises(glows.MachineDiffers):
+            run("launch --gpu 4090 --name train")
+    assert len(client.instances.all()) == 1
+
+
 def test_launch_takes_all_its_options(client: glows.Client) -> None:
     line = (
         "launch --gpu 4090 --region TW-03 --image img-87p9kq26 --name full --units 2 --category vm "
@@ -203,7 +272,7 @@ def test_launch_takes_all_its_options(client: glows.Client) -> None:
 def test_regions_are_tried_in_the_order_in_which_they_are_given(said: Callable[[], str]) -> None:
     machine = run("launch --gpu 4090 --region TW-04 --region TW-01 --yes")
     assert machine.region_name == "TW-04"
-    assert "If none is left: TW-01." in said()
+    assert "If none is left: TW-01 at 0.390 Credits/h." in said()
 
 
 def test_launch_with_wait_shows_each_status_and_ends_running(said: Callable[[], str]) -> None:
@@ -267,14 +336,39 @@ def test_price_cap_counts_all_units(client: glows.Client) -> None:
         ("launch --gpu 4090 --port 80/udp --yes", "^ports: '80/udp' is not a port such as 8000"),
         ("launch --gpu 4090 --name '' --yes", "^name: '' of 0 characters is refused: it takes 1 to 64"),
         (f"launch --gpu 4090 --name {'x' * 65} --yes", "^name: 'x.* of 65 characters is refused: it takes 1 to 64"),
-        ("launch --gpu 4090 --max-price -1 --yes", "max_price_per_hour"),
-        ("launch --gpu 4090 --max-price nan --yes", "max_price_per_hour"),
+        ("launch --gpu 4090 --image img-nobody --yes", "^image: you have none with the id 'img-nobody'"),
+        ("launch --gpu 4090 --max-price -1 --yes", "'--max-price': '-1' is not a number above 0"),
+        ("launch --gpu 4090 --max-price nan --yes", "'--max-price': 'nan' is not a number above 0"),
+        ("launch --gpu 4090 --max-price inf --yes", "'--max-price': 'inf' is not a number above 0"),
+        ("launch --gpu 4090 --max-price cheap --yes", "'--max-price': 'cheap' is not a number above 0"),
+        ("launch --gpu 4090 --name $name --yes", r"^name: '\$name' looks like a variable that is not set\."),
+        ("launch --gpu 4090 --name run-{n} --yes", "looks like a variable that is not set"),
     ],
 )
 def test_launch_that_can_not_be_is_refused_and_rents_nothing(line: str, words: str, client: glows.Client) -> None:
     with pytest.raises(glows.GlowsError, match=words):
         run(line)
     assert client.instances.all() == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "launch --gpu 4090 --port 70000",
+        "launch --gpu 4090 --port 80/udp",
+        "launch --gpu 4090 --name $name",
+        "launch --gpu 4090 --max-price 0",
+        "launch --gpu 4090 --env A=b;c",
+        "launch --gpu 4090 --category vm --image x --cmd y",
+        f"launch --gpu 4090 --cmd {'x' * 513}",
+        "wait train --timeout -1",
+        "unpark train --max-price inf",
+    ],
+)
+def test_bad_words_are_refused_before_any_request(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOWS_BASE_URL", "http://127.0.0.1:9/sdk/v1")  # a request would be a TransportError
+    with pytest.raises((glows.InvalidRequest, CommandError)):
+        run(line)
 
 
 def test_launch_asks_and_rents_after_a_yes(client: glows.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,6 +378,50 @@ def test_launch_asks_and_rents_after_a_yes(client: glows.Client, monkeypatch: py
     assert [found.instance_id for found in client.instances.all()] == [machine.instance_id]
     run("launch --gpu 4090 --name asked")
     assert len(questions) == 1, "nothing new is rented, so there is nothing to ask"
+
+
+@pytest.fixture
+def asks_above(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the price above which launch asks."""
+    return lambda limit: monkeypatch.setattr(settings(), "ask_above", limit)
+
+
+def test_launch_within_the_limit_does_not_ask_and_falls_back_to_nothing_dearer(
+    client: glows.Client,
+    sandbox: glows.Sandbox,
+    asks_above: Callable[[float], None],
+    said: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asks_above(0.4)
+    monkeypatch.setattr(click.termui, "visible_prompt_func", nobody)
+    machine = run("launch --gpu 4090 --name cheap")
+    assert machine.region_name == "TW-01"
+    assert "If none is left" not in said(), "TW-03 costs 0.49"
+    sandbox.admin.order("code", "instance_create", code=215)
+    with pytest.raises(glows.NoResourceAvailable):
+        run("launch --gpu 4090 --name other")
+    assert len(client.instances.all()) == 1
+
+
+def test_launch_whose_first_region_is_above_the_limit_asks(
+    client: glows.Client, asks_above: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks_above(0.4)
+    monkeypatch.setattr(click.termui, "visible_prompt_func", nobody)
+    with pytest.raises(CommandError, match="add --yes"):
+        run("launch --gpu 4090 --region TW-03 --region TW-01")
+    assert client.instances.all() == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+@pytest.mark.parametrize("name", ["ask_above", "max_price", "wait_timeout"])
+def test_setting_that_is_no_number_is_refused(name: str, value: float) -> None:
+    chosen = Glows()
+    before = getattr(chosen, name)
+    with pytest.raises(CommandError, match=name):
+        chosen.update_config(Config({"Glows": {name: value}}))
+    assert getattr(chosen, name) == before
 
 
 def test_launch_rents_nothing_after_a_no(client: glows.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,13 +463,16 @@ def test_cancel_where_nobody_can_be_asked_releases_nothing(
     assert client.instances.stats() == {"Running": 1}
 
 
-def test_interrupted_question_does_nothing(client: glows.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_question_does_nothing_and_is_an_interrupt(
+    client: glows.Client, monkeypatch: pytest.MonkeyPatch, said: Callable[[], str]
+) -> None:
     def interrupted(prompt: str = "") -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(click.termui, "visible_prompt_func", interrupted)
-    with pytest.raises(CommandError, match="nothing was done"):
+    with pytest.raises(KeyboardInterrupt):
         run("launch --gpu 4090")
+    assert said().endswith("\nNothing was done.\n")
     assert client.instances.all() == []
 
 
@@ -393,6 +534,40 @@ def test_wait_has_a_deadline_and_leaves_the_machine_as_it_is(client: glows.Clien
     with pytest.raises(glows.WaitTimeout, match="goes on as it was"):
         run("wait train --until Paused --timeout 0.2")
     assert client.instances.stats() == {"Running": 1}
+
+
+@pytest.mark.parametrize(("fault", "error"), [("token_expired", glows.AuthError), ("code", glows.UnknownCodeError)])
+def test_wait_that_an_error_ends_says_how_to_go_on(
+    fault: str, error: type[glows.GlowsError], sandbox: glows.Sandbox, said: Callable[[], str]
+) -> None:
+    machine = run(f"{TRAIN} --wait")
+    sandbox.admin.order(fault, "instance_get", first=3, code=4711)
+    with pytest.raises(error):
+        run("wait train --until Paused --timeout 20")
+    assert said().endswith(
+        f"Stopped waiting; the machine goes on. To wait again: %glows wait {machine.instance_id} --until Paused\n"
+    )
+
+
+def test_wait_counts_what_a_machine_has_cost_before_it_stood_still(
+    sandbox: glows.Sandbox, said: Callable[[], str]
+) -> None:
+    run(f"{TRAIN} --wait")
+    with closing(sqlite3.connect(ledger_path())) as database, database:
+        database.execute("UPDATE sightings SET at_ms = at_ms - 36000000, until_ms = until_ms - 36000000")
+    sandbox.admin.play("host-lost")
+    said()
+    with pytest.raises(glows.WaitTimeout):
+        run("wait train --timeout 0.1")
+    assert re.search(r"Unavail, .*about 3\.9\d\d Credits so far", said())
+
+
+def test_wait_for_a_machine_that_has_ended_does_not_say_that_it_goes_on(said: Callable[[], str]) -> None:
+    run(TRAIN)
+    run("cancel train --wait --yes")
+    with pytest.raises(glows.MachineEnded):
+        run("wait train")
+    assert "goes on" not in said()
 
 
 def test_interrupted_wait_says_how_to_go_on_and_is_an_interrupt(
@@ -472,6 +647,55 @@ def test_one_unknown_machine_among_several_releases_none(client: glows.Client) -
     with pytest.raises(glows.ParamIllegal):
         run("cancel train nobody --yes")
     assert client.instances.stats() == {"Running": 1}
+
+
+def test_one_machine_that_can_not_be_released_keeps_no_other_running(
+    client: glows.Client, sandbox: glows.Sandbox, said: Callable[[], str]
+) -> None:
+    kept = [run(f"launch --gpu 4090 --name {name} --yes --wait").instance_id for name in ("a", "b", "c")]
+    sandbox.admin.order("code", "instance_cancel", code=20, first=2)
+    with pytest.raises(glows.GlowsError) as refused:
+        run("cancel --all --yes")
+    assert str(refused.value).startswith("1 machine of 3 not released, and going on to cost. ")
+    assert f"{kept[1]}: Could not cancel instance: " in str(refused.value)
+    assert str(refused.value).endswith(f"To try again: %glows cancel {kept[1]}")
+    assert [each.instance_id for each in client.instances.all() if each.status == "Running"] == [kept[1]]
+    assert f"NOT released: {kept[1]}" in said()
+
+
+def test_one_machine_that_can_not_be_released_is_the_error_of_the_service(sandbox: glows.Sandbox) -> None:
+    run(f"{TRAIN} --wait")
+    sandbox.admin.order("code", "instance_cancel", code=20)
+    with pytest.raises(glows.IllegalStatus):
+        run("cancel train --yes")
+
+
+def test_interrupt_among_releases_says_which_are_left(
+    client: glows.Client, monkeypatch: pytest.MonkeyPatch, said: Callable[[], str]
+) -> None:
+    kept = [run(f"launch --gpu 4090 --name {name} --yes --wait").instance_id for name in ("a", "b", "c")]
+    echo, lines = click.echo, []
+
+    def press_ctrl_c_at_the_first(message: object = "", **options: Any) -> None:
+        echo(message, **options)
+        lines.append(str(message))
+        if "Releasing" in lines[-1]:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(click, "echo", press_ctrl_c_at_the_first)
+    with pytest.raises(KeyboardInterrupt, match="what is left behind is said above"):
+        run("cancel --all --yes")
+    assert lines[-1].endswith(f"To release: %glows cancel {kept[1]} {kept[0]}")
+    assert client.instances.stats().get("Running") == 2
+
+
+def test_what_is_saved_is_said_to_be_unknown_where_no_machine_has_a_price(
+    sandbox: glows.Sandbox, said: Callable[[], str]
+) -> None:
+    sandbox.admin.order("stuck_queue")
+    run(TRAIN)
+    run("cancel --all --yes")
+    assert "What this saves is not known: nothing of it has a price now." in said()
 
 
 def test_sandbox_command_starts_one_and_uses_it_from_then_on(

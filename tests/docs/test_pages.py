@@ -17,6 +17,11 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+import glows_nb as glows
+from glows_nb.cli import terminal
+from glows_nb.commands import group
+from glows_nb.commands.settings import Glows
+
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")])
 ELSEWHERE = {"uv", ".venv-lowest/bin/python"}
@@ -69,6 +74,42 @@ def broken(page: Path, root: Path = ROOT) -> list[str]:
     return found
 
 
+def inline_code(text: str) -> list[str]:
+    """What stands between backticks in a page's prose."""
+    return [token.content for token in tokens(text) if token.type == "code_inline"]
+
+
+def unknown_words(line: str) -> list[str]:
+    """The command and the options in a line of `%glows` or `glows-nb` that there are not."""
+    program, *words = shlex.split(line.replace("…", "x"))
+    table = group if program == "%glows" else terminal
+    context = table.make_context(program, [], resilient_parsing=True)
+    options = {option for part in table.get_params(context) for option in part.opts}
+    unknown = []
+    while words and words[0].startswith("-"):
+        unknown += [word for word in [words.pop(0)] if word not in options]
+    if not words or words[0] == "COMMAND":
+        return unknown
+    command = table.get_command(context, words[0])
+    if command is None:
+        return [*unknown, words[0]]
+    options = {option for part in command.get_params(context) for option in [*part.opts, *part.secondary_opts]}
+    return unknown + [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in options]
+
+
+def unknown_names(code: str) -> list[str]:
+    """The names after `glows.` in some code that the package has not, and the settings after `Glows.`."""
+    named = re.findall(r"(?<![\w.])glows\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)", code)
+    found = []
+    for path in named:
+        value: object = glows
+        for name in path.split(".")[: 2 if path.startswith(("plots.", "frames.")) else 1]:
+            value = getattr(value, name, None)
+        found += [] if value is not None else [f"glows.{path}"]
+    settings = re.findall(r"\bGlows\.(\w+)", code)
+    return found + [f"Glows.{name}" for name in settings if name not in Glows.class_trait_names(config=True)]
+
+
 def shell_lines(page: str) -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.S | re.M)
     return [line for block in blocks for line in block.splitlines()]
@@ -85,6 +126,29 @@ def test_broken_links_would_be_found(tmp_path: Path) -> None:
         "# One Thing\n[a](#one-thing) [b](#other) [c](gone.md) ![d](no.png) [e](ftp://x) [f](https://x.y)\n"
     )
     assert broken(page, tmp_path) == ["#other", "gone.md", "no.png", "ftp://x"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_placeholder_is_left(page: Path) -> None:
+    assert re.findall(r"^[A-Z]+(?:_[A-Z]+)+$|\b(?:TODO|FIXME|TBD)\b", text_of(page), flags=re.M) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_names_in_prose_exist(page: Path) -> None:
+    words = inline_code(text_of(page))
+    lines = [word for word in words if re.match(r"(%glows|glows-nb)( |$)", word)]
+    assert [(line, unknown) for line in lines if (unknown := unknown_words(line))] == []
+    assert [name for word in words for name in unknown_names(word)] == []
+
+
+def test_unknown_commands_and_names_would_be_found() -> None:
+    assert unknown_words("%glows specs --gpu 4090 --gup 1") == ["--gup"]
+    assert unknown_words("%glows lab") == ["lab"]
+    assert unknown_words("glows-nb --speed lab --speed 3") == ["--speed"]
+    assert unknown_words("glows-nb sandbox --fresh") == []
+    assert unknown_names("glows.specs(); glows.spec(); glows.plots.prices; glows.plots.price; Glows.ask") == [
+        *("glows.spec", "glows.plots.price", "Glows.ask"),
+    ]
 
 
 @pytest.mark.parametrize("line", shell_lines("CONTRIBUTING.md"))

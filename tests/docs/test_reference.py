@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,8 +78,42 @@ def test_every_function_of_the_other_modules_is_there(reference: dict[str, str],
         for name, value in vars(module).items()
         if getattr(value, "__module__", None) == vars(module)["__name__"] and not name.startswith("_")
     }
+    own = set(getattr(module, "__all__", own))
     assert own
     assert own - explained(reference[page]) == set()
+
+
+def test_every_page_is_linked_from_the_first(reference: dict[str, str]) -> None:
+    assert re.search(r"url=\.?/?glows_nb\.html", reference["index.html"])
+    pages = {path for path in reference if path.endswith(".html")} - {"index.html", "glows_nb.html"}
+    assert len(pages) == 4
+    links = {link.partition("#")[0] for link in re.findall(r'href="([^"]+)"', reference["glows_nb.html"])}
+    assert pages - links == set()
+
+
+def with_arguments() -> Iterator[tuple[str, Any]]:
+    """What users call with arguments: functions of the face, and methods of its classes and of a client's resources."""
+    for name in set(glows.__all__) - {"load_ipython_extension", "unload_ipython_extension"}:
+        value = getattr(glows, name)
+        if inspect.isfunction(value):
+            yield name, value
+        elif inspect.isclass(value):
+            yield from public_parts(value)
+    for value in vars(resources).values():
+        if inspect.isclass(value) and value.__module__ == resources.__name__:
+            yield from public_parts(value)
+    yield from ((f"plots.{name}", getattr(plots, name)) for name in plots.__all__)
+
+
+def test_every_argument_is_explained() -> None:
+    silent = [
+        f"{name}: {argument}"
+        for name, function in with_arguments()
+        if inspect.isfunction(function) and not name.endswith(".model_post_init")
+        for argument in inspect.signature(function).parameters
+        if argument not in ("self", "cls") and not re.search(rf"\b{argument}\b", inspect.getdoc(function) or "")
+    ]
+    assert silent == []
 
 
 def test_pages_need_no_network_and_show_nothing_of_this_machine(reference: dict[str, str]) -> None:

@@ -33,6 +33,7 @@ LAB_CONFIG = """
 c.LabApp.expose_app_in_browser = True
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 """
+NOTEBOOK_CONFIG = "c.JupyterNotebookApp.expose_app_in_browser = True\n"
 SETTINGS = {
     # The strictest case: with this on, every trait of every widget is saved in the notebook file.
     "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
@@ -55,6 +56,7 @@ class Lab:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("lab")
     (home / "jupyter_lab_config.py").write_text(LAB_CONFIG)
+    (home / "jupyter_notebook_config.py").write_text(NOTEBOOK_CONFIG)
     for plugin, settings in SETTINGS.items():
         path = home / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -39,6 +39,13 @@ def open_notebook(page: Page, lab: Lab, name: str) -> None:
     theme(page, "Light")
 
 
+def open_in_notebook_7(page: Page, lab: Lab, name: str) -> None:
+    """Open a notebook of the folder in Notebook 7, which the same server has, and wait for its kernel."""
+    page.goto(f"{lab.url}/notebooks/{name}?token={lab.token}")
+    page.wait_for_function("name => window.jupyterapp?.shell.currentWidget?.context?.path === name", arg=name)
+    page.wait_for_function(IDLE)
+
+
 def command(page: Page, name: str) -> None:
     """Carry out a command of JupyterLab's, and wait until the kernel is idle again."""
     page.evaluate("name => window.jupyterapp.commands.execute(name)", name)

@@ -91,6 +91,7 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     code = clipboard(page)
     assert 'os.environ["HF_TOKEN"]' in code
     assert 'ports=["8000/http"]' in code
+    assert 'regions=["TW-04", "TW-01"]' in code
     form.get_by_role("button", name="The same as Python").click()
     form.get_by_role("button", name="Launch", exact=True).click()
     expect(form.get_by_text("Rent it?")).to_be_visible()
@@ -104,6 +105,12 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     (machine,) = account.instances.all()
     assert clipboard(page) == machine.ssh_command
     assert machine.envs.get_secret_value() == f"HF_TOKEN={ENV_SECRET}"
+    # The code that was copied, run as it stands, finds the same machine.
+    in_kernel(page, f"import os; os.environ['HF_TOKEN'] = {ENV_SECRET!r}")
+    again = code.replace("client.instances.launch(", "again = client.instances.launch(")
+    in_kernel(page, f"{again}\npathlib.Path('again.txt').write_text(again.instance_id)")
+    assert (lab.folder / "again.txt").read_text() == machine.instance_id
+    assert len(account.instances.all()) == 1
     with page.expect_popup() as opened:
         form.get_by_role("button", name="Open Jupyter").click()
     opened.value.close()
@@ -119,7 +126,7 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     expect(form.get_by_text(re.compile(r"Snapshot sn\w+-\w+ is taken"))).to_be_visible()
     form.get_by_role("button", name="Release", exact=True).click()
     form.get_by_role("button", name="Release for good").click()
-    expect(form.get_by_text("is released and costs nothing any more")).to_be_visible()
+    expect(form.get_by_text("has ended and costs nothing any more")).to_be_visible()
     assert [one.status for one in account.instances.all()] == ["Finished"]
 
     command(page, "docmanager:save")
@@ -165,7 +172,13 @@ def test_sold_out_spec_is_said_and_another_one_launched_by_keys_alone(
     assert form.evaluate("form => form.contains(document.activeElement)"), "the next key is still the form's"
     machine = account.instances.find("keys")
     assert 9000 in {access.listen_port for access in machine.accesses}
-    account.instances.cancel(machine.instance_id)
+    tab_to(page, "Release")
+    page.keyboard.press("Enter")
+    expect(form.get_by_role("button", name="Release for good")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(form.get_by_role("group", name="The machine")).to_be_focused()
+    expect(form.get_by_text("has ended and costs nothing any more")).to_be_visible()
+    expect(form.get_by_role("group", name="The machine")).to_be_focused()
 
 
 def test_cell_run_ten_times_and_a_restart_leave_nothing_behind(
@@ -259,6 +272,14 @@ def fill_in(form: Locator) -> None:
     expect(form.get_by_text("The cap is below the price")).to_be_visible()
     expect(form.get_by_label("Price cap")).to_have_attribute("aria-invalid", "true")
     form.get_by_label("Price cap").fill("")
+    # Each new row begins with another region, and their order can be changed.
+    for _ in range(2):
+        form.get_by_role("button", name="Add a region").click()
+    expect(form.get_by_label("Region 1", exact=True)).to_have_value("TW-01")
+    expect(form.get_by_label("Region 2", exact=True)).to_have_value("TW-04")
+    form.get_by_role("button", name="Move up region 2").click()
+    expect(form.get_by_label("Region 1", exact=True)).to_have_value("TW-04")
+    expect(form.get_by_label("Region 1", exact=True)).to_be_focused()
     expect(form.get_by_text("Plan: Rents")).to_be_visible()
 
 

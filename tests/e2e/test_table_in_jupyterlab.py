@@ -7,7 +7,7 @@ import json
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Lab
-from tests.e2e.jupyterlab import command, in_kernel, open_notebook, screenshot, theme, write_notebook
+from tests.e2e.jupyterlab import command, in_kernel, open_notebook, picture, screenshot, theme, write_notebook
 
 CODE = """
 import glows_nb as glows
@@ -20,6 +20,7 @@ table
 
 def test_rows_are_sorted_filtered_chosen_by_keys_and_copied(lab: Lab, page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.set_viewport_size({"width": 1700, "height": 1100})
     write_notebook(lab, "table.ipynb", CODE)
     open_notebook(page, lab, "table.ipynb")
     command(page, "notebook:run-all-cells")
@@ -34,7 +35,13 @@ def test_rows_are_sorted_filtered_chosen_by_keys_and_copied(lab: Lab, page: Page
     expect(rows.first.locator("td").nth(9)).to_have_text("0.070")
     price.get_by_role("button").click()
     expect(rows.first.locator("td").nth(9)).to_have_text("23.680")
-    screenshot(page, "table-light")
+    # README's picture of it, in a window that is wide enough for the prices, which the click scrolled to.
+    page.set_viewport_size({"width": 1900, "height": 900})
+    table.evaluate("shown => shown.querySelectorAll('*').forEach(part => { part.scrollLeft = 0; })")
+    picture(table, "table")
+    theme(page, "Dark")
+    picture(table, "table-dark")
+    theme(page, "Light")
 
     table.get_by_role("searchbox").fill("4090 tw-03")
     expect(rows).to_have_count(2)
@@ -44,8 +51,6 @@ def test_rows_are_sorted_filtered_chosen_by_keys_and_copied(lab: Lab, page: Page
     expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
     expect(rows.first).to_have_attribute("aria-selected", "false")
     expect(rows.nth(1)).to_be_focused()
-    theme(page, "Dark")
-    screenshot(page, "table-dark")
 
     in_kernel(page, "import json, pathlib; pathlib.Path('chosen.json').write_text(json.dumps(table.selected))")
     assert json.loads((lab.folder / "chosen.json").read_text()).startswith("TW-03/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.api.config import BASE_URL_VARIABLE, LIVE_BASE_URL, TOKEN_VARIABLE
-from glows_nb.api.routes import ROUTES
+from glows_nb.api.routes import ROUTES, Route
 from glows_nb.api.steps import Operation, perform
 from tests.live.learned import Learned
 
@@ -21,6 +22,10 @@ TOKEN = os.environ.get(TOKEN_VARIABLE)
 BASE_URL = os.environ.get(BASE_URL_VARIABLE) or LIVE_BASE_URL
 REPORT = Path.cwd() / "glows-live-report.json"
 _written = pytest.StashKey[Path]()
+
+
+class NotHere(Exception):
+    """A path does not lead to the operation; the text says what came from it."""
 
 
 @dataclass
@@ -32,27 +37,44 @@ class Service:
     found: dict[str, str] = field(default_factory=dict)
 
     def ask(self, operation: Operation[Any]) -> Any:
-        """Carry out an operation that only reads, where it is found; gives its result, or the APIError it answers."""
+        """Carry out an operation that only reads, where it is found; gives its result, or the APIError it answers.
+
+        It is found where the answer has code 0; where that is nowhere, at the first path that answers with a code.
+        """
         assert operation.route.method == "GET", f"{operation.name} could change something"
-        usual, tried = ROUTES[operation.name], []
-        paths = [self.found[usual.name]] if usual.name in self.found else [usual.path, *usual.alternatives]
-        for path in paths:
+        usual = ROUTES[operation.name]
+        known = self.found.get(usual.name)
+        refused: dict[str, glows.APIError] = {}
+        tried: dict[str, str] = {}
+        for path in [usual.path, *usual.alternatives] if known is None else [known]:
             try:
                 result = self._ask_at(path, operation)
-            except glows.BadResponse as error:
-                if "HTTP 404" not in str(error):
-                    raise
-                tried.append(path)
+            except NotHere as error:
+                tried[path] = str(error)
                 continue
-            if not isinstance(result, glows.AuthError):
-                self.found[usual.name] = path
-                answer = f"code {result.code} {result.name}" if isinstance(result, glows.APIError) else "code 0"
-                self.learned.route(usual, path, answer, tried)
-            return result
+            if isinstance(result, glows.AuthError):
+                return result
+            if isinstance(result, glows.APIError):
+                refused[path] = result
+                continue
+            return self._found(usual, path, "code 0", result, tried)
+        for path, error in refused.items():
+            return self._found(usual, path, f"code {error.code} {error.name}", error, tried)
         self.learned.route(usual, "", "found nowhere", tried)
-        pytest.fail(f"{usual.name} is at none of {', '.join(tried)}.")
+        pytest.fail(f"{usual.name} is nowhere: {'; '.join(f'{path}: {why}' for path, why in tried.items())}.")
+
+    def _found(self, usual: Route, path: str, answer: str, result: Any, tried: dict[str, str]) -> Any:
+        self.found[usual.name] = path
+        self.learned.route(usual, path, answer, tried)
+        return result
 
     def _ask_at(self, path: str, operation: Operation[Any]) -> Any:
+        """The operation's result there, or the error with which the service answers.
+
+        Raises:
+            NotHere: what came has no code, as from a path that does not exist.
+            BadResponse: the answer has code 0, and our models can't read it; its fields are noted all the same.
+        """
         name, answers = operation.name, []
 
         def read(answer: Any) -> Any:
@@ -63,8 +85,20 @@ class Service:
             try:
                 result = client.run(perform(replace(operation, read=read, read_bytes=None)))
             except glows.APIError as error:
-                self.learned.errors[name] = f"code {error.code} {error.name}: {error.msg}"
+                self.learned.error(name, f"code {error.code} {error.name}: {error.msg}")
                 return error
+            except glows.BadResponse as error:
+                if not answers:
+                    said = re.search(r"HTTP \d+|no number in the field 'code'", str(error))
+                    raise NotHere(said[0] if said else "no JSON object") from error
+                self.learned.route(ROUTES[name], path, "an answer that can't be read", {})
+                self.learned.answer(name, answers[-1], None)
+                # Our own words, with the names of fields and without what stood in them.
+                self.learned.errors[name] = str(error)
+                raise
+            except glows.TransportError as error:
+                self.learned.error(name, str(error))
+                raise
         self.learned.answer(name, answers[-1], result)
         return result
 

@@ -23,7 +23,10 @@ KEPT = {
     *("type", "unit_qty"),
 }
 """The fields whose values are kept."""
-ID = re.compile(r"^(ins|img|net|ept|snap|snp|vol)-|token|://", re.IGNORECASE)
+ID = re.compile(r"\b(ins|img|net|ept|snap|snp|vol)-\w+|token|://|@", re.IGNORECASE)
+OF_SOMEBODY = re.compile(r"""\b(?:ins|img|net|ept|snap|snp|vol)-\w+|'[^']*'|"[^"]*"|\S*(?:://|@)\S*|\S*\d{4}\S*""")
+"""What in the service's own words could be an id, a name, an address or a secret."""
+FIELD = re.compile(r"[A-Za-z_]\w{0,39}")
 TYPES = {
     dict: "object",
     list: "array",
@@ -48,8 +51,8 @@ class Learned:
     values: dict[str, dict[str, set[Any]]] = field(default_factory=dict)
     unknown_fields: dict[str, set[str]] = field(default_factory=dict)
 
-    def route(self, usual: Route, path: str, answer: str, tried: list[str]) -> None:
-        """Note where an operation was found, what it answered, and where it was not."""
+    def route(self, usual: Route, path: str, answer: str, tried: dict[str, str]) -> None:
+        """Note where an operation was found, what it answered, and what came from where it was not."""
         self.routes[usual.name] = {
             "method": usual.method,
             "path": path,
@@ -57,6 +60,10 @@ class Learned:
             "tried in vain": tried,
             "was confirmed before": usual.is_confirmed,
         }
+
+    def error(self, operation: str, words: str) -> None:
+        """Note what went wrong, without what could be anybody's in it."""
+        self.errors[operation] = OF_SOMEBODY.sub("…", words)
 
     def answer(self, operation: str, answer: dict[str, Any], result: Any) -> None:
         """Note an answer's fields, the words in it, and what our models don't know of it."""
@@ -81,7 +88,9 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _leaves(part, f"{path}.{name}" if path else name)
+            # A name that is no field's is a value: of an object that is a table by ids, say.
+            shown = name if FIELD.fullmatch(name) else "…"
+            yield from _leaves(part, f"{path}.{shown}" if path else shown)
     elif isinstance(value, list):
         for part in value:
             yield from _leaves(part, f"{path}[]")

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 import glows_nb as glows
+from tests.hostile_server import Answer, HostileServer, Request, json_answer
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -89,7 +92,7 @@ def test_operation_that_is_elsewhere_is_found_there_and_said(sandbox: glows.Sand
     assert "count instances is at /instance/stat. Until glows_nb knows, put it into your profile" in ran.stdout
     report = json.loads((tmp_path / "glows-live-report.json").read_text(encoding="utf-8"))
     assert report["routes"]["count instances"]["path"] == "/instance/stat"
-    assert report["routes"]["count instances"]["tried in vain"] == ["/instance/stats"]
+    assert report["routes"]["count instances"]["tried in vain"] == {"/instance/stats": "HTTP 404"}
 
 
 def test_without_a_token_every_check_is_skipped_and_says_why(tmp_path: Path) -> None:
@@ -106,3 +109,53 @@ def test_plain_run_leaves_the_live_checks_out() -> None:
     )
     assert "test_read_only.py" not in ran.stdout
     assert "deselected" in ran.stdout
+
+
+class OtherService:
+    """A service that has moved in every way that the checks must see through, in front of a sandbox.
+
+    Counts are elsewhere and their old path is a page of HTML; images are elsewhere and their old path refuses every
+    call with a code; the answer about snapshots has lost a field.
+    """
+
+    def __init__(self, sandbox: glows.Sandbox) -> None:
+        self._base = sandbox.base_url
+
+    def __call__(self, request: Request) -> Answer:
+        path = urlsplit(request.target).path.removeprefix("/sdk/v1")
+        if path == "/instance/stats":
+            return Answer(b"<html>Welcome</html>", content_type="text/html")
+        if path == "/image/list":
+            return json_answer({"code": 6, "msg": "no route for 'secret-name' (ins-fnord123) of me@example.com"})
+        if path == "/instance/stat":
+            return Answer(status=405)
+        moved = {"/instance/count": "/instance/stats", "/images": "/image/list"}.get(path, path)
+        query = urlsplit(request.target).query
+        headers = {"Authorization": request.headers["authorization"]}
+        reply = httpx.get(f"{self._base}{moved}?{query}", headers=headers)
+        answer = reply.json() if reply.status_code == 200 else {}
+        for snapshot in answer.get("snapshots", ()):
+            snapshot["made_by"] = {"ins-fnord123": "secret-name"}
+            del snapshot["snapshot_id"]
+        return json_answer(answer, status=reply.status_code)
+
+
+@pytest.mark.usefixtures("machine")
+def test_service_that_has_moved_is_seen_through_and_what_it_says_of_somebody_is_not_kept(
+    sandbox: glows.Sandbox, tmp_path: Path
+) -> None:
+    with HostileServer(OtherService(sandbox)) as server:
+        ran = live_checks(tmp_path, GLOWS_SDK_TOKEN=sandbox.token, GLOWS_BASE_URL=server.base_url)
+    assert ran.returncode == 1
+    report: dict[str, Any] = json.loads(text := (tmp_path / "glows-live-report.json").read_text(encoding="utf-8"))
+    counts, images = report["routes"]["count instances"], report["routes"]["list images"]
+    assert (counts["path"], counts["answer"]) == ("/instance/count", "code 0")
+    assert counts["tried in vain"] == {"/instance/stats": "HTTP 200", "/instance/stat": "HTTP 405"}
+    assert (images["path"], images["answer"]) == ("/images", "code 0")
+    assert "count instances is at /instance/count" in ran.stdout
+    # What can't be read is what a report is for.
+    assert report["routes"]["list snapshots"]["answer"] == "an answer that can't be read"
+    assert report["fields"]["list snapshots"]["snapshots[].size_bytes"] == ["integer"]
+    assert "snapshots[].snapshot_id" not in report["fields"]["list snapshots"]
+    assert "snapshot_id" in report["errors"]["list snapshots"]
+    assert [word for word in ("secret-", "fnord", "example.com", sandbox.token) if word in text] == []

@@ -82,7 +82,7 @@ def test_path_that_does_not_exist_is_told_apart(service: Service) -> None:
 def test_token_that_is_none_is_refused_with_code_176(service: Service) -> None:
     with glows.Client("not-a-token", BASE_URL) as stranger, pytest.raises(glows.AuthError) as caught:
         stranger.instances.list()
-    service.learned.errors["a token that is none"] = f"code {caught.value.code}: {caught.value.msg}"
+    service.learned.error("a token that is none", f"code {caught.value.code}: {caught.value.msg}")
     assert caught.value.code == 176
 
 

@@ -84,7 +84,8 @@ def test_request_that_never_ends_does_not_keep_the_server(caplog):
     server.stop()
     assert time.monotonic() - begun < 3
     assert "Traceback" not in caplog.text
-    half.close()
+    with half:
+        assert half.recv(1) == b"", "its connection is closed, without an answer to half a request"
 
 
 def test_server_starts_inside_a_running_event_loop():

@@ -147,6 +147,9 @@ def test_nothing_to_choose_from_is_no_error() -> None:
 
 def test_category_words_are_those_that_a_create_takes() -> None:
     assert Choices.among([spec(categories=(0, 1))], "vm").categories == sorted(SPEC_CATEGORIES.values())
+    only = Choices.among([spec(categories=(0, 1))], "container", only="vm")
+    assert (only.category, only.categories) == ("vm", ["vm"])
+    assert Choices.among([spec(categories=(0,))], "container", only="vm").offers == []
 
 
 @pytest.mark.parametrize(

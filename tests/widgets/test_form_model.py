@@ -62,6 +62,7 @@ def test_a_form_with_an_offer_has_nothing_wrong(filled: Filled, choices: Choices
         ({"cap": "nan"}, "cap", "above 0"),
         ({"cap": "0.1"}, "cap", "below the price of 0.490"),
         ({"offer": None}, "gpu", "Nothing is left"),
+        ({"image_id": ""}, "source", "Nothing is chosen to start from"),
     ],
 )
 def test_what_is_wrong_is_said_of_the_field_that_it_is_in(
@@ -134,6 +135,14 @@ def test_without_a_name_each_choice_has_its_own_and_no_secret_is_in_it(
     assert launch_arguments(replace(filled, cap="3"), choices)["name"] == name
     secret = replace(other, envs=tuple((name, SecretStr("other")) for name, _ in other.envs))
     assert launch_arguments(secret, choices)["name"] == launch_arguments(other, choices)["name"]
+
+
+def test_code_takes_the_client_in_use_where_the_form_did(filled: Filled, choices: Choices) -> None:
+    code = as_python(replace(filled, envs=(("A", SecretStr("x")),)), choices, client_is_given=False)
+    assert code.startswith(
+        "import os\n\nimport glows_nb as glows\n\nclient = glows.current_client()\nclient.instances."
+    )
+    assert "current_client" not in as_python(filled, choices)
 
 
 @pytest.mark.parametrize("place", [("TW-04", 0), ("TW-03", 1)])

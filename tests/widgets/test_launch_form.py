@@ -138,7 +138,17 @@ def test_images_are_found_by_parts_of_their_names(form: LaunchForm) -> None:
     assert len(labels) == 3, "two of that name, and the one that is chosen"
     assert sum("ComfyUI FLUX" in label for label in labels) == 2
     assert form.fields.image.value == "img-6ypgvgpw"
-    assert note(form, "search").endswith("3 of 47</span>")
+    assert "2 of 47; Enter takes the first" in note(form, "search")
+    form.fields.search._handle_custom_msg({"event": "submit"}, [])
+    assert "ComfyUI FLUX" in form.fields.image.label
+    form.ready()
+    form.fields.search.value = "no such image"
+    assert "None of 47" in note(form, "search")
+    kept = form.fields.image.value
+    form.fields.search._handle_custom_msg({"event": "submit"}, [])
+    assert form.fields.image.value == kept
+    form.fields.search.value = ""
+    assert "47 to choose from" in note(form, "search")
 
 
 def test_price_is_that_of_the_offer_times_its_units(form: LaunchForm) -> None:
@@ -364,6 +374,38 @@ def test_price_that_rose_since_the_form_was_shown_rents_nothing(
     assert client.instances.all() == []
 
 
+def test_refresh_brings_prices_and_stock_of_now_and_keeps_what_is_chosen(
+    form: LaunchForm, sandbox: glows.Sandbox
+) -> None:
+    form.fields.region.value = "TW-04"
+    form.fields.gpu.value = chosen = gpu_like(form, "5090")
+    sandbox.admin.order("price_change", region="TW-04", factor=2)
+    form.refresh_button.click()
+    assert form.refresh_button.disabled
+    form.ready()
+    assert form.fields.gpu.value == chosen
+    assert "1.380 Credits per hour" in form.price.value
+    assert not form.refresh_button.disabled
+    sandbox.admin.order("no_stock", region="TW-04", gpu_name="NVIDIA GeForce RTX 5090")
+    form.refresh_button.click()
+    form.ready()
+    assert form.offer is None, "only somebody who chooses takes another"
+    assert "is sold out" in note(form, "gpu")
+    assert form.button.disabled
+
+
+def test_what_is_typed_while_another_thread_fills_in_is_heard(form: LaunchForm) -> None:
+    heard: list[str] = []
+    form.fields.on_change(["image"], lambda: heard.append(form.fields.image.value))
+    with form.fields.filling():
+        typing = threading.Thread(target=lambda: setattr(form.fields.image, "value", VM_ONLY))
+        typing.start()
+        typing.join()
+    assert heard == [VM_ONLY]
+    form.ready()
+    assert form.fields.category.value == "vm"
+
+
 def test_other_region_is_taken_when_the_first_has_none_left(
     form: LaunchForm, sandbox: glows.Sandbox, client: glows.Client
 ) -> None:
@@ -458,6 +500,7 @@ def test_bad_token_is_an_error_in_the_form_with_a_way_to_try_again(sandbox: glow
         assert form.retry.layout.display == ""
         assert form.button.disabled
         assert "Nothing is left" not in form.price.value, "what can't be seen is not nothing"
+        assert note(form, "source") == ""
         with pytest.raises(glows.AuthError):
             form.launch()
 
@@ -523,6 +566,23 @@ def test_two_clicks_and_a_call_at_once_rent_one_machine(form: LaunchForm, client
     assert [found.instance_id for found in client.instances.all()] == [machine.instance_id]
 
 
+def test_plan_that_was_asked_for_before_the_launch_does_not_deny_the_machine(
+    form: LaunchForm, sandbox: glows.Sandbox
+) -> None:
+    eventually(lambda: "Plan:" in form.plan.value)
+    form.fields.name.value = "mine"
+    eventually(lambda: "no machine has it" in note(form, "name"))
+    # The form begins to look ahead, and is answered only when the machine is there.
+    asked = len(sandbox.admin.transcript())
+    sandbox.admin.order("latency", "spec_list", seconds=1)
+    form.fields.units.value = 2
+    eventually(lambda: len(sandbox.admin.transcript()) > asked)
+    form.launch()
+    eventually(lambda: not form_threads())
+    assert "has it and would be found again" in note(form, "name")
+    assert form.plan.value == ""
+
+
 def test_button_stays_off_while_a_launch_goes_on_whatever_is_chosen_meanwhile(
     sandbox: glows.Sandbox, client: glows.Client
 ) -> None:
@@ -557,6 +617,24 @@ def test_machine_can_be_snapshotted_and_a_new_one_started_from_that(form: Launch
     assert {one.remark for one in client.instances.all()} == {"first", "second"}
 
 
+@pytest.mark.parametrize("category", ["container", "vm"])
+def test_snapshot_is_started_as_what_it_was_taken_of(category: str, form: LaunchForm, client: glows.Client) -> None:
+    choose_image(form, BOTH_CATEGORIES)
+    form.fields.category.value = category
+    form.fields.name.value = "first"
+    machine = form.launch()
+    client.snapshots.create(machine.instance_id)
+    eventually(lambda: [one for one in client.snapshots.all() if one.is_available])
+    form.fields.source.value = "snapshot"
+    form.ready()
+    assert [word for _, word in form.fields.category.options] == [category]
+    form.fields.name.value = "second"
+    assert form.launch().category == category
+    form.fields.source.value = "image"
+    form.ready()
+    assert [word for _, word in form.fields.category.options] == ["container", "vm"]
+
+
 def test_release_asks_first_and_then_says_that_nothing_is_paid_any_more(form: LaunchForm, client: glows.Client) -> None:
     machine = form.launch()
     form.card.release.click()
@@ -581,6 +659,60 @@ def test_error_of_an_action_stands_at_the_machine(form: LaunchForm, sandbox: glo
     form.card.question.yes.click()
     eventually(lambda: "TakingSnapNotAllowed" in form.card.message.value)
     assert not form.card.snapshot.disabled
+
+
+def test_machine_that_is_queued_can_be_released(form: LaunchForm, client: glows.Client, sandbox: glows.Sandbox) -> None:
+    sandbox.admin.clock(speed=1)
+    launch_by_clicks(form)
+    eventually(lambda: "◔ Queued" in form.card.facts.value)
+    form.card.release.click()
+    form.card.question.yes.click()
+    eventually(lambda: "<b>Canceling</b>" in form.card.facts.value)
+    sandbox.admin.clock(speed=200)
+    eventually(lambda: "has ended and costs nothing any more" in form.card.message.value)
+    assert [one.status for one in client.instances.all()] == ["Finished"]
+    eventually(lambda: not form_threads())
+
+
+def test_machine_that_ended_elsewhere_says_so_when_an_action_fails(form: LaunchForm, client: glows.Client) -> None:
+    machine = form.launch()
+    eventually(lambda: "✓ Reachable" in form.card.facts.value)
+    client.instances.cancel(machine.instance_id)
+    client.instances.wait(machine.instance_id, "Finished")
+    assert "<b>Running</b>" in form.card.facts.value
+    form.card.snapshot.click()
+    form.card.question.yes.click()
+    eventually(lambda: "has ended and costs nothing any more" in form.card.message.value)
+    assert "<b>Finished</b>" in form.card.facts.value
+    eventually(lambda: "Rents 1 ×" in form.plan.value)
+
+
+def test_machine_that_is_shown_no_more_is_asked_about_no_more(form: LaunchForm, sandbox: glows.Sandbox) -> None:
+    sandbox.admin.clock(speed=1)
+    form.fields.name.value = "first"
+    launch_by_clicks(form)
+    eventually(lambda: "◔ Queued" in form.card.facts.value)
+    form.fields.name.value = "second"
+    launch_by_clicks(form)
+    eventually(lambda: "“second”" in form.card.facts.value)
+    sandbox.admin.clock(speed=200)
+    eventually(lambda: "✓ Reachable" in form.card.facts.value)
+    assert "“second”" in form.card.facts.value
+    eventually(lambda: not form_threads())
+
+
+def test_snapshot_is_asked_for_where_there_is_none_to_start_from(form: LaunchForm, sandbox: glows.Sandbox) -> None:
+    form.fields.source.value = "snapshot"
+    form.ready()
+    assert "Nothing is chosen to start from" in note(form, "source")
+    assert "There is no snapshot" in note(form, "search")
+    before = len(sandbox.admin.transcript())
+    form.button.click()
+    assert "Mend what is marked first" in form.message.value
+    assert len(sandbox.admin.transcript()) == before
+    form.fields.source.value = "image"
+    form.ready()
+    assert note(form, "source") == ""
 
 
 def test_ways_in_are_messages_and_never_in_the_state(form: LaunchForm) -> None:
@@ -617,6 +749,16 @@ def test_without_a_widget_front_end_the_form_says_what_it_is(form: LaunchForm) -
     plain = form._plain()
     for words in ("Launch a machine", "SANDBOX", "0.390 Credits per hour"):
         assert words in plain
+    form.fields.ports.values = [{"port": "8000", "protocol": "http"}]
+    form.fields.envs.values = [{"name": "HF_TOKEN", "value": "hf-not-in-a-file"}]
+    form.fields.command.value = "TOKEN=hush serve"
+    form.launch()
+    eventually(lambda: "✓ Reachable" in form._plain())
+    plain = form._plain()
+    for words in ("Image: CUDA12.8 Torch2.8.0 Base", "Ports: 8000/http", "Environment variables: HF_TOKEN (masked)"):
+        assert words in plain
+    assert "hush" not in plain
+    assert "Private network" not in plain, "nothing is chosen there"
 
 
 def test_forms_can_be_made_after_all_widgets_were_closed(form: LaunchForm, client: glows.Client) -> None:
@@ -631,12 +773,65 @@ def test_closing_leaves_no_widget_and_no_thread(client: glows.Client) -> None:
     assert [part for part in [form, *all_parts(form)] if part.comm is not None] == []
 
 
-def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(
-    client: glows.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def one_cell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every form is made by another run of one cell."""
     run = iter(range(100))
     monkeypatch.setattr(lifetime, "_current_run", lambda: ("cell", str(next(run))))
     monkeypatch.setattr(lifetime, "_watch_ends_of_runs", lambda shell: None)
+    yield
+    lifetime._made.clear()
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_cell_run_again_while_the_machine_is_ordered_shows_it_once_it_is_there(
+    client: glows.Client, sandbox: glows.Sandbox
+) -> None:
+    first = glows.launch_form(name="a", client=client).ready()
+    first.button.click()
+    eventually(lambda: first.question.subject)
+    sandbox.admin.order("latency", "instance_create", seconds=1)
+    first.question.yes.click()
+    second = glows.launch_form(name="a", client=client).ready()
+    third = glows.launch_form(name="a", client=client).ready()
+    assert third.button.disabled
+    assert "Launching" in third.message.value
+    third.fields.units.value = 2
+    assert "Launching" in third.message.value
+    eventually(lambda: "✓ Reachable" in third.card.facts.value)
+    assert (first.instance, second.instance, third.message.value) == (None, None, "")
+    assert not third.button.disabled
+    assert "has it" in note(third, "name")
+    assert len(client.instances.all()) == 1
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_cell_run_again_while_a_launch_fails_says_why(client: glows.Client, sandbox: glows.Sandbox) -> None:
+    first = glows.launch_form(name="a", client=client).ready()
+    first.button.click()
+    eventually(lambda: first.question.subject)
+    sandbox.admin.order("latency", "instance_create", seconds=0.5)
+    sandbox.admin.order("code", "instance_create", code=198)
+    first.question.yes.click()
+    second = glows.launch_form(name="a", client=client)
+    eventually(lambda: "UserNodeQtyExceedQuota" in second.message.value or "quota" in second.message.value.lower())
+    eventually(lambda: not second.button.disabled)
+    assert client.instances.all() == []
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_question_of_a_form_that_is_gone_is_asked_no_more(client: glows.Client, sandbox: glows.Sandbox) -> None:
+    first = glows.launch_form(name="a", client=client).ready()
+    sandbox.admin.order("latency", "instance_get", seconds=0.5)
+    first.button.click()
+    second = glows.launch_form(name="a", client=client).ready()
+    eventually(lambda: not second.button.disabled)
+    assert not second.question.subject
+    assert second.message.value == ""
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(client: glows.Client) -> None:
     first = glows.launch_form(name="a", client=client).ready()
     fields = first.fields
     fields.region.value = "TW-03"
@@ -660,4 +855,3 @@ def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(
     fourth = glows.launch_form(name="b", spec=other, client=client).ready()
     assert offer_id(fourth.offer) == offer_id(other), "also where another region was chosen before"
     assert [form.comm for form in (first, second, third)] == [None] * 3
-    lifetime._made.clear()

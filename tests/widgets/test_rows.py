@@ -63,6 +63,12 @@ def test_values_can_be_set_and_given_to_other_rows(rows: Rows) -> None:
     assert "hush" not in json.dumps(other.get_state(), default=str)
 
 
+def test_rows_whose_order_matters_can_be_moved_up() -> None:
+    region = Column("region", "Region", "choice", is_unique=True)
+    assert Rows("Regions", "Add", [region], is_ordered=True).up_label == "Move up"
+    assert Rows("Regions", "Add", [region]).up_label == ""
+
+
 def test_choices_of_a_column_can_change_and_what_is_chosen_stays(rows: Rows) -> None:
     regions = Rows("Regions", "Add", [Column("region", "Region", "choice")])
     regions.values = [{"region": "TW-01"}]

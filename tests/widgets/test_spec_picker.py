@@ -55,7 +55,7 @@ def test_every_offer_is_a_row_with_its_prices_and_what_is_left(picker: SpecPicke
     specs = client.specs.all()
     assert picker.table.total == len(specs)
     assert column(picker, "price_per_hour")[0] == f"{min(spec.rate for spec in specs).per_hour:.3f}"
-    assert "sold out" in column(picker, "stock")
+    assert "✗ sold out" in column(picker, "stock")
     eight = column(picker, "gpus").index("8")
     per_hour, per_gpu = (
         float(column(picker, "price_per_hour")[eight]),
@@ -68,7 +68,7 @@ def test_every_offer_is_a_row_with_its_prices_and_what_is_left(picker: SpecPicke
 
 def test_stock_sorts_by_how_much_is_left(picker: SpecPicker) -> None:
     picker.table.sort_column, picker.table.is_descending = "stock", True
-    left = [0 if text == "sold out" else int(text.split()[0]) for text in column(picker, "stock")]
+    left = [0 if text == "✗ sold out" else int(text.split()[0]) for text in column(picker, "stock")]
     assert left == sorted(left, reverse=True)
 
 
@@ -81,7 +81,7 @@ def test_stock_sorts_by_how_much_is_left(picker: SpecPicker) -> None:
         ("count", 8, "gpus", lambda cell: cell == "8"),
         ("count", 0, "gpus", lambda cell: cell == "0"),
         ("price", "0.5", "price_per_hour", lambda cell: float(cell) <= 0.5),
-        ("available", True, "stock", lambda cell: cell != "sold out"),
+        ("available", True, "stock", lambda cell: cell != "✗ sold out"),
     ],
 )
 def test_each_filter_leaves_what_fits_and_can_be_taken_away(
@@ -99,10 +99,12 @@ def test_price_that_is_no_number_says_so_and_holds_nothing_out(picker: SpecPicke
     everything = picker.table.total
     for text in ("cheap", "-1", "nan"):
         picker.price.value = text
-        assert f"{text!r} is not a number" in html.unescape(picker.problem.value)
+        assert f"{text!r} is not a number" in html.unescape(picker.price_note.value)
+        assert picker.front_end.labels["glows-field-price input"]["aria-invalid"] == "true"
         assert picker.table.total == everything
     picker.price.value = ""
-    assert picker.problem.value == ""
+    assert picker.price_note.value == ""
+    assert picker.front_end.labels["glows-field-price input"]["aria-invalid"] == "false"
 
 
 def test_value_is_the_spec_of_the_row_and_can_be_observed(picker: SpecPicker, client: glows.Client) -> None:
@@ -125,6 +127,8 @@ def test_choice_outlives_refreshes_filters_and_other_orders(picker: SpecPicker, 
     assert picker.value == chosen
     assert picker.table.selected == "/".join(offer_id(chosen))
     assert picker.table.total == 1, "what is chosen stays to be seen"
+    assert picker.table.caption.startswith("0 of 20 offers")
+    assert picker.table.caption.endswith(", and the chosen one")
 
 
 def test_choice_that_sold_out_stays_and_says_so(picker: SpecPicker, sandbox: glows.Sandbox) -> None:
@@ -135,7 +139,7 @@ def test_choice_that_sold_out_stays_and_says_so(picker: SpecPicker, sandbox: glo
     assert offer_id(picker.value) == offer_id(chosen)
     assert not picker.value.avail
     assert "✗ Sold out since it was chosen" in said(picker)
-    assert "sold out" in column(picker, "stock")
+    assert "✗ sold out" in column(picker, "stock")
     sandbox.admin.clear()
     picker.refresh()
     assert picker.value.avail
@@ -166,6 +170,7 @@ def test_bad_token_is_an_error_and_never_an_empty_table(sandbox: glows.Sandbox) 
             picker.ready()
         assert "AuthError" in picker.problem.value
         assert picker.table.layout.display == "none"
+        assert "click a row" not in picker.message.value, "there is none"
         assert picker.refresh_button.description == "Retry"
 
 
@@ -177,9 +182,29 @@ def test_service_that_goes_away_leaves_the_rows_and_comes_back_on_a_click(
     picker.refresh_button.click()
     eventually(lambda: "InternalError" in picker.problem.value)
     assert (picker.table.rows, picker.value) == (rows, chosen)
+    picker.gpu.value = "h100"
+    assert "InternalError" in picker.problem.value, "a filter takes no error away"
     picker.refresh_button.click()
     eventually(lambda: picker.problem.value == "")
     assert picker.value == chosen
+
+
+def test_value_that_is_set_is_marked_in_the_table(picker: SpecPicker, client: glows.Client) -> None:
+    picker.value = wanted = next(spec for spec in client.specs.all() if "H200" in spec.hardware_name)
+    assert picker.table.selected == "/".join(offer_id(wanted))
+    assert "Chosen: NVIDIA H200" in said(picker)
+
+
+def test_offers_without_a_gpu_say_so(picker: SpecPicker) -> None:
+    picker.count.value = 0
+    assert set(column(picker, "gpu")) == {"none, CPUs only"}
+
+
+def test_plain_form_is_in_the_order_of_the_table_and_names_the_currency(picker: SpecPicker) -> None:
+    picker.table.sort_column, picker.table.is_descending = "price_per_hour", True
+    plain = picker._plain()
+    assert plain.index("B200") < plain.index("H200") < plain.index("RTX 4090")
+    assert "prices in Credits" in plain
 
 
 def test_plain_form_and_text_say_what_is_chosen(picker: SpecPicker) -> None:

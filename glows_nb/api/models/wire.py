@@ -64,7 +64,8 @@ def _moment(value: Any) -> Any:
     """Both of the wire's ways to write a time: {"seconds": 1726810944} and 1726810944 (FACTS 8)."""
     if isinstance(value, dict):
         value = value.get("seconds")
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    # One for each machine of a list: a union of types would be made anew, and looked through, each time.
+    if type(value) is int or type(value) is float:
         try:
             return datetime.fromtimestamp(value, UTC)
         except (OverflowError, OSError, ValueError) as error:

@@ -28,7 +28,11 @@ class Port(RequestModel):
 
     @classmethod
     def parse(cls, text: str) -> Port:
-        """A port written as `8000`, `8000/http` or `3306/tcp`."""
+        """A port from a `text` such as `8000`, `8000/http` or `3306/tcp`.
+
+        Raises:
+            InvalidRequest: it is none.
+        """
         number, _, protocol = text.strip().partition("/")
         if not number.isdecimal() or protocol not in ("", *PROTOCOL_NUMBERS):
             raise InvalidRequest("ports", f"{text.strip()!r} is not a port such as 8000, 8000/http or 3306/tcp.")
@@ -107,12 +111,16 @@ class CreateInstance(RequestModel):
     def _one_source_one_hardware(self) -> CreateInstance:
         sources = [name for name in ("from_image_id", "from_snap_id") if getattr(self, name)]
         if len(sources) != 1:
-            raise ValueError(f"give exactly one of from_image_id and from_snap_id, not {len(sources)}")
+            raise InvalidRequest(
+                "from_image_id", f"give exactly one of from_image_id and from_snap_id, not {len(sources)}."
+            )
         choices = [name for name in ("gpu_name", "cpu_name", "base_resource") if getattr(self, name)]
         if len(choices) != 1:
-            raise ValueError(f"give exactly one of gpu_name, cpu_name and base_resource, not {len(choices)}")
+            raise InvalidRequest(
+                "gpu_name", f"give exactly one of gpu_name, cpu_name and base_resource, not {len(choices)}."
+            )
         if self.cmd and self.instance_category != "container":
-            raise ValueError("cmd is for containers only")
+            raise InvalidRequest("cmd", "is for containers only.")
         return self
 
     def wire(self) -> dict[str, Any]:

@@ -42,10 +42,10 @@ class RequestModel(BaseModel):
 def _refusal(model: type[RequestModel], error: ValidationError, fields: Mapping[str, Any]) -> InvalidRequest:
     problem = error.errors(include_url=False, include_input=False)[0]
     path = [str(part) for part in problem["loc"]]
-    field = path[0] if path else model.__name__
     cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, InvalidRequest):  # a part of the field was refused, with its own reason
-        return InvalidRequest(field, str(cause).removeprefix(f"{cause.field}: "))
+    if isinstance(cause, InvalidRequest):  # a part of a field was refused, or fields that don't go together
+        return InvalidRequest(path[0] if path else cause.field, str(cause).removeprefix(f"{cause.field}: "))
+    field = path[0] if path else model.__name__
     if problem["type"] == "extra_forbidden":
         near = get_close_matches(field, model.model_fields, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(model.model_fields)}."

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.requests.limits import Identifier, RegionName, RequestModel
 
 MOST_ATTACHED = 10
@@ -20,7 +21,7 @@ class WhichInstance(RequestModel):
     @model_validator(mode="after")
     def _exactly_one(self) -> WhichInstance:
         if (self.request_id is None) == (self.meta_key is None):
-            raise ValueError("give exactly one of request_id and meta_key")
+            raise InvalidRequest("request_id", "give exactly one of request_id and meta_key.")
         return self
 
 

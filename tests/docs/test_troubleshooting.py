@@ -1,0 +1,128 @@
+"""README's table of messages: each of them is what a user really sees when that has happened."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import glows_nb as glows
+from glows_nb.api.config import profiles_path
+from glows_nb.commands import run
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TABLE = README.partition("## When a message stops you")[2].partition("\n## ")[0]
+ROWS = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|$", TABLE, flags=re.M)
+RTX_4090 = "NVIDIA GeForce RTX 4090"
+DEAD_ADDRESS = "http://127.0.0.1:9/sdk/v1"
+
+
+def wanted(client: glows.Client, **changes: Any) -> dict[str, Any]:
+    """The arguments of a launch."""
+    image_id = client.images.default().image_id
+    return {"name": "train", "gpu_name": RTX_4090, "regions": ["TW-01"], "from_image_id": image_id, **changes}
+
+
+def no_token(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    glows.connect()
+
+
+def bad_token(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    with glows.Client("not-a-token", sandbox.base_url) as stranger:
+        stranger.instances.list()
+
+
+def open_profiles(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    path = profiles_path()
+    path.parent.mkdir(parents=True)
+    path.write_text('[default]\ntoken = "planted"\n', encoding="utf-8")
+    path.chmod(0o644)
+    glows.connect()
+
+
+def nobody_to_ask(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    glows.connect(sandbox.token, sandbox.base_url)
+    run(["launch", "--gpu", "4090"])
+
+
+def stale_plan(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    planned = client.instances.plan(**wanted(client))
+    client.instances.launch(**wanted(client))
+    planned.launch()
+
+
+def other_machine(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    client.instances.launch(**wanted(client))
+    client.instances.launch(**wanted(client, gpu_name="NVIDIA A100-SXM4-80GB"))
+
+
+def key_of_somebody_else(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    fields = wanted(client, meta_key="taken-key")
+    del fields["name"]
+    client.instances.launch(**fields)
+    with glows.Client(sandbox.admin.token("somebody-else"), sandbox.base_url) as other:
+        other.instances.launch(**fields)
+
+
+def lost_order(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    fields = wanted(client)
+    sandbox.admin.order("reset", "instance_create", when="after")
+    # Each look-up after the order fails too; the one before it has to pass.
+    sandbox.admin.order("http_error", "instance_get", status=503, count=50, first=2)
+    client.instances.launch(**fields)
+
+
+def none_left(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    sandbox.admin.play("sold-out")
+    client.instances.launch(**wanted(client))
+
+
+def broken_service(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    sandbox.admin.order("http_error", "instance_list", status=502, count=50)
+    client.instances.list()
+
+
+def missing_part(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    # In a Python of its own: this one has matplotlib loaded already.
+    code = "import sys; sys.modules['matplotlib'] = None; import glows_nb; glows_nb.plots"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    raise glows.GlowsError(ran.stderr.splitlines()[-1])
+
+
+def unreachable(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    with glows.Client("token", DEAD_ADDRESS, backoff=0) as lost:
+        lost.instances.list()
+
+
+HAPPENINGS: dict[str, Callable[[glows.Sandbox, glows.Client], None]] = {
+    "No GLOWS token": no_token,
+    "the token was refused": bad_token,
+    "Others can read": open_profiles,
+    "Nobody can be asked here": nobody_to_ask,
+    "The plan no longer holds": stale_plan,
+    "is not what was asked for": other_machine,
+    "so it is somebody else's": key_of_somebody_else,
+    "may be there under the key": lost_order,
+    "Nothing was rented": none_left,
+    "the service answered HTTP": broken_service,
+    "which is not installed; run": missing_part,
+    "could not be reached": unreachable,
+}
+
+
+def test_every_message_of_the_table_is_made_here() -> None:
+    assert [message for message, _, _ in ROWS] == list(HAPPENINGS)
+    assert all(meaning.strip() and remedy.strip() for _, meaning, remedy in ROWS)
+
+
+@pytest.mark.parametrize("message", HAPPENINGS)
+def test_message_is_what_the_user_sees(message: str, sandbox: glows.Sandbox, client: glows.Client) -> None:
+    with pytest.raises(glows.GlowsError) as caught:
+        HAPPENINGS[message](sandbox, client)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value), "it is one sentence or two, not a report"
