@@ -42,6 +42,9 @@ FIRST_TO_GO: Final = (
     "image",
     "meta_key",
     "created",
+    "modified",
+    "volume_gb",
+    "type",
     "http",
     "cpus",
     "ram_gb",
@@ -140,12 +143,10 @@ def _text(cells: pd.DataFrame, widest: int) -> str:
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:
-    if name.startswith(("price", "cost")):
+    if name.startswith(("price", "cost")) or name == "hours":
         return "{:.3f}".format
     if name == "day":
         return "{:%Y-%m-%d}".format
-    if name == "hours":
-        return "{:.2f}".format
     if dtype == "Float64":
         return "{:g}".format
     if dtype.startswith("datetime64"):
