@@ -44,6 +44,9 @@ FIRST_TO_GO: Final = (
     "image",
     "meta_key",
     "created",
+    "modified",
+    "volume_gb",
+    "type",
     "http",
     "cpus",
     "ram_gb",
@@ -191,12 +194,10 @@ def _shortened(text: str, widest: int) -> str:
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:
-    if name.startswith(("price", "cost")):
+    if name.startswith(("price", "cost")) or name == "hours":
         return "{:.3f}".format
     if name == "day":
         return "{:%Y-%m-%d}".format
-    if name == "hours":
-        return "{:.2f}".format
     if dtype == "Float64":
         return "{:g}".format
     if dtype.startswith("datetime64"):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from glows_nb import frames
-from glows_nb.api.models import Instance, Spec
+from glows_nb.api.models import Instance, Snapshot, Spec
 from glows_nb.tables import MISSING, MOST_ROWS, Table, as_text, captioned
 
 SCRIPT = "<script>alert(1)</script>"
@@ -78,6 +78,18 @@ def test_text_fits_the_width_and_names_every_column_that_it_leaves_out(width: in
     left_out = text.rpartition("… and ")[2].split(", ") if "…" in text else []
     assert sorted([*header, *left_out]) == sorted(frame.columns)
     assert {"region", "gpu", "price_per_hour"} <= set(header) or width == 60
+
+
+def test_narrow_text_keeps_the_id_that_says_which_row_it_is() -> None:
+    snapshot = Snapshot.model_validate({"snapshot_id": "snap-1", "instance_id": "ins-1", "status": 3})
+    text = as_text(captioned(frames.snapshots([snapshot], {}), "", is_sandbox=False), 70)
+    assert text.splitlines()[0].split()[:2] == ["snapshot_id", "instance_id"]
+    assert "name" in text.splitlines()[0].split()
+
+
+def test_days_and_hours_are_written_shortly() -> None:
+    spent = pd.DataFrame({"day": pd.to_datetime(["2026-01-31"], utc=True), "hours": [0.004444]})
+    assert as_text(spent).splitlines()[1].split() == ["2026-01-31", "0.004"]
 
 
 def test_wide_text_leaves_nothing_out() -> None:

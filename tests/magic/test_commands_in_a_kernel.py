@@ -18,7 +18,7 @@ import pytest
 import glows_nb as glows
 from glows_nb.commands import group
 from glows_nb.commands.group import Command
-from tests.magic.live_kernel import LiveKernel, Shown, live_kernel
+from tests.magic.live_kernel import LiveKernel, Shown, live_kernel, plain
 
 OWN_IMAGE = "img-9x8y7z6w"
 PASTED = "eyJwYXN0ZWQi.eyJpbnRvIGEgbGluZSI6.dG9rZW4tNDcxMQ"
@@ -74,6 +74,8 @@ EXAMPLES = [
     "park train --yes",
     "unpark train --yes",
     "cancel train --wait --yes",
+    "launch --gpu 4090 --name short --wait --yes",
+    "rm short --yes",
     "cancel --all --yes",
 ]
 
@@ -111,7 +113,49 @@ KINDS = {
     "park": "Parked",
     "unpark": "Instance",
     "cancel": "NoneType",
+    "rm": "NoneType",
 }
+
+DISPLAYS = {
+    "specs --gpu 4090 --sort price": r"SANDBOX · 4 offers for image .*prices in Credits per hour",
+    "cheapest": r"offer +1 × NVIDIA GeForce RTX 4090",
+    "images torch": r"SANDBOX · \d+ images?",
+    "image submit registry.example.com/team/runtime:cuda12.2": r"image +img-\w+\nname +sdk-.*runtime",
+    f"image rm {OWN_IMAGE} --yes": r"Deleted image img-\w+\.",
+    "launch --gpu 4090 --name train --max-price 0.60 --wait --yes": r"Rents 1 × NVIDIA .*\n.*\n(.*\n)*status +Running",
+    "list --status Running": r"SANDBOX · \d machines?, \d running at \d\.\d{3} Credits per hour",
+    "ls --limit 5": r"SANDBOX · \d machines?",
+    "show train": r"machine +SANDBOX ins-\w+ “train”",
+    "wait train": r"status +Running",
+    "ssh train": r"'ssh -p \d+ root@127\.0\.0\.1'",
+    "url train": r"AccessUrl\('http://127\.0\.0\.1:\d+\?…'\)",
+    "open train": r"<OpenButton http://127\.0\.0\.1:\d+>",
+    "cancel train --wait --yes": r"Will end: ins-(.*\n)*.*This saves 0\.\d{3} Credits/h(.*\n)*.*Releasing ins-",
+    "rm short --yes": r"SANDBOX · Releasing ins-\w+ \(short-\w+\)\.",
+    "park train --yes": r"Will snapshot ins-(.*\n)*.*parked +ins-\w+",
+    "unpark train --yes": r"Rents 1 × NVIDIA (.*\n)*.*machine +SANDBOX ins-\w+",
+    "snap train --name before-tuning --wait": r"snapshot +snap-\w+",
+    "snapshots": r"SANDBOX · 1 snapshot\n(.*\n)*.*before-tuning",
+    "networks": r"SANDBOX · \d networks?",
+    "network create team --region TW-01": r"'net-\w+'",
+    "network attach team train": r"network +net-\w+\nendpoints +ept-\w+",
+    "network endpoints team": r"SANDBOX · 1 endpoint|SANDBOX · .*1 ",
+    "stats": r"'Running': \d",
+    "spend": r"SANDBOX · \d\.\d{3} Credits for \d machines?",
+    "form": r"LaunchForm SANDBOX",
+    "panel": r"Machines panel\nSANDBOX · Machines: \d machines running at",
+    "login": r"Logged in at http://127\.0\.0\.1.*a SANDBOX where nothing costs money",
+    "logout": r"The token of profile 'default' is removed; it stays valid until it expires\.",
+    "use lab": r"Profile 'lab' at http://127\.0\.0\.1.*a SANDBOX",
+    "doctor": r"✓ ok",
+    "config": r"Glows\.ask_above",
+    "sandbox": r"SANDBOX at http://127\.0\.0\.1.*nothing here costs money",
+    "help launch": r"Usage: %glows launch \[OPTIONS\]",
+}
+"""An example of each command, and what it shows as text."""
+
+NEEDS_NO_SERVICE = {"help", "config", "sandbox", "use", "login", "logout", "doctor", "spend", "form", "panel"}
+"""What can't be refused by the service: the others must never make an empty answer of a refused token."""
 
 FAILURES = {
     "specs": ("specs --where 'gpus >>> 1'", "InvalidRequest: where: "),
@@ -136,7 +180,7 @@ FAILURES = {
     "network attach": ("network attach nowhere train", "there is no network 'nowhere'"),
     "network endpoints": ("network endpoints nowhere", "there is no network 'nowhere'"),
     "stats": ("stats --jsn", "Did you mean '--json'?"),
-    "spend": ("spend --since yesterday", "'yesterday' is no day such as"),
+    "spend": ("spend --since yesterday", "'yesterday' is no day such as 2026-01-31"),
     "form": ("form --nam", "Did you mean '--name'?"),
     "panel": ("panel train", "unexpected extra argument (train)"),
     "login": ("login", "Set GLOWS_SDK_TOKEN in the environment"),
@@ -229,6 +273,34 @@ def test_value_of_an_example_is_shown(line: str, session: Session) -> None:
     assert any(bundle["text/plain"].strip() for bundle in session.examples[line].bundles)
 
 
+def test_displays_cover_every_command() -> None:
+    assert {command_of(line) for line in DISPLAYS} - {"ls", "rm"} == set(all_commands())
+
+
+@pytest.mark.parametrize("line", DISPLAYS)
+def test_example_shows_what_it_is_for(line: str, session: Session) -> None:
+    assert re.search(DISPLAYS[line], session.examples[line].text), session.examples[line].text
+
+
+@pytest.mark.parametrize("name", sorted(set(all_commands()) - NEEDS_NO_SERVICE))
+def test_refused_token_is_an_error_of_every_command_and_never_an_empty_answer(name: str, session: Session) -> None:
+    line = next(line for line in EXAMPLES if command_of(line) == name)
+    code = f"""
+from glows_nb import connection
+before, value = connection.client_in_use(), "unset"
+connection._default.client = glows.Client("planted-token", {session.client.base_url!r})
+try:
+    value = get_ipython().run_line_magic("glows", {line!r})
+finally:
+    connection._default.client = before
+"""
+    assert session.run("import glows_nb as glows").error is None
+    shown = session.run(code)
+    assert shown.error["ename"] == "AuthError"
+    assert "code 176" in shown.error_lines[0]
+    assert session.run("value").result["text/plain"] == "'unset'"
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -263,7 +335,28 @@ def test_failure_is_one_sentence_with_the_next_step(name: str, session: Session)
     assert session.run("before").result["text/plain"] == "1", "the cell went on behind the error"
 
 
-@pytest.mark.parametrize("line", ["specs --gpu 4090", "show train", "stats", "cheapest", "launch --gpu 4090 --dry-run"])
+WITH_JSON = [
+    "specs --gpu 4090",
+    "cheapest",
+    "images torch",
+    "launch --gpu 4090 --dry-run",
+    "launch --gpu 4090 --name train --yes",
+    "list",
+    "show train",
+    "wait train",
+    "ssh train",
+    "url train",
+    "snapshots",
+    "networks",
+    "stats",
+    "spend",
+    "doctor",
+    "config",
+    "sandbox",
+]
+
+
+@pytest.mark.parametrize("line", WITH_JSON)
 def test_json_is_the_value(line: str, session: Session) -> None:
     shown = session.run(f"%glows {line} --json")
     assert shown.stdout == ""
@@ -285,6 +378,28 @@ def test_value_is_stored_and_shown(session: Session) -> None:
     assert session.run("len(offers)").result["text/plain"] == "4"
     assert session.run("%glows specs >> offers;").text.strip() == ""
     assert session.run("len(offers)").result["text/plain"] == "20"
+
+
+def test_value_that_is_stored_is_the_assignments_too(session: Session) -> None:
+    assert session.run("x = %glows stats >> y;\nx == y, sum(x.values()) > 0").result["text/plain"] == "(True, True)"
+
+
+def test_machine_of_a_variable_stands_in_the_line_by_its_id(session: Session) -> None:
+    assert session.run("machine = %glows show train").error is None
+    for line in ("show $machine", "show {machine}", "ssh $machine", "show $machine.instance_id", "wait {[machine][0]}"):
+        shown = session.run(f"%glows {line}")
+        assert shown.error is None, (line, shown.error_lines)
+    inside = (
+        "def get(it):\n    value = %glows show $it\n    return value\nget(machine).instance_id == machine.instance_id"
+    )
+    assert session.run(inside).result["text/plain"] == "True"
+
+
+def test_launch_under_the_name_of_a_variable_that_is_not_set_is_refused(session: Session) -> None:
+    before = len(session.client.instances.all())
+    shown = session.run("%glows launch --gpu 4090 --name $not_set --yes")
+    assert "'$not_set' looks like a variable that is not set" in shown.error_lines[0]
+    assert len(session.client.instances.all()) == before
 
 
 def test_name_that_is_none_is_refused(session: Session) -> None:
@@ -323,10 +438,35 @@ def test_whole_traceback_is_shown_at_once_where_it_is_asked_for(session: Session
     assert "find_machine" in "\n".join(shown.error_lines)
 
 
-def test_help_of_the_magic_has_the_commands_and_examples(session: Session) -> None:
-    text = session.run("print(get_ipython().find_line_magic('glows').__doc__)").text
-    assert "%glows launch --gpu 4090 --dry-run" in text
-    assert set(group.commands) <= set(re.findall(r"^  ([a-z]+)", text, re.MULTILINE))
+@pytest.mark.parametrize("code", ["%glows", "%glows help", "%glows --help", "%glows -h"])
+def test_list_of_commands_has_all_of_them_and_examples(code: str, session: Session) -> None:
+    text = session.run(code).stdout
+    listed = re.findall(r"^  ([a-z]+(?: [a-z]+)?)(?:, [a-z]+)?  +\w", text, re.MULTILINE)
+    assert sorted(listed) == sorted(all_commands())
+    shown = re.findall(r"^  %glows (.*)$", text.partition("Examples:")[2].partition("\n\n")[0], re.MULTILINE)
+    assert len(shown) > 2
+    assert set(shown) <= set(EXAMPLES)
+
+
+@pytest.mark.parametrize("code", ["%glows help launch", "%glows launch --help"])
+def test_help_of_a_command_has_its_options_and_examples(code: str, session: Session) -> None:
+    text = session.run(code).stdout
+    for words in (
+        "--max-price CREDITS",
+        "--dry-run",
+        "%%glows launch --gpu 4090",
+        "%glows launch --gpu 4090 --dry-run",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("code", ["%glows?", "?%glows"])
+def test_question_mark_shows_the_commands_and_all_examples(code: str, session: Session) -> None:
+    reply = session.kernel.client.execute(code, reply=True, timeout=30)
+    text = plain(reply["content"]["payload"][0]["data"]["text/plain"])
+    assert "x = %glows …" in text
+    examples = {example for command in all_commands().values() for example in command.examples}
+    assert {f"  %glows {example}" for example in examples} <= set(text.splitlines())
 
 
 def test_settings_are_seen_and_set_with_a_hint_for_a_near_miss(session: Session) -> None:

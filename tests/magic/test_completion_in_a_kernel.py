@@ -124,6 +124,9 @@ def test_commands_are_offered_and_nothing_of_python(kernel: Kernel) -> None:
         ("%glows specs --gpu 409| --region TW-01", f"%glows specs --gpu {RTX_4090} --region TW-01"),
         ("x = %glows spec", "x = %glows specs"),
         ("x = %glows list --status fini", "x = %glows list --status Finished"),
+        ("d['a'] = %glows specs --gpu=409", f"d['a'] = %glows specs --gpu={RTX_4090}"),
+        ('d["a"][0] = %glows spec', 'd["a"][0] = %glows specs'),
+        ("a, b = %glows spec", "a, b = %glows specs"),
         ("x=%glows specs --gpu=409", f"x=%glows specs --gpu={RTX_4090}"),
         ("import os\nx = 1\n%glows specs --gpu 409", f"import os\nx = 1\n%glows specs --gpu {RTX_4090}"),
         ("%glows specs --gpu 4090 \\\n  --region tw-03", "%glows specs --gpu 4090 \\\n  --region TW-03"),
@@ -134,6 +137,13 @@ def test_commands_are_offered_and_nothing_of_python(kernel: Kernel) -> None:
         ("%glows specs --sort=price_per_g", "%glows specs --sort=price_per_gpu_hour"),
         ("%glows launch --category v", "%glows launch --category vm"),
         ("%glows help laun", "%glows help launch"),
+        ("%glows help network cr", "%glows help network create"),
+        ("%glows ls", "%glows ls"),
+        ("%glows r", "%glows rm"),
+        ("%glows rm tra", "%glows rm train"),
+        ("%glows use sand", "%glows use sandbox"),
+        ("%glows wait train --until ", "%glows wait train --until Running"),
+        ("%%time\n%glows specs --gpu 409", f"%%time\n%glows specs --gpu {RTX_4090}"),
         ("%glows show tra", "%glows show train"),
     ],
 )
@@ -156,6 +166,26 @@ def test_images_are_found_by_name_and_put_in_by_id(kernel: Kernel) -> None:
     assert completed.types[0].startswith("image · ")
     assert "Torch2.8" in completed.types[0]
     assert kernel.complete("%glows launch --image img-").first.startswith("%glows launch --image img-")
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "prefix", "about"),
+    [
+        ("%glows network attach ", "lab-n", "net-", "network · lab-net"),
+        ("%glows launch --snapshot ", "surg", "snap-", "snapshot · before surgery"),
+    ],
+)
+def test_networks_and_snapshots_are_found_by_name_too(
+    line: str, name: str, prefix: str, about: str, kernel: Kernel
+) -> None:
+    completed = kernel.complete_until(f"{line}{name}", lambda seen: about in seen.types)
+    assert completed.first.startswith(f"{line}{prefix}")
+
+
+def test_names_of_python_stand_where_values_go(kernel: Kernel) -> None:
+    assert "%glows specs >> offers" in kernel.complete("%glows specs >> offe").lines
+    for code in ("%glows show $mach", "%glows show {mach"):
+        assert "no suggestion" not in kernel.complete(code).types
 
 
 def test_price_and_kind_stand_beside_a_gpu(kernel: Kernel) -> None:

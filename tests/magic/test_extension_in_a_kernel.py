@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -306,3 +308,25 @@ def test_run_all_stops_at_an_error_of_glows(home: Path) -> None:
         kernel_client(notebook).execute()
     assert stopped.value.ename == "CommandError"
     assert notebook.cells[-1].outputs == []
+
+
+def test_papermill_rents_nothing_unasked_and_stops_at_the_refusal(
+    home: Path, sandbox: glows.Sandbox, client: glows.Client
+) -> None:
+    notebook = notebook_of("%load_ext glows_nb", "machine = %glows launch --gpu 4090 --name train", "print('went on')")
+    nbformat.write(notebook, home / "unasked.ipynb")
+    done = subprocess.run(
+        [sys.executable, "-m", "papermill", "--no-progress-bar", "unasked.ipynb", "out.ipynb"],
+        cwd=home,
+        env={**os.environ, "GLOWS_BASE_URL": sandbox.base_url, "GLOWS_SDK_TOKEN": sandbox.token},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "CommandError: Nobody can be asked here, so nothing was done; add --yes" in plain(done.stderr)
+    written = nbformat.read(home / "out.ipynb", as_version=4)
+    assert "went on" not in str([cell.get("outputs") for cell in written.cells])
+    assert sandbox.token not in nbformat.writes(written)
+    assert client.instances.all() == []
