@@ -130,7 +130,7 @@ DISPLAYS = {
     "ssh train": r"'ssh -p \d+ root@127\.0\.0\.1'",
     "url train": r"AccessUrl\('http://127\.0\.0\.1:\d+\?…'\)",
     "open train": r"<OpenButton http://127\.0\.0\.1:\d+>",
-    "cancel train --wait --yes": r"Will end: ins-(.*\n)*.*This saves 0\.\d{3} Credits/h(.*\n)*.*Releasing ins-",
+    "cancel train --wait --yes": r"Will end: ins-(.*\n)*.*(This saves 0\.|What this saves )(.*\n)*.*Releasing ins-",
     "rm short --yes": r"SANDBOX · Releasing ins-\w+ \(short-\w+\)\.",
     "park train --yes": r"Will snapshot ins-(.*\n)*.*parked +ins-\w+",
     "unpark train --yes": r"Rents 1 × NVIDIA (.*\n)*.*machine +SANDBOX ins-\w+",
