@@ -23,6 +23,7 @@ SERVICES_SECONDS = 5.0
 
 _TRIES = 50
 _MOST_BYTES = 64 * 1024
+_RETRY_SECONDS = 1.0
 _JUPYTER_PORT = 8888
 
 _log = logging.getLogger("glows_nb.sandbox")
@@ -34,8 +35,10 @@ class Doors:
     def __init__(self) -> None:
         self._bound: dict[tuple[str, int], socket.socket] = {}
         self._open: dict[tuple[str, int], _Door] = {}
+        self._inside: set[_Visitor] = set()
         self._lost: set[tuple[str, int]] = set()
         self._opens_at: float | None = None
+        self._is_closed = False
 
     def __call__(self, machine: Machine, chance: random.Random) -> tuple[Access, ...]:
         """Take a port for each access of a machine that begins to run, and return the accesses with their urls."""
@@ -61,6 +64,8 @@ class Doors:
 
     def follow(self, running: Iterable[Machine], now: float, ssh_delay: Callable[[Machine], float]) -> None:
         """Open the doors of the machines that run, and close all others. For the event loop's thread."""
+        if self._is_closed:
+            return
         wanted: dict[tuple[str, int], tuple[Machine, Access]] = {}
         self._opens_at = None
         hashes = set()
@@ -80,14 +85,18 @@ class Doors:
         for key in wanted.keys() - self._open.keys() - self._lost:
             self._open_door(key, *wanted[key])
 
-    def close(self) -> None:
-        """Close all."""
+    async def close(self) -> None:
+        """Close all for good, and return when nobody is inside any more."""
+        self._is_closed = True
         for door in self._open.values():
             door.close()
         for taken in self._bound.values():
             taken.close()
         self._open.clear()
         self._bound.clear()
+        # A connection that ends does so in a later pass of the event loop, which therefore must not end before.
+        while self._inside:
+            await asyncio.wait([visitor.gone for visitor in self._inside])
 
     def _open_door(self, key: tuple[str, int], machine: Machine, access: Access) -> None:
         # A machine that runs again, after a snapshot or a restart of the sandbox, has its port from before.
@@ -95,58 +104,95 @@ class Doors:
         if taken is None:
             self._lost.add(key)
             return
-        self._open[key] = _Door(taken, machine, access)
+        self._open[key] = _Door(taken, machine, access, self._inside)
 
 
 class _Door:
-    """One open port, and who is inside."""
+    """One open port. It accepts by itself: an `asyncio.Server` forgets who comes in the moment before it is closed."""
 
-    def __init__(self, taken: socket.socket, machine: Machine, access: Access) -> None:
+    def __init__(self, taken: socket.socket, machine: Machine, access: Access, inside: "set[_Visitor]") -> None:
         self._socket = taken
-        self._server: asyncio.Server | None = None
         self._machine = machine
         self._access = access
-        self._inside: set[_Visitor] = set()
-        # From here on the system accepts; who comes before the task has run waits a moment.
+        self._inside = inside
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
         taken.listen(32)
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+        taken.setblocking(False)
+        self._watch()
 
     def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        self._is_closed = True
+        self._loop.remove_reader(self._socket)
         self._socket.close()
-        for visitor in list(self._inside):
-            visitor.throw_out()
+        for visitor in self._inside:
+            if visitor.door is self:
+                visitor.throw_out()
 
-    async def _serve(self) -> None:
-        if self._socket.fileno() < 0:
-            return  # closed before it came to this
-        loop = asyncio.get_running_loop()
-        # In two steps: only the second lets anything else run, and by then `close` knows the server.
-        self._server = await loop.create_server(self._visitor, sock=self._socket, start_serving=False)
-        await self._server.start_serving()
+    def _watch(self) -> None:
+        if not self._is_closed:
+            self._loop.add_reader(self._socket, self._let_in)
+
+    def _let_in(self) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # who knocked has gone
+        except OSError as error:
+            # Too many open files, most likely. Whoever knocks goes on knocking, so look again only after a while.
+            _log.warning("A machine's port %d can't be reached for now: %s", self._access.listen_port, error)
+            self._loop.remove_reader(self._socket)
+            self._loop.call_later(_RETRY_SECONDS, self._watch)
+            return
+        connection.setblocking(False)
+        visitor = self._visitor()
+        self._inside.add(visitor)
+        visitor.gone.add_done_callback(lambda _: self._inside.discard(visitor))
+        visitor.enter(connection)
 
     def _visitor(self) -> "_Visitor":
         if self._access.protocol == "http":
-            return _HttpVisitor(self._inside, self._machine, self._access)
-        return _SshVisitor(self._inside) if self._access.listen_port == 22 else _Visitor(self._inside)
+            return _HttpVisitor(self, self._machine, self._access)
+        return _SshVisitor(self) if self._access.listen_port == 22 else _Visitor(self)
 
 
 class _Visitor(asyncio.Protocol):
     """A connection; one to a port of which nothing is known is kept, and nothing is said."""
 
-    def __init__(self, inside: "set[_Visitor]") -> None:
-        self._inside = inside
+    def __init__(self, door: _Door) -> None:
+        self.door = door
+        self._loop = asyncio.get_running_loop()
+        self.gone: asyncio.Future[None] = self._loop.create_future()
         self._transport: asyncio.Transport | None = None
+        self._is_thrown_out = False
+
+    def enter(self, connection: socket.socket) -> None:
+        """Begin to be served."""
+        # Kept, since the event loop does not keep its tasks.
+        self._entering = self._loop.create_task(self._enter(connection))
+
+    async def _enter(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: self, connection)
+        except BaseException:
+            connection.close()
+            self._go()
+            raise
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
-        self._inside.add(self)
-        self.greet()
+        if self._is_thrown_out:
+            self.throw_out()
+        else:
+            self.greet()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._inside.discard(self)
+        self._go()
+
+    def _go(self) -> None:
+        if not self.gone.done():
+            self.gone.set_result(None)
 
     def greet(self) -> None:
         """Say what the server says first."""
@@ -162,7 +208,8 @@ class _Visitor(asyncio.Protocol):
             self._transport.close()
 
     def throw_out(self) -> None:
-        """End the connection at once."""
+        """End the connection at once; one that is still being made, as soon as it is."""
+        self._is_thrown_out = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -181,8 +228,8 @@ class _SshVisitor(_Visitor):
 class _HttpVisitor(_Visitor):
     """Gets a page, or a 403 from Jupyter for a token that isn't the one in the url."""
 
-    def __init__(self, inside: "set[_Visitor]", machine: Machine, access: Access) -> None:
-        super().__init__(inside)
+    def __init__(self, door: _Door, machine: Machine, access: Access) -> None:
+        super().__init__(door)
         self._machine = machine
         self._access = access
         self._request = bytearray()

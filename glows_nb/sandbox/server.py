@@ -240,7 +240,9 @@ class _Running:
     def _serve(self) -> None:
         try:
             # Its own loop: the thread that starts a sandbox may be a notebook kernel's, which has one running.
-            asyncio.run(self._serve_and_keep_up())
+            # The doors need one that tells when a socket can be read, which the default of Windows does not.
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                runner.run(self._serve_and_keep_up())
         finally:
             self._server.is_up.set()
 
@@ -250,7 +252,7 @@ class _Running:
             await self._server.serve(sockets=[self._socket])
         finally:
             keeping_up.cancel()
-            self._world.close()
+            await self._world.close()
 
     async def _keep_up(self) -> None:
         """Let happen what is due also while nobody asks: machines' ports are open to those who don't."""

@@ -57,10 +57,10 @@ class World:
             self.catch_up()
         return cleared
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the ports of all machines."""
         if self._doors is not None:
-            self._doors.close()
+            await self._doors.close()
 
     def _follow_doors(self, now: float) -> None:
         if self._doors is not None:

@@ -1,10 +1,15 @@
 """Ports of machines that really accept, for as long as their machines run."""
 
+import asyncio
 import contextlib
+import dataclasses
+import gc
+import random
 import socket
 import time
 import urllib.error
 import urllib.request
+import warnings
 from urllib.parse import urlsplit
 
 import pytest
@@ -162,3 +167,30 @@ def test_addresses_can_look_like_the_services_instead(as_user):
         api.create("one")
         server.clock.advance(100)
         assert all(address(url)[0].endswith(".access.glows.ai") for url in urls(api.machine("one")).values())
+
+
+@pytest.mark.parametrize("passes", range(5))
+def test_nobody_is_left_inside_however_far_they_have_come_when_the_doors_close(server, machine, passes):
+    running = server.store.machines_in_status("Running")[0]
+    callers = []
+
+    async def open_be_called_and_close():
+        doors_ = doors.Doors()
+        ports = random.Random(1)  # noqa: S311 - chooses ports
+        moved = dataclasses.replace(running, accesses=doors_(running, ports))
+        doors_.follow([moved], running.ran_at + 100, lambda machine: 0.0)
+        for access in moved.accesses * 5:
+            callers.append(socket.create_connection(address(access.url), timeout=5))
+        for _ in range(passes):
+            await asyncio.sleep(0)
+        await doors_.close()
+
+    with warnings.catch_warnings(record=True) as unclosed:
+        warnings.simplefilter("always", ResourceWarning)
+        asyncio.run(open_be_called_and_close())
+        gc.collect()
+    assert [str(warning.message) for warning in unclosed] == []
+    for caller in callers:
+        with caller, contextlib.suppress(ConnectionResetError):
+            while caller.recv(1000):
+                pass
