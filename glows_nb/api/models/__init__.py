@@ -7,16 +7,13 @@ list. Requests are in `requests.py`.
 
 from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.instances import (
-    ENDED,
     JUPYTER_PORT,
-    LEAVING,
     SSH_PORT,
     Access,
     BaseImage,
     BaseSnap,
     Hardware,
     Instance,
-    InstanceStatus,
     NetworkEndpoint,
     SshCredentials,
     mark_sandbox,
@@ -34,6 +31,7 @@ from glows_nb.api.models.specs import (
     UnitSpec,
 )
 from glows_nb.api.models.wire import AccessUrl, Page, Pagination, WireModel
+from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 
 __all__ = [
     "ENDED",

@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
 from glows_nb.api.models.wire import AccessUrl, ListOf, Moment, NullMeans, Page, SecretUrl, Text, WireModel
+from glows_nb.api.statuses import ENDED, InstanceStatus
 from glows_nb.money import Rate
 
 SSH_PORT: Final = 22
 JUPYTER_PORT: Final = 8888
 PLAIN_SSH_URL: Final = re.compile(r"ssh://([a-z0-9.-]+):([1-9][0-9]{0,3}|[1-5][0-9]{4})")
-
-
-class InstanceStatus(StrEnum):
-    """The status words of the contract; a word it lacks stays plain text."""
-
-    INVALID = "InvalidNodeStatus"
-    PENDING = "Pending"
-    RUNNING = "Running"
-    EXITED = "Exited"
-    FINISHED = "Finished"
-    REBOOTED = "Rebooted"
-    CANCELING = "Canceling"
-    UNAVAIL = "Unavail"
-    PAUSING = "Pausing"
-    PAUSED = "Paused"
-    RESUMING = "Resuming"
-    SNAPSHOTTED = "Snapshotted"
-    EXIT_SNAPSHOTTED = "ExitSnapshotted"
-    MIGRATING = "Migrating"
-    CHECKPOINTED = "Checkpointed"
-    SCHED_INIT = "SchedInit"
-    SCHED_QUEUED = "SchedQueued"
-    PRICE_CHANGED = "PriceChanged"
-
-
-ENDED: Final = frozenset({InstanceStatus.FINISHED, InstanceStatus.EXITED})
-"""No machine comes back from these. Exited (its command ended) is released by the service itself (FACTS 4.2)."""
-
-LEAVING: Final = ENDED | {InstanceStatus.CANCELING}
-"""Ended, or on the way there: no use can be made of such a machine any more."""
 
 
 class Hardware(WireModel):
