@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
@@ -16,12 +16,12 @@ from glows_nb.api.errors import InvalidRequest, NoResourceAvailable
 from glows_nb.api.listing import kept_instances
 from glows_nb.api.models import InstanceStatus, Spec
 from glows_nb.api.offers import nearest_gpu
+from glows_nb.columns import SORT_WORDS
 from glows_nb.connection import current_client, recorder_of
 from glows_nb.ledger import LedgerError
 from glows_nb.money import Rate
-from glows_nb.tables import Table, captioned, counted
-
-SORT_WORDS: Final = {"price": "price_per_hour", "gpu_price": "price_per_gpu_hour", "vram": "vram_gb", "ram": "ram_gb"}
+from glows_nb.tables import Table, captioned
+from glows_nb.wording import counted
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from traceback import format_exception
 from typing import Any
 
 import click
-import pandas as pd
 
-from glows_nb import commands, embedded, shells
+from glows_nb import commands, shells
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
-from glows_nb.commands.facts import SHOWN, facts_text
 from glows_nb.commands.group import EXAMPLES, SECTIONS, Commands, trace_option
 from glows_nb.connection import disconnect
-from glows_nb.diagnosis import FAILED, Diagnosis
-from glows_nb.tables import as_text
 
 PROGRAM = "glows-nb"
 
@@ -71,6 +67,8 @@ def sandbox(
     """
     if context.invoked_subcommand is not None:
         return
+    from glows_nb import embedded
+
     options: dict[str, Any] = {"speed": speed, "path": path, "fresh": fresh, "scenario": scenario, "seed": seed}
     with embedded.sandbox(host=host, port=port, **options) as server:
         if server.is_exposed:
@@ -90,6 +88,8 @@ def sandbox(
 @click.option("--lifetime", type=float, help="How many seconds it is good for; about a month without it.")
 def sandbox_token(user: str, lifetime: float | None) -> str:
     """Print a token for a user of the running sandbox that the environment names."""
+    from glows_nb import embedded
+
     return embedded.sandbox_token(user, lifetime)
 
 
@@ -149,11 +149,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit status: 2 for words that can't be understood or carried out, 1 for other errors, 130 for an interrupt.
     """
     shells.register()
+    if shells.is_completing(PROGRAM):
+        # Looking for garbage when the process ends takes as long as finding the words.
+        gc.freeze()
     try:
         value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
     except GlowsError as error:
         is_usage = isinstance(error, commands.CommandError)
         if error.is_traced:
+            from traceback import format_exception
+
             click.echo("".join(format_exception(error)), err=True, nl=False)
         else:
             click.echo(str(error) if is_usage else f"{type(error).__name__}: {error}", err=True)
@@ -162,17 +167,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(130) from None
     finally:
         disconnect()
-    text = as_words(value)
-    if text:
-        click.echo(text)
+    if value is None:
+        return
+    from glows_nb.diagnosis import FAILED, Diagnosis
+
+    click.echo(as_words(value))
     if isinstance(value, Diagnosis) and value.attrs[FAILED]:
         raise SystemExit(1)
 
 
 def as_words(value: Any) -> str:
     """A command's value as plain text for a terminal."""
-    if value is None:
-        return ""
+    import pandas as pd
+
+    from glows_nb.commands.facts import SHOWN, facts_text
+    from glows_nb.diagnosis import Diagnosis
+    from glows_nb.tables import as_text
+
     if isinstance(value, Diagnosis):
         return repr(value)
     if isinstance(value, pd.DataFrame):

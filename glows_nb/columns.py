@@ -6,6 +6,9 @@ from typing import Final
 
 MOMENT: Final = "datetime64[ns, UTC]"
 
+SORT_WORDS: Final = {"price": "price_per_hour", "gpu_price": "price_per_gpu_hour", "vram": "vram_gb", "ram": "ram_gb"}
+"""Short words for columns of offers to sort by."""
+
 SPEC_COLUMNS: Final = {
     "region": "category",
     "machine_category": "category",

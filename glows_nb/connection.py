@@ -1,19 +1,25 @@
-"""The module's default client: what `glows.specs()`, the forms and `%glows` talk to."""
+"""The module's default client: what `glows.specs()`, the forms and `%glows` talk to.
+
+Completion asks here which client is in use; the client itself is loaded when one is made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import SecretStr
-
-from glows_nb.api.client import Client
 from glows_nb.api.config import masked
-from glows_nb.embedded import Sandbox, sandbox, sandbox_of_environment
 from glows_nb.known import Known, known_account
-from glows_nb.ledger import Account, Ledger, Recorder
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from glows_nb.api.client import Client
+    from glows_nb.api.tokens import Token
+    from glows_nb.embedded import Sandbox
+    from glows_nb.ledger import Recorder
 
 
 class _Default:
@@ -40,6 +46,8 @@ def recorder_of(client: Client) -> Recorder:
 
     Clients of `connect`, and those that were given to a function such as `glows.spending`, have one.
     """
+    from glows_nb.ledger import Account, Ledger, Recorder
+
     with _default.lock:
         for observer in client.observers:
             if isinstance(observer, Recorder):
@@ -59,7 +67,9 @@ def known_of(client: Client) -> Known:
     return known
 
 
-def connect(token: str | SecretStr | None = None, base_url: str | None = None, profile: str | None = None) -> Client:
+def connect(
+    token: str | SecretStr | Token | None = None, base_url: str | None = None, profile: str | None = None
+) -> Client:
     """Connect, and use this client from now on wherever none is named.
 
     Args:
@@ -70,6 +80,8 @@ def connect(token: str | SecretStr | None = None, base_url: str | None = None, p
     Raises:
         ConfigError: no token was found, or the address is refused. No request is made here.
     """
+    from glows_nb.api.client import Client
+
     token = masked(token)
     with _default.lock:
         return _default.use(Client(token, base_url, profile=profile))
@@ -80,6 +92,9 @@ def connect_to_sandbox() -> Client:
 
     Called again, it gives the same sandbox, with its machines.
     """
+    from glows_nb.api.client import Client
+    from glows_nb.embedded import sandbox, sandbox_of_environment
+
     with _default.lock:
         if _default.client is not None and _default.client.is_sandbox:
             return _default.client

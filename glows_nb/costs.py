@@ -20,7 +20,8 @@ from glows_nb.api.models import ENDED, LEAVING, Instance, InstanceStatus
 from glows_nb.connection import current_client, recorder_of
 from glows_nb.ledger import LedgerError, MachineRecord, Recorder, cost_by_day, cost_since
 from glows_nb.money import Cost, Rate, millicents
-from glows_nb.tables import SANDBOX_WORD, Table, captioned, counted
+from glows_nb.tables import Table, captioned
+from glows_nb.wording import SANDBOX_WORD, counted
 
 SETTLING_MS: Final = 60_000
 """A machine that was ordered a moment ago need not be in a list yet."""

@@ -13,7 +13,8 @@ import pandas as pd
 from glows_nb.api.client import Client
 from glows_nb.checks import Check, examine
 from glows_nb.connection import client_in_use
-from glows_nb.tables import CAPTION, IS_SANDBOX, SANDBOX_BADGE, SANDBOX_WORD, Table, counted
+from glows_nb.tables import CAPTION, IS_SANDBOX, SANDBOX_BADGE, Table
+from glows_nb.wording import SANDBOX_WORD, counted
 
 FAILED: Final = "glows_failed"
 COLUMNS: Final = ("check", "result", "found", "next_step")

@@ -12,12 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from glows_nb.api.client import Client
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE, resolve
 from glows_nb.api.errors import ConfigError
 from glows_nb.api.tokens import is_sandbox
 
 if TYPE_CHECKING:
+    from glows_nb.api.client import Client
     from glows_nb.sandbox.admin_client import AdminClient
 
 ADMIN_TOKEN_VARIABLE = "GLOWS_SANDBOX_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
@@ -80,6 +80,8 @@ class Sandbox:
 
     def client(self, **options: Any) -> Client:
         """A new client for this sandbox; `options` are those of `Client`."""
+        from glows_nb.api.client import Client
+
         return Client(self.token, self.base_url, **options)
 
     def close(self) -> None:

@@ -162,9 +162,17 @@ def register() -> None:
 def script(shell: str, commands: click.Group, name: str) -> str:
     """The text that makes a shell complete a program."""
     classes: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
-    variable = f"_{name.replace('-', '_')}_COMPLETE".upper()
     context: MutableMapping[str, Any] = {}
-    return classes[shell](commands, context, name, variable).source()
+    return classes[shell](commands, context, name, _variable(name)).source()
+
+
+def is_completing(name: str) -> bool:
+    """Was this process of a program started for a Tab?"""
+    return _variable(name) in os.environ
+
+
+def _variable(name: str) -> str:
+    return f"_{name.replace('-', '_')}_COMPLETE".upper()
 
 
 def _completions(cli: click.Command, name: str, line: Unfinished) -> list[CompletionItem[str]]:

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import pandas as pd
 
+from glows_nb.wording import SANDBOX_WORD
+
 CAPTION: Final = "glows_caption"
 IS_SANDBOX: Final = "glows_is_sandbox"
 WIDEST: Final = "glows_widest_cell"
 """In `attrs` of a table whose cells hold sentences: how many characters of one are shown."""
 
-SANDBOX_WORD: Final = "SANDBOX"
 SANDBOX_BADGE: Final = (
     '<span style="border:1px solid currentColor;border-radius:3px;padding:0 .4em;'
     f'font-size:85%;font-weight:600;letter-spacing:.05em">{SANDBOX_WORD}</span>'
@@ -85,11 +86,6 @@ def captioned(frame: pd.DataFrame, caption: str, *, is_sandbox: bool) -> Table:
     table = Table(frame)
     table.attrs = {**frame.attrs, CAPTION: caption, IS_SANDBOX: is_sandbox}
     return table
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: 1 machine, 2 machines."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def as_text(frame: pd.DataFrame, width: int | None = None) -> str:

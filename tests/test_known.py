@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 
 import glows_nb as glows
 from glows_nb import refreshing
+from glows_nb.api.config import profiles_path
 from glows_nb.connection import known_of
 from glows_nb.known import FRESH_SECONDS, Kind, Known
 
@@ -63,7 +64,7 @@ def test_status_follows_the_machine(client: glows.Client) -> None:
 def test_of_very_many_machines_the_newest_are_kept_and_the_file_is_not_written_for_each_page(
     client: glows.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glows_nb.known.MOST_ENTRIES", 3)
+    monkeypatch.setattr("glows_nb.known.account.MOST_ENTRIES", 3)
     known = known_of(client)
     oldest = launch(client, "oldest")
     assert oldest.create_time is not None
@@ -193,6 +194,10 @@ def test_keyring_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> 
         released.wait(30)
         raise glows.ConfigError("too late")
 
+    monkeypatch.delenv("GLOWS_SDK_TOKEN", raising=False)
+    profiles_path().parent.mkdir(parents=True, exist_ok=True)
+    profiles_path().write_text("[default]\nkeyring = true\n")
+    profiles_path().chmod(0o600)
     monkeypatch.setattr(refreshing, "resolve", hangs)
     monkeypatch.setattr(refreshing, "_environment", refreshing._Environment())
     try:

@@ -6,10 +6,9 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import httpx
-from pydantic import SecretStr
 
 from glows_nb.api import async_resources, resources
 from glows_nb.api.config import Connection, masked, resolve
@@ -17,8 +16,11 @@ from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
 from glows_nb.api.steps import Batch, Operation, Pause, Probe, Step, Steps, drive
-from glows_nb.api.tokens import account_mark
+from glows_nb.api.tokens import Token, account_mark
 from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session, pause_async
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 T = TypeVar("T")
 
@@ -30,7 +32,7 @@ class _Connected:
 
     def __init__(
         self,
-        token: SecretStr | None,
+        token: Token | None,
         base_url: str | None,
         profile: str | None,
         routes: Mapping[str, str] | None,
@@ -113,7 +115,7 @@ class Client(_Connected):
 
     def __init__(
         self,
-        token: str | SecretStr | None = None,
+        token: str | SecretStr | Token | None = None,
         base_url: str | None = None,
         *,
         profile: str | None = None,
@@ -197,7 +199,7 @@ class AsyncClient(_Connected):
 
     def __init__(
         self,
-        token: str | SecretStr | None = None,
+        token: str | SecretStr | Token | None = None,
         base_url: str | None = None,
         *,
         profile: str | None = None,

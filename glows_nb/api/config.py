@@ -7,21 +7,22 @@ GLOWS_CONFIG_DIR and GLOWS_DATA_DIR name other folders than the system's own for
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import SecretStr
 
 from glows_nb.api.errors import ConfigError
 from glows_nb.api.routes import ROUTES, Route
+from glows_nb.api.tokens import Token
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 LIVE_BASE_URL: Final = "https://a.glows.ai/sdk/v1"
 TOKEN_VARIABLE: Final = "GLOWS_SDK_TOKEN"  # noqa: S105 - the variable's name, not a token
@@ -38,7 +39,7 @@ class Connection:
     """An address, the token for it (masked in the repr), and the routes that are others there."""
 
     base_url: str
-    token: SecretStr
+    token: Token
     routes: Mapping[str, Route] = field(default_factory=dict)
 
     def route(self, usual: Route) -> Route:
@@ -58,13 +59,15 @@ class Connection:
         )
 
 
-def masked(token: str | SecretStr | None) -> SecretStr | None:
+def masked(token: str | SecretStr | Token | None) -> Token | None:
     """The token as a value that no traceback shows; callers forget the plain one."""
-    return SecretStr(token) if isinstance(token, str) else token
+    if token is None or isinstance(token, Token):
+        return token
+    return Token(token if isinstance(token, str) else token.get_secret_value())
 
 
 def resolve(
-    token: SecretStr | None = None,
+    token: Token | None = None,
     base_url: str | None = None,
     profile: str | None = None,
     routes: Mapping[str, str] | None = None,
@@ -97,7 +100,7 @@ def resolve(
     )
 
 
-def _first(*candidates: SecretStr | None) -> SecretStr | None:
+def _first(*candidates: Token | None) -> Token | None:
     """The first that is not None; an empty one counts, so that a mistake is said and not passed over."""
     return next((candidate for candidate in candidates if candidate is not None), None)
 
@@ -129,6 +132,15 @@ def profile_names() -> list[str]:
     return [name for name, table in _read_profiles(path).items() if isinstance(table, dict)] if path.is_file() else []
 
 
+def is_token_in_keyring() -> bool:
+    """Would `resolve()` have to ask the system's keyring? That can take its time.
+
+    Raises:
+        ConfigError: the profile can't be used.
+    """
+    return not os.environ.get(TOKEN_VARIABLE) and _is_in_keyring(_profile(os.environ.get(PROFILE_VARIABLE)))
+
+
 def stored_base_url(profile: str) -> str | None:
     """The address in a profile; None where the file, the profile or the address in it is missing.
 
@@ -140,9 +152,9 @@ def stored_base_url(profile: str) -> str | None:
     return str(settings["base_url"]) if isinstance(settings, dict) and "base_url" in settings else None
 
 
-def checked_token(token: SecretStr) -> SecretStr:
+def checked_token(token: Token) -> Token:
     """The token as it goes into a header: without stray white space, byte-order mark or "Bearer "."""
-    cleaned = SecretStr(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())
+    cleaned = Token(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())
     if not cleaned.get_secret_value():
         raise ConfigError("The GLOWS token is empty; give one, or unset the variable or setting that it comes from.")
     if not re.fullmatch(r"[!-~]+", cleaned.get_secret_value()):
@@ -173,6 +185,8 @@ def is_loopback(host: str) -> bool:
     """Does the host name this machine itself?"""
     if host == "localhost":
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -185,9 +199,13 @@ def _settings(profile: str | None, *, has_token: bool) -> Mapping[str, Any]:
         return {}
     name = profile or os.environ.get(PROFILE_VARIABLE)
     settings = _profile(name)
-    if "token" in settings or not settings.get("keyring"):
+    if not _is_in_keyring(settings):
         return settings
     return {**settings, "token": _from_keyring(name or DEFAULT_PROFILE)}
+
+
+def _is_in_keyring(settings: Mapping[str, Any]) -> bool:
+    return "token" not in settings and bool(settings.get("keyring"))
 
 
 def _profile(name: str | None) -> Mapping[str, Any]:
@@ -219,11 +237,11 @@ def _read_profiles(path: Path) -> dict[str, Any]:
 
 def _masked(table: Any) -> Any:
     if isinstance(table, dict) and "token" in table:
-        return {**table, "token": SecretStr(str(table["token"]))}
+        return {**table, "token": Token(str(table["token"]))}
     return table
 
 
-def _from_keyring(profile: str) -> SecretStr:
+def _from_keyring(profile: str) -> Token:
     """The token that the system's keyring has for a profile whose table says `keyring = true`."""
     try:
         import keyring
@@ -233,7 +251,7 @@ def _from_keyring(profile: str) -> SecretStr:
             f'The profile {profile!r} keeps its token in the keyring; run: pip install "glows-nb[keyring]"'
         ) from None
     try:
-        token = SecretStr(keyring.get_password(KEYRING_SERVICE, profile) or "")
+        token = Token(keyring.get_password(KEYRING_SERVICE, profile) or "")
     except KeyringError as error:
         raise ConfigError(
             f"The profile {profile!r} keeps its token in the keyring, which can't be used: {type(error).__name__}; "
@@ -252,6 +270,8 @@ def _routes(paths: Mapping[str, str]) -> dict[str, Route]:
     changed = {}
     for name, words in paths.items():
         if name not in ROUTES:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, ROUTES, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(ROUTES)}."
             raise ConfigError(f"routes: {name!r} is no operation; {hint}")

@@ -15,10 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import SecretStr
-
 from glows_nb.api.config import KEYRING_SERVICE, profiles_path
 from glows_nb.api.errors import ConfigError
+from glows_nb.api.tokens import Token
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 OF_LOGIN: Final = ("token", "keyring")
@@ -34,7 +33,7 @@ def check_profile_name(name: str) -> None:
         raise ConfigError("A profile's name has 1 to 40 letters, digits, - or _; what was given is none.")
 
 
-def store_token(name: str, token: SecretStr, base_url: str | None = None, *, in_keyring: bool = False) -> Path:
+def store_token(name: str, token: Token, base_url: str | None = None, *, in_keyring: bool = False) -> Path:
     """Keep a profile's token; the profile comes into being where there is none.
 
     Args:

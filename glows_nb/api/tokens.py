@@ -1,6 +1,6 @@
-"""What can be read from a token without asking the service: tokens are JWTs (FACTS 2).
+"""A token that nothing shows by accident, and what can be read from one without asking the service.
 
-Nothing here verifies a signature; only the service can.
+Tokens are JWTs (FACTS 2). Nothing here verifies a signature; only the service can.
 """
 
 from __future__ import annotations
@@ -16,6 +16,35 @@ from typing import Any, Final
 SANDBOX_ISSUER: Final = "glows-sandbox"
 TIME_CLAIMS: Final = frozenset({"exp", "iat", "nbf", "orig_iat", "auth_time", "jti"})
 MARK_LENGTH: Final = 8
+
+
+class Token:
+    """An SDK token; no repr shows it.
+
+    The same as pydantic's SecretStr, for processes that need to know whose token it is and nothing else of pydantic:
+    one for each Tab in a shell.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """The token itself."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Token('**********')"
+
+    def __str__(self) -> str:
+        return "**********"
 
 
 def claims(token: str) -> Mapping[str, Any] | None:

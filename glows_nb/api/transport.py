@@ -19,7 +19,6 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-from pydantic import SecretStr
 
 from glows_nb.api.config import Connection, is_loopback
 from glows_nb.api.errors import AuthError, BadResponse, GlowsError, RateLimited, TransportError, api_error
@@ -27,7 +26,7 @@ from glows_nb.api.models import mark_sandbox
 from glows_nb.api.observing import Answered, Failed, Observers, Sending
 from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota, pause_before_retry, read_retry_after
 from glows_nb.api.steps import Operation, Pause
-from glows_nb.api.tokens import expiry, is_sandbox
+from glows_nb.api.tokens import Token, expiry, is_sandbox
 
 T = TypeVar("T")
 
@@ -109,7 +108,7 @@ def _certificates() -> ssl.SSLContext:
 class _BearerToken(httpx.Auth):
     """Puts the token into the request at the last moment, so that it stands in no variable on the way."""
 
-    def __init__(self, token: SecretStr) -> None:
+    def __init__(self, token: Token) -> None:
         self._token = token
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -285,7 +284,7 @@ def transport_error(operation: Operation[Any], session: Session, error: httpx.HT
     )
 
 
-def excerpt(body: bytes, token: SecretStr) -> str:
+def excerpt(body: bytes, token: Token) -> str:
     """The first 200 characters of a body on one line, with what looks like a secret masked.
 
     Signs that don't print are left out: a terminal would obey them.

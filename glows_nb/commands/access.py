@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-import webbrowser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from glows_nb.api.models import JUPYTER_PORT, AccessUrl, Instance
+from glows_nb.api.ports import JUPYTER_PORT
 from glows_nb.commands.arguments import MACHINE
 from glows_nb.commands.group import JSON, MAGIC_PROGRAM, CommandError, group, program, say
 from glows_nb.commands.surroundings import has_front_end
 from glows_nb.connection import current_client
+
+if TYPE_CHECKING:
+    from glows_nb.api.models import AccessUrl, Instance
 
 
 @group.command(examples=["ssh train"])
@@ -67,6 +69,8 @@ def open_machine(machine: str, port: int) -> Any:
         from glows_nb.widgets.open_button import OpenButton
 
         return OpenButton(found, address)
+    import webbrowser
+
     if _only_text_browsers() or not webbrowser.open(address):
         raise CommandError(f"There is no browser here; this prints the address: glows-nb url {machine} --port {port}")
     say(f"Opened {address.without_secret} in the browser.")

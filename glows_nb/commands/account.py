@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
-from pydantic import SecretStr
 
-from glows_nb.api.client import Client
 from glows_nb.api.config import (
     BASE_URL_VARIABLE,
     DEFAULT_PROFILE,
@@ -22,14 +21,15 @@ from glows_nb.api.config import (
     stored_base_url,
 )
 from glows_nb.api.errors import AuthError, ConfigError
-from glows_nb.api.profiles import check_profile_name, has_keyring, remove_token, store_token
-from glows_nb.api.tokens import expiry
+from glows_nb.api.tokens import Token, expiry
 from glows_nb.commands.arguments import PROFILE, SANDBOX_PROFILE, USABLE
 from glows_nb.commands.asking import ask_for_token
 from glows_nb.commands.group import CommandError, SecretInLine, group, program, say
 from glows_nb.commands.surroundings import shell
 from glows_nb.connection import connect, connect_to_sandbox, forget_client
-from glows_nb.embedded import sandbox_of_environment
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import Client
 
 
 @group.command(examples=["login", "login --profile lab"])
@@ -50,6 +50,8 @@ def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_
             f"Take it out, and ask for a new one if others may have seen it. Then run {program()} login alone: "
             "it asks for the token unseen."
         )
+    from glows_nb.api.profiles import check_profile_name, has_keyring, store_token
+
     name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
     try:
         check_profile_name(name)
@@ -79,6 +81,8 @@ def logout(profile: str | None) -> None:
     It goes from the profile file and the keyring; the profile's other settings stay. The token itself stays valid
     until it expires.
     """
+    from glows_nb.api.profiles import remove_token
+
     name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
     if remove_token(name):
         say(f"The token of profile {name!r} is removed; it stays valid until it expires.")
@@ -97,6 +101,8 @@ def use(profile: str) -> Client:
     PROFILE is one of the profile file, or `sandbox`, which needs no account and costs nothing.
     """
     if profile == SANDBOX_PROFILE:
+        from glows_nb.embedded import sandbox_of_environment
+
         if shell() is None and program() != "%glows" and not sandbox_of_environment():
             raise CommandError(
                 f"A sandbox ends with the program that started it; start one of its own: {program()} sandbox"
@@ -120,8 +126,10 @@ def _address(base_url: str | None, profile: str) -> str:
     raise SecretInLine(f"--base-url takes an address such as {LIVE_BASE_URL}; http is for this machine alone.")
 
 
-def _check(token: SecretStr, address: str) -> None:
+def _check(token: Token, address: str) -> None:
     """One request that only reads: is the token taken there?"""
+    from glows_nb.api.client import Client
+
     try:
         with Client(token, address) as client:
             client.instances.list(per_page=1)
@@ -134,7 +142,7 @@ def _kind(client: Client) -> str:
     return ", a SANDBOX where nothing costs money" if client.is_sandbox else ""
 
 
-def _until(token: SecretStr) -> str:
+def _until(token: Token) -> str:
     moment = expiry(token.get_secret_value())
     if moment is None:
         return "; the token does not say when it expires"

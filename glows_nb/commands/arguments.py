@@ -19,11 +19,9 @@ from click.shell_completion import CompletionItem
 
 from glows_nb.api.config import profile_names
 from glows_nb.api.errors import GlowsError
-from glows_nb.api.models import LEAVING, InstanceStatus
-from glows_nb.browse import SORT_WORDS
-from glows_nb.columns import SPEC_COLUMNS
+from glows_nb.api.statuses import LEAVING, InstanceStatus
+from glows_nb.columns import SORT_WORDS, SPEC_COLUMNS
 from glows_nb.known import Kind, Known, KnownMachine
-from glows_nb.money import Rate
 from glows_nb.refreshing import Source
 
 source: Final[ContextVar[Source | None]] = ContextVar("source", default=None)
@@ -105,6 +103,8 @@ def _given_name(machine: KnownMachine, mark: str) -> str:
 
 
 def _gpus(known: Known | None) -> Iterator[Told]:
+    from glows_nb.money import Rate
+
     prices: dict[str, int] = {}
     for offer in known.offers() if known else ():
         if offer.gpu:

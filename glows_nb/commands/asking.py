@@ -7,9 +7,9 @@ import sys
 import warnings
 
 import click
-from pydantic import SecretStr
 
 from glows_nb.api.config import TOKEN_VARIABLE, profiles_path
+from glows_nb.api.tokens import Token
 from glows_nb.commands.group import CommandError, say_what_is_left
 from glows_nb.commands.surroundings import is_tty, shell
 
@@ -38,7 +38,7 @@ def ask(question: str) -> None:
         raise CommandError("Nothing was done.")
 
 
-def ask_for_token() -> SecretStr:
+def ask_for_token() -> Token:
     """The token, typed or pasted unseen.
 
     Raises:
@@ -54,7 +54,7 @@ def ask_for_token() -> SecretStr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)
-            return SecretStr(getpass.getpass("GLOWS SDK token (not shown): "))
+            return Token(getpass.getpass("GLOWS SDK token (not shown): "))
     except (getpass.GetPassWarning, EOFError, NotImplementedError, OSError, RuntimeError):
         raise refusal from None
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
-from difflib import get_close_matches
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import pandas as pd
 
-from glows_nb import browse, costs
-from glows_nb.api.models import Instance, InstanceStatus, Spec
+from glows_nb.api.statuses import InstanceStatus
 from glows_nb.commands.arguments import DAY, GPU, IMAGE, MACHINE, POSITIVE, REGION, SPEC_COLUMN, STATUS
 from glows_nb.commands.group import group
-from glows_nb.commands.settings import settings
 from glows_nb.connection import current_client
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pandas as pd
+
+    from glows_nb.api.models import Instance, Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +33,8 @@ def _status_word(word: str) -> str:
     by_lower = {status.lower(): status.value for status in InstanceStatus}
     if word.lower() in by_lower:
         return by_lower[word.lower()]
+    from difflib import get_close_matches
+
     near = get_close_matches(word.lower(), by_lower, n=1)
     hint = f"did you mean {by_lower[near[0]]}?" if near else f"there are {', '.join(by_lower.values())}."
     raise click.BadParameter(f"{word!r} is no status; {hint}")
@@ -81,6 +85,9 @@ def specs(
     where: str | None,
 ) -> pd.DataFrame:
     """What can be rented, with prices in Credits per hour."""
+    from glows_nb import browse
+    from glows_nb.commands.settings import settings
+
     return browse.specs(
         gpu=gpu,
         region=region,
@@ -105,6 +112,9 @@ def cheapest(
     image_id: str | None,
 ) -> Spec:
     """The cheapest offer that is to be had now."""
+    from glows_nb import browse
+    from glows_nb.commands.settings import settings
+
     return browse.cheapest(
         gpu=gpu,
         region=region,
@@ -122,6 +132,8 @@ def cheapest(
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many, the newest.")
 def list_machines(statuses: tuple[str, ...], limit: int | None) -> pd.DataFrame:
     """Your machines, newest first, ended ones included."""
+    from glows_nb import browse
+
     return browse.instances(statuses=statuses, limit=limit)
 
 
@@ -148,4 +160,6 @@ def spend(since: date | None) -> pd.DataFrame:
 
     By the ledger on this computer, since the service does not tell. Estimates are marked.
     """
+    from glows_nb import costs
+
     return costs.spending(since=since)

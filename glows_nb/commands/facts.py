@@ -9,7 +9,7 @@ from glows_nb.api.launching import Plan
 from glows_nb.api.models import Attached, Instance, SnapshotsCreated, Spec, SubmittedImage
 from glows_nb.api.parking import Parked
 from glows_nb.money import Rate
-from glows_nb.tables import SANDBOX_WORD
+from glows_nb.wording import SANDBOX_WORD
 
 Facts = list[tuple[str, str]]
 

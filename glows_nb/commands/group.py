@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from glows_nb.api.errors import GlowsError, short_form
-from glows_nb.commands.json_text import Json, as_json
+from glows_nb.wording import SANDBOX_WORD
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import Client
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 LONGEST_HELP: Final = 80
@@ -104,7 +107,11 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Its value, or that as JSON."""
         value = super().invoke(ctx)
-        return Json(as_json(value)) if ctx.meta.get(JSON) else value
+        if not ctx.meta.get(JSON):
+            return value
+        from glows_nb.commands.json_text import Json, as_json
+
+        return Json(as_json(value))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, as they are typed here."""
@@ -228,6 +235,11 @@ def say(text: str) -> None:
     """A notice beside the value; where the value is JSON it goes to stderr, so that stdout holds nothing else."""
     context = click.get_current_context(silent=True)
     click.echo(text, err=context is not None and bool(context.meta.get(JSON)))
+
+
+def sandbox_word(client: Client) -> str:
+    """What a notice begins with where nothing costs money."""
+    return f"{SANDBOX_WORD} · " if client.is_sandbox else ""
 
 
 def say_what_is_left(text: str) -> None:

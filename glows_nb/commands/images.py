@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import click
-import pandas as pd
+from typing import TYPE_CHECKING
 
-from glows_nb import browse
-from glows_nb.api.models import SubmittedImage
+import click
+
 from glows_nb.commands.arguments import OWN_IMAGE
 from glows_nb.commands.asking import ask
 from glows_nb.commands.group import group, say
 from glows_nb.connection import current_client
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from glows_nb.api.models import SubmittedImage
 
 
 @group.command(examples=["images torch", "images --owned"])
@@ -18,6 +22,8 @@ from glows_nb.connection import current_client
 @click.option("--owned", is_flag=True, help="Only your own.")
 def images(keywords: tuple[str, ...], owned: bool) -> pd.DataFrame:
     """Images to start from, those whose names hold KEYWORDS."""
+    from glows_nb import browse
+
     return browse.images(keywords=" ".join(keywords), owned=owned)
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError
-from glows_nb.api.models import LEAVING, Instance, InstanceStatus
+from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.commands.arguments import MACHINE, POSITIVE, STATUS
 from glows_nb.commands.asking import ask
 from glows_nb.commands.browsing import status_words
-from glows_nb.commands.group import group, program, say, say_what_is_left
-from glows_nb.commands.renting import sandbox_word, wait_for
-from glows_nb.commands.settings import settings
+from glows_nb.commands.group import group, program, sandbox_word, say, say_what_is_left
 from glows_nb.connection import current_client
-from glows_nb.money import Rate
-from glows_nb.tables import counted
+from glows_nb.wording import counted
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import Client
+    from glows_nb.api.models import Instance
 
 
 @group.command(examples=["wait train", "wait train --until running --timeout 60"])
@@ -33,6 +35,9 @@ def wait(machine: str, until: str, timeout: float | None) -> Instance:
 
     An interrupt ends the waiting and leaves the machine as it is.
     """
+    from glows_nb.commands.carrying_out import wait_for
+    from glows_nb.commands.settings import settings
+
     client = current_client()
     return wait_for(
         client, client.instances.find(machine), until, settings().wait_timeout if timeout is None else timeout
@@ -51,6 +56,9 @@ def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool)
     """
     if is_all == bool(machines):
         raise click.UsageError("Say which machines to release, or --all.")
+    from glows_nb.commands.carrying_out import wait_for
+    from glows_nb.commands.settings import settings
+
     client = current_client()
     found = [client.instances.find(machine) for machine in machines] if machines else client.instances.all()
     alive = [instance for instance in found if instance.status not in LEAVING]
@@ -109,6 +117,8 @@ def _release(client: Client, instances: list[Instance]) -> None:
 
 def _saved(instances: list[Instance]) -> str:
     """What machines cost now, and cost no more when they are released."""
+    from glows_nb.money import Rate
+
     rates = [instance.rate for instance in instances if instance.is_billed]
     known = sum((rate for rate in rates if rate is not None), Rate(0))
     unpriced = len(instances) - len([rate for rate in rates if rate is not None])

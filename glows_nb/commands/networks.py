@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import click
-import pandas as pd
+from typing import TYPE_CHECKING
 
-from glows_nb import browse
-from glows_nb.api.models import Attached, NetworkType
+import click
+
 from glows_nb.commands.arguments import MACHINE, NETWORK, REGION
 from glows_nb.commands.group import group, say
-from glows_nb.commands.renting import network_id
 from glows_nb.connection import current_client
-from glows_nb.tables import counted
+from glows_nb.wording import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from glows_nb.api.models import Attached
 
 
 @group.command(examples=["networks", "networks --public-ip"])
 @click.option("--public-ip", "is_public_ip", is_flag=True, help="Your public IPs, not the meshes.")
 def networks(is_public_ip: bool) -> pd.DataFrame:
     """Your networks in all regions that are known."""
+    from glows_nb import browse
+    from glows_nb.api.models import NetworkType
+
     return browse.networks(network_type=NetworkType.NAT4 if is_public_ip else NetworkType.MESH)
 
 
@@ -42,6 +48,8 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
 
     NETWORK is its id or name.
     """
+    from glows_nb.commands.carrying_out import network_id
+
     client = current_client()
     id_ = network_id(client, network)
     found = [client.instances.find(machine).instance_id for machine in machines]
@@ -56,5 +64,8 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
 @click.argument("network", type=NETWORK)
 def endpoints(network: str) -> pd.DataFrame:
     """The machines in NETWORK, with their addresses there."""
+    from glows_nb import browse
+    from glows_nb.commands.carrying_out import network_id
+
     client = current_client()
     return browse.endpoints(network_id(client, network), client=client)

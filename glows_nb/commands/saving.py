@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import click
-import pandas as pd
+from typing import TYPE_CHECKING
 
-from glows_nb import browse
-from glows_nb.api import parking, waiting
-from glows_nb.api.models import Instance, InstanceStatus, SnapshotsCreated
-from glows_nb.api.parking import Parked
+import click
+
+from glows_nb.api.statuses import InstanceStatus
 from glows_nb.commands.arguments import MACHINE, POSITIVE, REGION
 from glows_nb.commands.asking import ask
-from glows_nb.commands.group import group, program, say
-from glows_nb.commands.progress import watch
-from glows_nb.commands.renting import carry_out, sandbox_word, show_plan, wait_for
-from glows_nb.commands.settings import settings
+from glows_nb.commands.group import group, program, sandbox_word, say
 from glows_nb.connection import current_client
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from glows_nb.api.models import Instance, SnapshotsCreated
+    from glows_nb.api.parking import Parked
 
 
 @group.command(examples=["park train --yes"])
@@ -28,6 +29,9 @@ def park(machine: str, timeout: float, yes: bool) -> Parked:
     It costs nothing till unpark. The machine pauses while the snapshot is taken, runs again, and costs again, until it
     is released. Programs that run on it end, and /datadrive is not in the snapshot. Interrupted, the same line goes on.
     """
+    from glows_nb.api import parking
+    from glows_nb.commands.progress import watch
+
     client = current_client()
     found = client.instances.find(machine)
     rate = found.rate
@@ -59,6 +63,9 @@ def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_w
     The newest one; with the same hardware, ports and environment. Says what it will cost and asks before it rents. A
     machine that is there already is taken.
     """
+    from glows_nb.commands.carrying_out import carry_out, show_plan, wait_for
+    from glows_nb.commands.settings import settings
+
     client, chosen = current_client(), settings()
     planned = client.instances.plan_unpark(
         machine,
@@ -80,6 +87,10 @@ def snap(machine: str, name: str, is_waiting: bool) -> SnapshotsCreated:
     It pauses meanwhile and then runs on by itself. It costs nothing while it pauses, and costs again when it runs; it
     can't be released before.
     """
+    from glows_nb.api import waiting
+    from glows_nb.commands.progress import watch
+    from glows_nb.commands.settings import settings
+
     client = current_client()
     found = client.instances.find(machine)
     created = client.snapshots.create(found.instance_id, name)
@@ -105,4 +116,6 @@ def snapshots() -> pd.DataFrame:
 
     The service does not tell the names.
     """
+    from glows_nb import browse
+
     return browse.snapshots()

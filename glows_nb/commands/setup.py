@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-import pandas as pd
 
-from glows_nb.api.client import Client
 from glows_nb.api.config import BASE_URL_VARIABLE, LIVE_BASE_URL, PROFILE_VARIABLE, TOKEN_VARIABLE, profiles_path
 from glows_nb.commands.arguments import COMMAND
 from glows_nb.commands.group import group, say
-from glows_nb.commands.settings import settings
 from glows_nb.connection import client_in_use, connect_to_sandbox
-from glows_nb.ledger import ledger_path
-from glows_nb.tables import WIDEST, Table, captioned
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import Client
+    from glows_nb.tables import Table
 
 LONGEST_SENTENCE: Final = 120
 
@@ -37,6 +36,12 @@ def config() -> Table:
 
     In a notebook a setting is changed by %config Glows.name = value, and in ipython_config.py by c.Glows.name = value.
     """
+    import pandas as pd
+
+    from glows_nb.commands.settings import settings
+    from glows_nb.ledger import ledger_path
+    from glows_nb.tables import WIDEST, captioned
+
     client = client_in_use()
     chosen = settings()
     rows = [

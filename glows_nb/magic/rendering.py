@@ -6,7 +6,8 @@ import html
 from typing import Any
 
 from glows_nb.commands.facts import facts
-from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD
+from glows_nb.tables import SANDBOX_BADGE
+from glows_nb.wording import SANDBOX_WORD
 
 
 def card_html(value: Any) -> str:

@@ -15,7 +15,7 @@ from glows_nb.api.models import ENDED, Instance, Snapshot
 from glows_nb.connection import recorder_of
 from glows_nb.costs import BurnRate, burn_rate_of
 from glows_nb.ledger import LedgerError, MachineRecord
-from glows_nb.tables import SANDBOX_WORD, Table, captioned
+from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.action_bar import ActionBar
 from glows_nb.widgets.live_panel import Fold, LivePanel, client_for_panel
@@ -23,6 +23,7 @@ from glows_nb.widgets.machine_page import page_html
 from glows_nb.widgets.machines_table import ALIVE, EXACT, STEADY, ended_frame, machines_frame
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.table import TableWidget
+from glows_nb.wording import SANDBOX_WORD
 
 MOST_ENDED: Final = 100
 COUNTING_SECONDS: Final = 600.0

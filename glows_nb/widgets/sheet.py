@@ -10,11 +10,12 @@ from typing import Any, Final
 import ipywidgets
 from IPython.display import display
 
-from glows_nb.tables import SANDBOX_BADGE, SANDBOX_WORD
+from glows_nb.tables import SANDBOX_BADGE
 from glows_nb.widgets import lifetime
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
 from glows_nb.widgets.parts import all_parts
 from glows_nb.widgets.static import StaticForm
+from glows_nb.wording import SANDBOX_WORD
 
 STYLE_SHEETS: Final = ("front_end.css", "sheet.css")
 

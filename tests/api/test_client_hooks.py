@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 import glows_nb as glows
 from glows_nb.api.config import profiles_path, resolve
@@ -23,6 +22,7 @@ from glows_nb.api.models import Spec
 from glows_nb.api.requests import CreateInstance
 from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota
 from glows_nb.api.steps import Pause, Probe
+from glows_nb.api.tokens import Token
 from glows_nb.api.transport import Reply, Session, exchange
 from tests.api.fake_service import sample, spec_row
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
@@ -31,7 +31,7 @@ GOOD = sample("instance_stats.response")
 
 
 def session(clock: Any = lambda: 0.0, **policy: Any) -> Session:
-    connection = resolve(SecretStr("token"), "http://127.0.0.1:9")
+    connection = resolve(Token("token"), "http://127.0.0.1:9")
     return Session(connection, RetryPolicy(**policy), clock, RetryQuota(clock), CoolDown(clock))
 
 

@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 import glows_nb as glows
 from glows_nb.api.config import LIVE_BASE_URL, profiles_path, resolve
-from glows_nb.api.tokens import account_mark, claims
+from glows_nb.api.tokens import Token, account_mark, claims
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_argument_profile_environment_and_default_profile_come_in_this_order(
     assert resolve().token.get_secret_value() == "from-environment"
     assert resolve().base_url == LIVE_BASE_URL
     assert resolve(profile="lab").token.get_secret_value() == "from-lab"
-    assert resolve(SecretStr("from-argument"), profile="lab").token.get_secret_value() == "from-argument"
+    assert resolve(Token("from-argument"), profile="lab").token.get_secret_value() == "from-argument"
 
 
 def test_a_profile_that_others_can_read_is_refused(profiles: Path) -> None:
@@ -66,18 +65,18 @@ def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token: s
 
 @pytest.mark.parametrize("token", ["\ufeffabc", " abc\n", "Bearer abc", "\ufeff Bearer abc \r\n"])
 def test_what_clings_to_a_copied_token_is_taken_off(token: str) -> None:
-    assert resolve(SecretStr(token)).token.get_secret_value() == "abc"
+    assert resolve(Token(token)).token.get_secret_value() == "abc"
 
 
 @pytest.mark.parametrize("base_url", ["http://a.glows.ai/sdk/v1", "ftp://127.0.0.1", "a.glows.ai", "https://"])
 def test_an_address_that_is_none_or_not_encrypted_is_refused(base_url: str) -> None:
     with pytest.raises(glows.ConfigError, match="base_url"):
-        resolve(SecretStr("abc"), base_url)
+        resolve(Token("abc"), base_url)
 
 
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:8000/sdk/v1/", "http://localhost/sdk/v1", "http://[::1]:1/x"])
 def test_this_machine_may_be_asked_without_encryption(base_url: str) -> None:
-    assert resolve(SecretStr("abc"), base_url).base_url == base_url.rstrip("/")
+    assert resolve(Token("abc"), base_url).base_url == base_url.rstrip("/")
 
 
 def test_a_renewed_token_gives_the_same_account_mark() -> None:

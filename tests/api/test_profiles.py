@@ -7,11 +7,11 @@ import types
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 import glows_nb as glows
 from glows_nb.api.config import profiles_path, resolve, stored_base_url
 from glows_nb.api.profiles import remove_token, store_token
+from glows_nb.api.tokens import Token
 
 WRITTEN = """# my accounts
 [default]
@@ -54,7 +54,7 @@ def keyring(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
 
 
 def test_first_token_makes_a_file_that_only_its_owner_can_read() -> None:
-    assert store_token("default", SecretStr("abc")) == profiles_path()
+    assert store_token("default", Token("abc")) == profiles_path()
     assert profiles_path().read_text() == '[default]\ntoken = "abc"\n'
     assert profiles_path().stat().st_mode & 0o777 == 0o600
     assert [each.name for each in profiles_path().parent.iterdir()] == ["profiles.toml"]
@@ -62,7 +62,7 @@ def test_first_token_makes_a_file_that_only_its_owner_can_read() -> None:
 
 
 def test_token_is_changed_and_all_else_stays_as_it_was_written(path: Path) -> None:
-    store_token("lab", SecretStr('new"\\token'), "https://lab2/sdk/v1")
+    store_token("lab", Token('new"\\token'), "https://lab2/sdk/v1")
     changed = path.read_text()
     assert resolve(profile="lab").token.get_secret_value() == 'new"\\token'
     assert stored_base_url("lab") == "https://lab2/sdk/v1"
@@ -72,7 +72,7 @@ def test_token_is_changed_and_all_else_stays_as_it_was_written(path: Path) -> No
 
 
 def test_new_profile_comes_behind_the_others(path: Path) -> None:
-    store_token("fresh", SecretStr("abc"))
+    store_token("fresh", Token("abc"))
     assert path.read_text() == WRITTEN + '\n[fresh]\ntoken = "abc"\n'
 
 
@@ -96,27 +96,27 @@ def test_token_is_taken_out_and_the_other_settings_stay(path: Path) -> None:
 def test_file_that_is_written_otherwise_is_left_alone(text: str, path: Path) -> None:
     path.write_text(text)
     with pytest.raises(glows.ConfigError, match="edit it by hand"):
-        store_token("lab", SecretStr("new-token"))
+        store_token("lab", Token("new-token"))
     assert path.read_text() == text
 
 
 def test_file_that_is_no_toml_is_left_alone(path: Path) -> None:
     path.write_text("[lab\n")
     with pytest.raises(glows.ConfigError, match="not valid TOML"):
-        store_token("lab", SecretStr("new-token"))
+        store_token("lab", Token("new-token"))
     assert path.read_text() == "[lab\n"
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a.b.c", "x" * 41, "[x]", "é"])
 def test_name_that_is_none_is_refused_without_repeating_it(name: str) -> None:
     with pytest.raises(glows.ConfigError, match="1 to 40 letters") as refused:
-        store_token(name, SecretStr("abc"))
+        store_token(name, Token("abc"))
     assert not name or name not in str(refused.value)
     assert not profiles_path().exists()
 
 
 def test_keyring_keeps_the_token_and_the_file_says_so(keyring: dict[tuple[str, str], str], path: Path) -> None:
-    store_token("lab", SecretStr("in-keyring"), in_keyring=True)
+    store_token("lab", Token("in-keyring"), in_keyring=True)
     assert keyring == {("glows-nb", "lab"): "in-keyring"}
     assert "in-keyring" not in path.read_text()
     assert "from-lab" not in path.read_text()
@@ -130,5 +130,5 @@ def test_keyring_that_is_not_installed_is_said_before_anything_is_written(
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(glows.ConfigError, match=r"pip install \"glows-nb\[keyring\]\""):
-        store_token("lab", SecretStr("abc"), in_keyring=True)
+        store_token("lab", Token("abc"), in_keyring=True)
     assert path.read_text() == WRITTEN

@@ -7,8 +7,6 @@ list. Requests are in `requests.py`.
 
 from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.instances import (
-    JUPYTER_PORT,
-    SSH_PORT,
     Access,
     BaseImage,
     BaseSnap,
@@ -31,6 +29,7 @@ from glows_nb.api.models.specs import (
     UnitSpec,
 )
 from glows_nb.api.models.wire import AccessUrl, Page, Pagination, WireModel
+from glows_nb.api.ports import JUPYTER_PORT, SSH_PORT
 from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 
 __all__ = [

@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
 from glows_nb.api.models.wire import AccessUrl, ListOf, Moment, NullMeans, Page, SecretUrl, Text, WireModel
+from glows_nb.api.ports import JUPYTER_PORT, SSH_PORT
 from glows_nb.api.statuses import ENDED, InstanceStatus
 from glows_nb.money import Rate
 
-SSH_PORT: Final = 22
-JUPYTER_PORT: Final = 8888
 PLAIN_SSH_URL: Final = re.compile(r"ssh://([a-z0-9.-]+):([1-9][0-9]{0,3}|[1-5][0-9]{4})")
 
 

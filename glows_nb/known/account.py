@@ -1,8 +1,8 @@
-"""What an account's answers named lately: machines, offers, images, snapshots, networks. Completion offers these.
+"""What is known of one account, and the file that lets the next process begin with it.
 
-A client's `Known` learns from every answer that the client gets. A small file in the user's cache folder lets the next
-process begin with it; who writes last wins there, and losing the file loses nothing. It holds ids, keys, names,
-statuses and prices, and no secret.
+A client's `Known` learns from every answer that the client gets. The file lies in the user's cache
+folder; who writes last wins there, and losing it loses nothing. It holds ids, keys, names, statuses and prices, and no
+secret.
 """
 
 from __future__ import annotations
@@ -15,33 +15,23 @@ import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from platformdirs import user_cache_path
 
-from glows_nb.api.models import (
-    Image,
-    Instance,
-    InstanceStatus,
-    Network,
-    Page,
-    RegionSpecs,
-    Snapshot,
-    SnapshotsCreated,
-    Spec,
-    SubmittedImage,
-)
-from glows_nb.api.observing import Answered, Event
-from glows_nb.api.routes import ROUTES
-from glows_nb.api.steps import Operation
+from glows_nb.api.statuses import InstanceStatus
 from glows_nb.api.tokens import digest
+from glows_nb.known.entries import ENTRY_OF, Kind, KnownMachine, KnownOffer, KnownThing
+
+if TYPE_CHECKING:
+    from glows_nb.api.models import Instance
+    from glows_nb.api.observing import Event
+    from glows_nb.api.steps import Operation
 
 log: Final = logging.getLogger("glows_nb")
-
-Kind = Literal["machine", "offer", "image", "snapshot", "network"]
 
 FRESH_SECONDS: Final = 30.0
 """What was asked for so lately is not asked for again."""
@@ -54,48 +44,6 @@ MOST_ENTRIES: Final = 1_000
 
 WRITE_EVERY: Final = 2.0
 """Seconds between two writings of the file: a list of many pages is many answers."""
-
-
-@dataclass(frozen=True)
-class KnownMachine:
-    """A machine as it was last seen; `created` is in seconds since 1970."""
-
-    id: str
-    meta_key: str
-    status: str
-    hardware: str
-    created: int = 0
-
-
-@dataclass(frozen=True)
-class KnownOffer:
-    """An offer; the price is in millicents per hour."""
-
-    id: str
-    region: str
-    gpu: str
-    millicents: int
-
-
-@dataclass(frozen=True)
-class KnownThing:
-    """An image, a snapshot or a network; `about` is its status or place, in a word."""
-
-    id: str
-    name: str
-    about: str = ""
-    is_owned: bool = False
-
-
-Entry = KnownMachine | KnownOffer | KnownThing
-
-ENTRY_OF: Final[dict[Kind, type[Entry]]] = {
-    "machine": KnownMachine,
-    "offer": KnownOffer,
-    "image": KnownThing,
-    "snapshot": KnownThing,
-    "network": KnownThing,
-}
 
 
 class Known:
@@ -135,7 +83,9 @@ class Known:
 
     def replace(self, kind: Kind, results: Iterable[Any], names: dict[str, str] | None = None) -> None:
         """These are all there are of a kind; `names` has those that the service does not tell, by id."""
-        entries = {entry.id: entry for result in results for _, entry in _entries_in(result)}
+        from glows_nb.known.answers import ENTRY_FOR
+
+        entries: dict[str, Any] = {entry.id: entry for entry in map(ENTRY_FOR[kind], results)}
         with self._lock:
             for id_, name in (names or {}).items():
                 if id_ in entries:
@@ -145,6 +95,8 @@ class Known:
 
     def __call__(self, event: Event) -> None:
         """What `Client.observers` calls."""
+        from glows_nb.api.observing import Answered
+
         if isinstance(event, Answered) and self._learn(event.operation, event.result):
             self._is_written = False
             if time.monotonic() - self._written_at >= WRITE_EVERY:
@@ -156,9 +108,9 @@ class Known:
             self._write()
 
     def _learn(self, operation: Operation[Any], result: Any) -> bool:
-        if isinstance(result, Page):
-            result = Page(pagination=result.pagination, items=tuple(filter(self._is_of_interest, result.items)))
-        found = _entries_in(result, operation)
+        from glows_nb.known.answers import entries_in
+
+        found = entries_in(result, operation, self._is_of_interest)
         with self._lock:
             before = {kind: self._entries[kind] for kind in ENTRY_OF}
             for kind in {kind for kind, _ in found}:
@@ -166,10 +118,10 @@ class Known:
                 # A machine that is known just so stands where it belongs already.
                 if kind != "machine" or any(self._entries[kind].get(id_) != entry for id_, entry in news.items()):
                     self._entries[kind] = _kept(news, self._entries[kind])
-            if operation.name == ROUTES["delete image"].name and operation.body:
+            if operation.name == "delete image" and operation.body:
                 gone = operation.body["image_id"]
                 self._entries["image"] = {id_: image for id_, image in self._entries["image"].items() if id_ != gone}
-            if operation.name == ROUTES["cancel instance"].name:
+            if operation.name == "cancel instance":
                 named = {value for _, value in operation.params}
                 self._entries["machine"] = {
                     id_: replace(machine, status=InstanceStatus.CANCELING.value)
@@ -179,10 +131,10 @@ class Known:
                 }
             return before != self._entries
 
-    def _is_of_interest(self, item: Any) -> bool:
+    def _is_of_interest(self, item: Instance) -> bool:
         """Not so a machine of a list that is no newer than all that are remembered: nearly every one of a long list."""
         machines = self._entries["machine"]
-        if not isinstance(item, Instance) or item.create_time is None or len(machines) < MOST_ENTRIES:
+        if item.create_time is None or len(machines) < MOST_ENTRIES:
             return True
         oldest: KnownMachine = next(reversed(machines.values()))
         return item.instance_id in machines or int(item.create_time.timestamp()) > oldest.created
@@ -213,7 +165,7 @@ class Known:
     def _write(self) -> None:
         self._written_at, self._is_written = time.monotonic(), True
         with self._lock:
-            rows = {kind: [asdict(entry) for entry in entries.values()] for kind, entries in self._entries.items()}
+            rows = {kind: [vars(entry) for entry in entries.values()] for kind, entries in self._entries.items()}
             text = json.dumps({"asked": self._asked, "entries": rows})
         try:
             with self._writing:
@@ -267,38 +219,3 @@ def _merged(entry: Any, before: Any) -> Any:
     if not isinstance(entry, KnownThing) or not isinstance(before, KnownThing):
         return entry
     return replace(entry, name=entry.name or before.name, is_owned=entry.is_owned or before.is_owned)
-
-
-def _entries_in(result: Any, operation: Operation[Any] | None = None) -> list[tuple[Kind, Any]]:
-    """What a result names."""
-    is_owned = operation is not None and ("owned", "true") in operation.params
-    body = (operation.body if operation else None) or {}
-    match result:
-        case Page():
-            return [entry for item in result.items for entry in _entries_in(item, operation)]
-        case RegionSpecs():
-            return [entry for spec in result.specs for entry in _entries_in(spec)]
-        case Instance():
-            hardware = result.hardware.gpu_name or result.hardware.cpu_name
-            created = int(result.create_time.timestamp() if result.create_time else time.time())
-            machine = KnownMachine(result.instance_id, result.meta_key, str(result.status), hardware, created)
-            return [("machine", machine)]
-        case Spec():
-            id_ = f"{result.region_name}/{result.resource_id}"
-            offer = KnownOffer(id_, result.region_name, result.unit.gpu_name, result.rate.millicents_per_hour)
-            return [("offer", offer)]
-        case Image():
-            return [("image", KnownThing(result.image_id, result.name, is_owned=is_owned))]
-        case SubmittedImage():
-            return [("image", KnownThing(result.image_id, result.name, is_owned=True))]
-        case Snapshot():
-            return [("snapshot", KnownThing(result.snapshot_id, "", result.instance_id))]
-        case SnapshotsCreated():
-            name = str(body.get("name", ""))
-            return [("snapshot", KnownThing(id_, name, result.instance_id)) for id_ in result.snapshot_ids]
-        case Network():
-            return [("network", KnownThing(result.network_id, result.name))]
-        case str() if operation is not None and operation.name == ROUTES["create network"].name:
-            return [("network", KnownThing(result, str(body.get("name", "")), str(body.get("region_name", ""))))]
-        case _:
-            return []
