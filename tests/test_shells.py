@@ -148,6 +148,22 @@ def test_zsh_and_fish_are_told_what_stands_beside_each_word(place: dict[str, str
     assert fish == ["plain,NVIDIA GeForce RTX 4090\tfrom 0.390 Credits/h"]
 
 
+def test_tab_loads_nothing_of_what_only_commands_need(place: dict[str, str]) -> None:
+    asked = {"_GLOWS_NB_COMPLETE": "bash_complete", "COMP_LINE": "glows-nb show "}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "glows_nb"],
+        env={**place, **asked},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "plain,train" in done.stdout.splitlines()
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "click" in loaded
+    assert not loaded & {"pandas", "numpy", "pydantic", "httpx", "traitlets", "IPython", "asyncio", "sqlite3"}
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_script_of_each_shell_asks_the_program(shell: str, place: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own command

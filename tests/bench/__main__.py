@@ -52,7 +52,8 @@ def _a_user_of_its_own() -> Iterator[None]:
         before = dict(os.environ)
         for name in ("GLOWS_SDK_TOKEN", "GLOWS_BASE_URL", "GLOWS_PROFILE"):
             os.environ.pop(name, None)
-        os.environ.update(dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"), home))
+        folders = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
+        os.environ.update(dict.fromkeys(folders, home))
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Tab in a line of %glows: how long the words take that can follow."""
+"""Tab in a line of %glows, and in a shell: how long the words take that can follow."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from threading import enumerate as threads
 from IPython.core.completer import CompletionContext
 
 import glows_nb as glows
+from glows_nb.connection import known_of
 from glows_nb.magic.completion import glows_matcher
 from tests.bench import wire
-from tests.bench.measuring import Figures, Size, seconds
+from tests.bench.measuring import Figures, Size, new_process, said_by, seconds
 from tests.bench.server import serving
 
 IDS = 1_000
 LINE = "%glows show ins-"
+TERMINAL = "from glows_nb.cli import main; main()"
 TABS_IN_A_RUN = 20
 LONGEST_REFRESH = 30.0
 
@@ -29,6 +31,24 @@ def of_ids(size: Size) -> Figures:
         _await_refresh()
         assert len(_words()) == IDS
         taken = [median(seconds(_words) for _ in range(TABS_IN_A_RUN)) for _ in range(size.runs)]
+    return Figures(median(taken) * 1000, None, "ms")
+
+
+def of_ids_in_a_shell(size: Size) -> Figures:
+    """The same in a shell, where each Tab is a new process, from its start to its end."""
+    with serving(IDS) as base_url:
+        known = known_of(glows.connect(wire.token(), base_url))
+        glows.instances()
+        known.note_asking("machine")
+        asked = {
+            "GLOWS_SDK_TOKEN": wire.token(),
+            "GLOWS_BASE_URL": base_url,
+            "_GLOWS_NB_COMPLETE": "bash_complete",
+            "COMP_LINE": LINE.replace("%glows", "glows-nb"),
+        }
+        assert len(said_by(TERMINAL, **asked).split()) == IDS
+        tabs = TABS_IN_A_RUN if size.is_full else 1
+        taken = [median(new_process(TERMINAL, **asked) for _ in range(tabs)) for _ in range(size.runs)]
     return Figures(median(taken) * 1000, None, "ms")
 
 

@@ -86,6 +86,7 @@ ROWS = (
         compared=Compared.DIFFERENCE,
     ),
     Row("completion with 1,000 ids cached", "", completing.of_ids, 10.0, compared=Compared.ALONE),
+    Row("the same by Tab in a shell", "", completing.of_ids_in_a_shell, 100.0, compared=Compared.ALONE),
     Row(
         "panel with 20 machines, nothing changing, 10 virtual minutes",
         "requests with one machine",
