@@ -238,6 +238,7 @@ class MetaKeyExists(APIError):
 
     name = "MetaKeyExist"
     meaning = "this meta key is taken"
+    advice = "Choose another name or key."
 
 
 class DiskQuotaExceeded(APIError):
@@ -245,6 +246,7 @@ class DiskQuotaExceeded(APIError):
 
     name = "DiskQuotaExceeded"
     meaning = "the storage plan is full"
+    advice = "Snapshots and images share the plan; the GLOWS console deletes them and sells more."
 
 
 class IllegalStatus(APIError):
@@ -252,6 +254,7 @@ class IllegalStatus(APIError):
 
     name = "IllegalStatus"
     meaning = "the machine's present state does not allow this"
+    advice = "Look at its status, and wait until it is Running."
 
 
 class OutOfNetCountLimit(APIError):
@@ -259,6 +262,7 @@ class OutOfNetCountLimit(APIError):
 
     name = "OutOfNetCountLimit"
     meaning = "the quota of networks is used up"
+    advice = "Use one that is there."
 
 
 class EndpointExists(APIError):
@@ -266,6 +270,7 @@ class EndpointExists(APIError):
 
     name = "EndpointExist"
     meaning = "this machine is in the network already"
+    advice = "The endpoints of the network show who is in it; attach the others alone."
 
 
 class TakingSnapNotAllowed(APIError):
@@ -273,6 +278,7 @@ class TakingSnapNotAllowed(APIError):
 
     name = "TakingSnapNotAllowed"
     meaning = "this machine can't be snapshotted"
+    advice = "Copy what is to be kept off it before it is released."
 
 
 class NetNameRepeat(APIError):
@@ -280,6 +286,7 @@ class NetNameRepeat(APIError):
 
     name = "NetNameRepeat"
     meaning = "a network of this name exists"
+    advice = "Use that one, or choose another name."
 
 
 class OutOfNetEndpointCountLimit(APIError):
@@ -287,6 +294,7 @@ class OutOfNetEndpointCountLimit(APIError):
 
     name = "OutOfNetEndpointCountLimit"
     meaning = "the network has no place for more machines"
+    advice = "Release one that is in it, or use another network."
 
 
 class ImageAlreadyExists(APIError):
@@ -294,6 +302,7 @@ class ImageAlreadyExists(APIError):
 
     name = "ImageAlreadyExists"
     meaning = "this image was submitted before"
+    advice = "It is among your own images."
 
 
 class ImagePendingLimitExceeded(APIError):
@@ -301,6 +310,7 @@ class ImagePendingLimitExceeded(APIError):
 
     name = "ImagePendingLimitExceeded"
     meaning = "too many submitted images are still being fetched"
+    advice = "Try again when one of them is there."
 
 
 class UserNodeQtyExceedQuota(APIError):
@@ -316,6 +326,7 @@ class UserSnapQtyExceedQuota(APIError):
 
     name = "UserSnapQtyExceedQuota"
     meaning = "the quota of snapshots is used up"
+    advice = "The GLOWS console deletes those that are no longer needed."
 
 
 class InvalidDomainInfo(APIError):
@@ -323,6 +334,7 @@ class InvalidDomainInfo(APIError):
 
     name = "InvalidDomainInfo"
     meaning = "there is no region of this name"
+    advice = "The offers name the regions that there are."
 
 
 class RegionAccessDenied(APIError):
@@ -330,6 +342,7 @@ class RegionAccessDenied(APIError):
 
     name = "RegionAccessDenied"
     meaning = "this account has no access to the region"
+    advice = "Choose another; the offers name those that there are."
 
 
 class NoResourceAvailable(APIError):
@@ -337,6 +350,7 @@ class NoResourceAvailable(APIError):
 
     name = "NoResourceAvailable"
     meaning = "none is free at the moment"
+    advice = "Try another region or GPU, or this one later."
 
     @classmethod
     def in_offers(cls, sentence: str) -> NoResourceAvailable:
