@@ -208,7 +208,7 @@ class PermissionDenied(AuthError):
 
     name = "PermissionDenied"
     meaning = "this account is not allowed to"
-    advice = ""
+    advice = "GLOWS support can tell whether it may be."
 
 
 class InternalError(APIError):
@@ -224,6 +224,7 @@ class ParamIllegal(APIError):
 
     name = "ParamIllegal"
     meaning = "an argument is invalid, or names something that does not exist or is not yours"
+    advice = "Compare the ids with those in the lists, which show what is yours."
 
     @classmethod
     def no_machine(cls, machine: str) -> ParamIllegal:

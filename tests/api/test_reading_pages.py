@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from glows_nb.api import operations
 from glows_nb.api.config import Connection
 from glows_nb.api.errors import AuthError, BadResponse, NoResourceAvailable
 from glows_nb.api.models import Instance, Page
+from glows_nb.api.tokens import Token
 from glows_nb.api.transport import Reply, read_reply
 from tests.bench import wire
 
-CONNECTION = Connection("https://service.example/v1", SecretStr("token"))
+CONNECTION = Connection("https://service.example/v1", Token("token"))
 
 
 def read(body: bytes) -> Page[Instance]:

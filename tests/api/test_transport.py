@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 import glows_nb as glows
 from glows_nb.api import operations
 from glows_nb.api.config import Connection
+from glows_nb.api.errors import ERROR_BY_CODE
 from glows_nb.api.steps import Operation
+from glows_nb.api.tokens import Token
 from glows_nb.api.transport import Reply, read_reply
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-CONNECTION = Connection("http://127.0.0.1:9/sdk/v1", SecretStr("secret"))
+CONNECTION = Connection("http://127.0.0.1:9/sdk/v1", Token("secret"))
 GOOD = sample("instance_stats.response")
 
 
@@ -65,6 +66,12 @@ def test_a_bad_answer_is_the_right_error_and_never_an_empty_result(
     result, sent = ask(lambda request: answer)
     assert type(result) is error
     assert sent == requests
+
+
+@pytest.mark.parametrize("error", sorted(set(ERROR_BY_CODE.values()), key=lambda error: error.name))
+def test_every_code_says_what_to_do_next(error: type[glows.APIError]) -> None:
+    assert error.advice.endswith(".")
+    assert str(error(1, "", "list instances")).endswith(f" {error.advice}")
 
 
 def test_what_a_terminal_would_obey_is_in_no_error() -> None:
