@@ -167,17 +167,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(130) from None
     finally:
         disconnect()
-    if value is None:
-        return
-    from glows_nb.diagnosis import FAILED, Diagnosis
-
-    click.echo(as_words(value))
-    if isinstance(value, Diagnosis) and value.attrs[FAILED]:
+    text = as_words(value)
+    if text:
+        click.echo(text)
+    if _has_failed(value):
         raise SystemExit(1)
 
 
 def as_words(value: Any) -> str:
     """A command's value as plain text for a terminal."""
+    if value is None or isinstance(value, str):
+        return str(value or "")
     import pandas as pd
 
     from glows_nb.commands.facts import SHOWN, facts_text
@@ -193,3 +193,12 @@ def as_words(value: Any) -> str:
     if isinstance(value, dict):
         return "\n".join(f"{count:>5}  {name}" for name, count in value.items()) or "(none)"
     return str(value)
+
+
+def _has_failed(value: Any) -> bool:
+    """Is it what doctor gives, with a check in it that failed?"""
+    if value is None or isinstance(value, str):
+        return False
+    from glows_nb.diagnosis import FAILED, Diagnosis
+
+    return isinstance(value, Diagnosis) and bool(value.attrs[FAILED])

@@ -10,7 +10,7 @@ from typing import Final
 
 from glows_nb.api import waiting
 from glows_nb.api.client import Client
-from glows_nb.api.errors import GlowsError, InvalidRequest, ParamIllegal, StalePlan
+from glows_nb.api.errors import GlowsError, ParamIllegal, StalePlan
 from glows_nb.api.launching import Plan
 from glows_nb.api.models import Instance
 from glows_nb.api.observing import Event, Sending
@@ -77,20 +77,6 @@ def wait_for(client: Client, instance: Instance, until: str, timeout: float) -> 
         f"Stopped waiting; the machine goes on. To wait again: {program()} wait {instance.instance_id}"
         + ("" if until == InstanceStatus.RUNNING else f" --until {until}"),
     )
-
-
-def network_id(client: Client, network: str) -> str:
-    """A network's id, of its id or its name.
-
-    Raises:
-        InvalidRequest: there is none of this name.
-    """
-    known = client.networks.all()
-    found = [each.network_id for each in known if network in (each.network_id, each.name)]
-    if found:
-        return found[0]
-    names = ", ".join(str(each) for each in known) or "none"
-    raise InvalidRequest("network", f"there is no network {network!r}; there are: {names}.")
 
 
 def _is_cheap(rate: Rate | None) -> bool:

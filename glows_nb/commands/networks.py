@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.commands.arguments import MACHINE, NETWORK, REGION
 from glows_nb.commands.group import group, say
 from glows_nb.connection import current_client
@@ -14,6 +15,7 @@ from glows_nb.wording import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from glows_nb.api.client import Client
     from glows_nb.api.models import Attached
 
 
@@ -48,8 +50,6 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
 
     NETWORK is its id or name.
     """
-    from glows_nb.commands.carrying_out import network_id
-
     client = current_client()
     id_ = network_id(client, network)
     found = [client.instances.find(machine).instance_id for machine in machines]
@@ -65,7 +65,20 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
 def endpoints(network: str) -> pd.DataFrame:
     """The machines in NETWORK, with their addresses there."""
     from glows_nb import browse
-    from glows_nb.commands.carrying_out import network_id
 
     client = current_client()
     return browse.endpoints(network_id(client, network), client=client)
+
+
+def network_id(client: Client, network: str) -> str:
+    """A network's id, of its id or its name.
+
+    Raises:
+        InvalidRequest: there is none of this name.
+    """
+    known = client.networks.all()
+    found = [each.network_id for each in known if network in (each.network_id, each.name)]
+    if found:
+        return found[0]
+    names = ", ".join(str(each) for each in known) or "none"
+    raise InvalidRequest("network", f"there is no network {network!r}; there are: {names}.")

@@ -13,6 +13,7 @@ from glows_nb.api.errors import InvalidRequest, ParamIllegal
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.commands.arguments import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
 from glows_nb.commands.group import group, program, sandbox_word, say
+from glows_nb.commands.networks import network_id
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def launch(
     """
     from glows_nb.api.keys import derived_name
     from glows_nb.api.offers import match_gpu, regions_by_price
-    from glows_nb.commands.carrying_out import carry_out, network_id, show_plan, wait_for
+    from glows_nb.commands.carrying_out import carry_out, show_plan, wait_for
     from glows_nb.commands.settings import settings
 
     if image_id and snapshot:

@@ -1,8 +1,7 @@
 """What is known of one account, and the file that lets the next process begin with it.
 
-A client's `Known` learns from every answer that the client gets. The file lies in the user's cache
-folder; who writes last wins there, and losing it loses nothing. It holds ids, keys, names, statuses and prices, and no
-secret.
+A client's `Known` learns from every answer that the client gets. The file lies in the user's cache folder; who writes
+last wins there, and losing it loses nothing. It holds ids, keys, names, statuses and prices, and no secret.
 """
 
 from __future__ import annotations

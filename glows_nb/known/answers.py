@@ -11,7 +11,7 @@ from glows_nb.known.entries import Entry, Kind, KnownMachine, KnownOffer, KnownT
 
 if TYPE_CHECKING:
     # Not loaded for this: a process that asks for offers has no use for the models of machines.
-    from glows_nb.api.models import Image, Instance, Network, Snapshot, Spec
+    from glows_nb.api.models import Image, Instance, Network, Snapshot, Spec, SubmittedImage
     from glows_nb.api.steps import Operation
 
 
@@ -32,7 +32,7 @@ def entries_in(
             return [("offer", _offer(item)) for item in items]
         case "list images" | "submit image":
             is_owned = operation.name == "submit image" or ("owned", "true") in operation.params
-            return [("image", KnownThing(item.image_id, item.name, is_owned=is_owned)) for item in items]
+            return [("image", _image(item, is_owned=is_owned)) for item in items]
         case "list snapshots":
             return [("snapshot", _snapshot(item)) for item in items]
         case "create snapshot":
@@ -56,8 +56,8 @@ def _offer(spec: Spec) -> KnownOffer:
     return KnownOffer(id_, spec.region_name, spec.unit.gpu_name, spec.rate.millicents_per_hour)
 
 
-def _image(image: Image) -> KnownThing:
-    return KnownThing(image.image_id, image.name)
+def _image(image: Image | SubmittedImage, *, is_owned: bool = False) -> KnownThing:
+    return KnownThing(image.image_id, image.name, is_owned=is_owned)
 
 
 def _snapshot(snapshot: Snapshot) -> KnownThing:

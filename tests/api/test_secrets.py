@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 from IPython.core.ultratb import VerboseTB
+from pydantic import SecretStr
 from rich.console import Console
 from rich.traceback import Traceback
 
 import glows_nb as glows
 from glows_nb.api.models import AccessUrl, Instance
 from glows_nb.api.requests import CreateInstance
+from glows_nb.api.tokens import Token
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
 
@@ -70,6 +72,20 @@ def test_a_client_shows_no_token() -> None:
     client = glows.Client(TOKEN, "http://127.0.0.1:9")
     assert "planted" not in repr(client) + str(vars(client)) + repr(client._transport) + str(vars(client._transport))
     client.close()
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format, "%s".__mod__, lambda token: repr({"token": token})])
+def test_a_token_is_masked_wherever_it_is_shown(show: Callable[[Token], str]) -> None:
+    token = Token("planted-token")
+    assert "planted" not in show(token)
+    assert token.get_secret_value() == "planted-token"
+    assert token == Token("planted-token") != Token("another")
+    assert len({token, Token("planted-token"), "planted-token"}) == 2
+
+
+def test_a_client_takes_a_token_that_pydantic_masks() -> None:
+    with glows.Client(SecretStr("planted-token"), "http://127.0.0.1:9") as client:
+        assert client.connection.token == Token("planted-token")
 
 
 def test_a_server_that_echoes_the_request_is_masked_in_errors_and_logs(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import gc
 import random
 import socket
@@ -194,3 +195,35 @@ def test_nobody_is_left_inside_however_far_they_have_come_when_the_doors_close(s
         with caller, contextlib.suppress(ConnectionResetError):
             while caller.recv(1000):
                 pass
+
+
+def test_door_that_could_not_let_somebody_in_lets_them_in_later(server, machine, monkeypatch, caplog):
+    monkeypatch.setattr(doors, "_RETRY_SECONDS", 0.01)
+    running = server.store.machines_in_status("Running")[0]
+
+    class Exhausted(socket.socket):
+        """Accepts from the second time on."""
+
+        has_refused = False
+
+        def accept(self):
+            if not self.has_refused:
+                self.has_refused = True
+                raise OSError(errno.EMFILE, "Too many open files")
+            return super().accept()
+
+    async def call():
+        taken = Exhausted()
+        taken.bind(("127.0.0.1", 0))
+        inside = set()
+        door = doors._Door(taken, running, running.accesses[0], inside)
+        reader, writer = await asyncio.open_connection(*taken.getsockname())
+        assert await asyncio.wait_for(reader.read(8), 5) == b"SSH-2.0-"
+        door.close()
+        await asyncio.wait([visitor.gone for visitor in inside])
+        writer.close()
+        with contextlib.suppress(ConnectionResetError):
+            await writer.wait_closed()
+
+    asyncio.run(call())
+    assert "can't be reached for now: [Errno 24]" in caplog.text
