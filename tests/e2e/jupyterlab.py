@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import Lab
+from tests.e2e.conftest import PATIENCE_MS, Lab
 
 IDLE = """() => {
     const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
@@ -48,19 +48,34 @@ def open_in_notebook_7(page: Page, lab: Lab, name: str) -> None:
 
 def command(page: Page, name: str) -> None:
     """Carry out a command of JupyterLab's, and wait until the kernel is idle again."""
-    page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+    await_promise(page, "name => window.jupyterapp.commands.execute(name)", name)
     page.wait_for_function(IDLE)
 
 
 def run_cell(page: Page, number: int) -> None:
     """Run one cell, counted from 0, and wait until the kernel is idle again."""
-    page.evaluate(RUN_CELL, number)
+    await_promise(page, RUN_CELL, number)
     page.wait_for_function(IDLE)
 
 
 def in_kernel(page: Page, code: str) -> None:
     """Run code in the notebook's kernel, without a trace in the notebook."""
-    page.evaluate(RUN_SILENTLY, code)
+    await_promise(page, RUN_SILENTLY, code)
+
+
+def await_promise(page: Page, script: str, argument: object) -> None:
+    """Call a function in the page and wait for the promise that it gives, as long as for anything else in the page.
+
+    `evaluate` alone would wait for ever where the front end never hears from the kernel that a cell has run, as happens
+    now and then to JupyterLab with kernels that have subshells.
+    """
+    page.evaluate(
+        f"""argument => Promise.race([
+            ({script})(argument),
+            new Promise((_, refuse) => setTimeout(() => refuse(new Error('JupyterLab did not finish')), {PATIENCE_MS})),
+        ])""",
+        argument,
+    )
 
 
 def theme(page: Page, name: str) -> None:
