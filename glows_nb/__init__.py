@@ -29,19 +29,15 @@ if TYPE_CHECKING:
     from glows_nb.api.client import AsyncClient, Client
     from glows_nb.api.errors import *  # noqa: F403 - it says in __all__ what is public
     from glows_nb.api.launching import Plan
-    from glows_nb.api.models import (
-        Endpoint,
-        Image,
-        Instance,
-        InstanceStatus,
-        Network,
-        Page,
-        Snapshot,
-        SnapshotStatus,
-        Spec,
-    )
+    from glows_nb.api.models.images import Image
+    from glows_nb.api.models.instances import Instance
+    from glows_nb.api.models.networks import Endpoint, Network
+    from glows_nb.api.models.snapshots import Snapshot
+    from glows_nb.api.models.specs import Spec
+    from glows_nb.api.models.wire import Page
     from glows_nb.api.parking import Parked
-    from glows_nb.api.requests import CreateInstance, Port
+    from glows_nb.api.requests.create import CreateInstance, Port
+    from glows_nb.api.statuses import InstanceStatus, SnapshotStatus
     from glows_nb.browse import cheapest, endpoints, images, instances, instances_async, networks, snapshots, specs
     from glows_nb.connection import connect, current_client
     from glows_nb.costs import (
@@ -57,7 +53,7 @@ if TYPE_CHECKING:
     from glows_nb.diagnosis import doctor
     from glows_nb.embedded import Sandbox, sandbox
     from glows_nb.history import timeline
-    from glows_nb.ledger import LedgerError
+    from glows_nb.ledger.journal import LedgerError
     from glows_nb.money import Cost, Rate, set_exchange_rate
     from glows_nb.widgets.images_panel import images_panel
     from glows_nb.widgets.launch_form import launch_form
@@ -72,19 +68,15 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "glows_nb.api.client": ("AsyncClient", "Client"),
     "glows_nb.api.launching": ("Plan",),
-    "glows_nb.api.models": (
-        "Endpoint",
-        "Image",
-        "Instance",
-        "InstanceStatus",
-        "Network",
-        "Page",
-        "Snapshot",
-        "SnapshotStatus",
-        "Spec",
-    ),
+    "glows_nb.api.models.images": ("Image",),
+    "glows_nb.api.models.instances": ("Instance",),
+    "glows_nb.api.models.networks": ("Endpoint", "Network"),
+    "glows_nb.api.models.snapshots": ("Snapshot",),
+    "glows_nb.api.models.specs": ("Spec",),
+    "glows_nb.api.models.wire": ("Page",),
     "glows_nb.api.parking": ("Parked",),
-    "glows_nb.api.requests": ("CreateInstance", "Port"),
+    "glows_nb.api.requests.create": ("CreateInstance", "Port"),
+    "glows_nb.api.statuses": ("InstanceStatus", "SnapshotStatus"),
     "glows_nb.browse": (
         "cheapest",
         "endpoints",
@@ -98,7 +90,7 @@ _HOMES: Final = {
     "glows_nb.connection": ("connect", "current_client"),
     "glows_nb.diagnosis": ("doctor",),
     "glows_nb.embedded": ("Sandbox", "sandbox"),
-    "glows_nb.ledger": ("LedgerError",),
+    "glows_nb.ledger.journal": ("LedgerError",),
     "glows_nb.history": ("timeline",),
     "glows_nb.money": ("Cost", "Rate", "set_exchange_rate"),
     "glows_nb.costs": (

@@ -13,12 +13,12 @@ import pandas as pd
 from glows_nb import frames, machine_rows
 from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.errors import InvalidRequest, NoResourceAvailable
-from glows_nb.api.listing import kept_instances
-from glows_nb.api.models import InstanceStatus, Spec
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import nearest_gpu
+from glows_nb.api.statuses import InstanceStatus
 from glows_nb.columns import SORT_WORDS
 from glows_nb.connection import current_client, recorder_of
-from glows_nb.ledger import LedgerError
+from glows_nb.ledger.journal import LedgerError
 from glows_nb.money import Rate
 from glows_nb.tables import Table, captioned
 from glows_nb.wording import counted
@@ -168,6 +168,8 @@ def instances(
         wide: all fields of the machines but secrets, as further columns.
         client: the client to ask; without it the current one.
     """
+    from glows_nb.api.operations.instances import kept_instances  # with the models of machines: not for offers
+
     service = client or current_client()
     rows = service.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit))
     return _table_of_machines(rows, wide=wide, is_sandbox=service.is_sandbox)
@@ -187,6 +189,8 @@ async def instances_async(
         limit: at most so many.
         wide: all fields of the machines but secrets, as further columns.
     """
+    from glows_nb.api.operations.instances import kept_instances
+
     rows = await client.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit))
     return _table_of_machines(rows, wide=wide, is_sandbox=client.is_sandbox)
 

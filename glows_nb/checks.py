@@ -18,14 +18,19 @@ from importlib import metadata
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from glows_nb.api import operations, tokens
+from glows_nb.api import tokens
 from glows_nb.api.config import Connection, is_loopback, resolve
 from glows_nb.api.errors import AuthError, BadResponse, ConfigError, ParamIllegal
 from glows_nb.api.looking import Look, Looker
-from glows_nb.api.models import Page
+from glows_nb.api.models.wire import Page
+from glows_nb.api.operations.images import list_images
+from glows_nb.api.operations.instances import count_instances, get_instance, list_instances
+from glows_nb.api.operations.networks import list_endpoints, list_networks
+from glows_nb.api.operations.snapshots import list_snapshots
+from glows_nb.api.operations.specs import list_specs
 from glows_nb.api.routes import ROUTES
 from glows_nb.connection import client_in_use
-from glows_nb.ledger import Ledger, LedgerError
+from glows_nb.ledger.journal import Ledger, LedgerError
 
 State = Literal["ok", "warn", "fail", "not checked"]
 
@@ -85,7 +90,7 @@ def _service(connection: Connection | None) -> Iterator[Check]:
         return
     yield Check("settings", "ok", f"{connection.base_url}, and a token for it")
     with Looker(connection) as looker:
-        first = looker.look(operations.list_instances())
+        first = looker.look(list_instances())
         # By the service's clock, where it tells: this computer's may be the one that is wrong.
         yield from _token(connection, datetime.now(UTC) + timedelta(seconds=first.clock_ahead or 0.0))
         yield _address(connection, first)
@@ -166,18 +171,18 @@ def _access(first: Look) -> Check:
 
 
 def _routes(looker: Looker, first: Look) -> Iterator[Check]:
-    yield _route(looker, operations.list_instances(), first)
-    yield _route(looker, operations.get_instance(f"ins-{NOBODYS}"))
-    yield _route(looker, operations.count_instances())
-    images = operations.list_images()
+    yield _route(looker, list_instances(), first)
+    yield _route(looker, get_instance(f"ins-{NOBODYS}"))
+    yield _route(looker, count_instances())
+    images = list_images()
     seen = looker.look(images)
     yield _route(looker, images, seen)
-    yield _route(looker, operations.list_specs(0, _first_id(seen, "image_id", f"img-{NOBODYS}")))
-    networks = operations.list_networks()
+    yield _route(looker, list_specs(0, _first_id(seen, "image_id", f"img-{NOBODYS}")))
+    networks = list_networks()
     seen = looker.look(networks)
     yield _route(looker, networks, seen)
-    yield _route(looker, operations.list_endpoints(_first_id(seen, "network_id", f"net-{NOBODYS}")))
-    yield _route(looker, operations.list_snapshots())
+    yield _route(looker, list_endpoints(_first_id(seen, "network_id", f"net-{NOBODYS}")))
+    yield _route(looker, list_snapshots())
 
 
 def _route(looker: Looker, operation: Any, seen: Look | None = None) -> Check:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from glows_nb.api.client import Client
     from glows_nb.api.tokens import Token
     from glows_nb.embedded import Sandbox
-    from glows_nb.ledger import Recorder
+    from glows_nb.ledger.recording import Recorder
 
 
 class _Default:
@@ -46,7 +46,9 @@ def recorder_of(client: Client) -> Recorder:
 
     Clients of `connect`, and those that were given to a function such as `glows.spending`, have one.
     """
-    from glows_nb.ledger import Account, Ledger, Recorder
+    from glows_nb.ledger.journal import Ledger
+    from glows_nb.ledger.recording import Recorder
+    from glows_nb.ledger.records import Account
 
     with _default.lock:
         for observer in client.observers:

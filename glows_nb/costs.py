@@ -16,9 +16,13 @@ from typing import Final
 from glows_nb import frames
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError, InvalidRequest
-from glows_nb.api.models import ENDED, LEAVING, Instance, InstanceStatus
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 from glows_nb.connection import current_client, recorder_of
-from glows_nb.ledger import LedgerError, MachineRecord, Recorder, cost_by_day, cost_since
+from glows_nb.ledger.accounting import cost_by_day, cost_since
+from glows_nb.ledger.journal import LedgerError
+from glows_nb.ledger.recording import Recorder
+from glows_nb.ledger.records import MachineRecord
 from glows_nb.money import Cost, Rate, millicents
 from glows_nb.tables import Table, captioned
 from glows_nb.wording import SANDBOX_WORD, counted

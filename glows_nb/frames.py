@@ -11,23 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from glows_nb import machine_rows
-from glows_nb.api.models import (
-    Endpoint,
-    EndpointStatus,
-    Image,
-    Instance,
-    MachineCategory,
-    Network,
-    RegionSpecs,
-    Snapshot,
-    SnapshotStatus,
-    Spec,
-)
+from glows_nb.api.models.specs import MachineCategory, RegionSpecs, Spec
+from glows_nb.api.statuses import EndpointStatus, SnapshotStatus
 from glows_nb.columns import (
     DISCREPANCY_COLUMNS,
     ENDPOINT_COLUMNS,
@@ -42,9 +32,17 @@ from glows_nb.columns import (
     WIDE_SPEC_COLUMNS,
 )
 from glows_nb.gpus import vram_gb
-from glows_nb.ledger import DayCost, MachineRecord, Sighting, SnapshotRecord
 from glows_nb.machine_rows import MB_PER_GB
 from glows_nb.money import Rate
+
+if TYPE_CHECKING:
+    # Each is loaded by whoever makes one: a table of offers needs none of them.
+    from glows_nb.api.models.images import Image
+    from glows_nb.api.models.instances import Instance
+    from glows_nb.api.models.networks import Endpoint, Network
+    from glows_nb.api.models.snapshots import Snapshot
+    from glows_nb.ledger.accounting import DayCost
+    from glows_nb.ledger.records import MachineRecord, Sighting, SnapshotRecord
 
 BYTES_PER_GB: Final = 1024**3
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from glows_nb.api.models import JUPYTER_PORT, Instance, InstanceStatus
+from glows_nb.api.ports import JUPYTER_PORT
+from glows_nb.api.statuses import InstanceStatus
 from glows_nb.columns import INSTANCE_COLUMNS, WIDE_INSTANCE_COLUMNS
 from glows_nb.gpus import vram_gb
 from glows_nb.money import MILLICENTS_PER_CENT, MILLICENTS_PER_CREDIT, SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from glows_nb.api.models.instances import Instance
 
 MB_PER_GB: Final = 1024
 MICROSECOND: Final = timedelta(microseconds=1)

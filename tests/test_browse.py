@@ -10,7 +10,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import glows_nb as glows
-from glows_nb.api.models import ExtraResource
+from glows_nb.api.models.specs import ExtraResource
 from glows_nb.api.offers import rate_for
 from glows_nb.tables import Table
 

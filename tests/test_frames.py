@@ -12,8 +12,13 @@ import pandas as pd
 import pytest
 
 from glows_nb import frames
-from glows_nb.api.models import Endpoint, Image, Instance, Network, RegionSpecs, Snapshot, Spec
-from glows_nb.ledger import DayCost, MachineRecord, Sighting, SnapshotRecord
+from glows_nb.api.models.images import Image
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.networks import Endpoint, Network
+from glows_nb.api.models.snapshots import Snapshot
+from glows_nb.api.models.specs import RegionSpecs, Spec
+from glows_nb.ledger.accounting import DayCost
+from glows_nb.ledger.records import MachineRecord, Sighting, SnapshotRecord
 from glows_nb.money import Cost, Rate
 
 SAMPLES = Path(__file__).parent / "contract_examples"

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from glows_nb import frames
-from glows_nb.api.models import Instance, Snapshot, Spec
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.snapshots import Snapshot
+from glows_nb.api.models.specs import Spec
 from glows_nb.tables import MISSING, MOST_ROWS, Table, as_text, captioned
 
 SCRIPT = "<script>alert(1)</script>"

@@ -1,4 +1,4 @@
-"""Make glows_nb/api/async_resources.py from resources.py: the same methods, awaited.
+"""Make the modules of glows_nb/api/async_resources from those of resources: the same methods, awaited.
 
     python tools/make_async_resources.py
 
@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 
 API = Path(__file__).parent.parent / "glows_nb" / "api"
-OPENING = '''"""The resources of an `AsyncClient`: those of `resources.py`, every method awaited.
+SOURCES = API / "resources"
+MADE = API / "async_resources"
+NOTE = """The methods of `resources/{name}`, awaited.
 
 Made from that file by tools/make_async_resources.py; change that one, and make this again.
 """
-'''
 CHANGES = (
     (r"^class (\w+):", r"class Async\1:"),
     (r"^    def (?!__init__)", "    async def "),
@@ -27,13 +28,16 @@ CHANGES = (
 )
 
 
-def make(source: str) -> str:
-    """The text of async_resources.py for a text of resources.py."""
-    made = OPENING + source.split('"""\n', 1)[1]
+def make(source: Path) -> str:
+    """The text of the async module for a module of resources."""
+    note = NOTE.format(name=source.name)
+    made = re.sub(
+        r'\A"""(.*?)"""\n', lambda opening: f'"""{opening[1]}\n\n{note}"""\n', source.read_text(encoding="utf-8")
+    )
     for pattern, change in CHANGES:
         made = re.sub(pattern, change, made, flags=re.M)
     formatted = subprocess.run(  # noqa: S603 - our own formatter
-        [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(API / "async_resources.py"), "-"],
+        [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(MADE / source.name), "-"],
         input=made,
         capture_output=True,
         text=True,
@@ -42,5 +46,11 @@ def make(source: str) -> str:
     return formatted.stdout
 
 
+def sources() -> list[Path]:
+    """The modules of resources, without the package's own."""
+    return sorted(path for path in SOURCES.glob("*.py") if path.name != "__init__.py")
+
+
 if __name__ == "__main__":
-    (API / "async_resources.py").write_text(make((API / "resources.py").read_text(encoding="utf-8")), encoding="utf-8")
+    for source in sources():
+        (MADE / source.name).write_text(make(source), encoding="utf-8")

@@ -1,16 +1,19 @@
-"""`Client` and `AsyncClient`: connect, carry steps out, close. Their methods are in `resources.py`."""
+"""`Client` and `AsyncClient`: connect, carry steps out, close. Their methods are in `resources`.
+
+The module of a resource is loaded when the resource is first used: who looks at offers needs no models of machines.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import httpx
 
-from glows_nb.api import async_resources, resources
 from glows_nb.api.config import Connection, masked, resolve
 from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
@@ -21,6 +24,17 @@ from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session, p
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+    from glows_nb.api.async_resources.images import AsyncImages
+    from glows_nb.api.async_resources.instances import AsyncInstances
+    from glows_nb.api.async_resources.networks import AsyncNetworks
+    from glows_nb.api.async_resources.snapshots import AsyncSnapshots
+    from glows_nb.api.async_resources.specs import AsyncSpecs
+    from glows_nb.api.resources.images import Images
+    from glows_nb.api.resources.instances import Instances
+    from glows_nb.api.resources.networks import Networks
+    from glows_nb.api.resources.snapshots import Snapshots
+    from glows_nb.api.resources.specs import Specs
 
 T = TypeVar("T")
 
@@ -102,17 +116,6 @@ class Client(_Connected):
         ConfigError: no token was found, or the address or a route is refused.
     """
 
-    instances: resources.Instances
-    """Machines: start, find, watch and release them."""
-    images: resources.Images
-    """Images to start machines from."""
-    specs: resources.Specs
-    """What can be rented, at which price."""
-    networks: resources.Networks
-    """Private networks between machines."""
-    snapshots: resources.Snapshots
-    """Snapshots of machines."""
-
     def __init__(
         self,
         token: str | SecretStr | Token | None = None,
@@ -131,11 +134,41 @@ class Client(_Connected):
         super().__init__(token, base_url, profile, routes, allow_http, RetryPolicy(max_retries, backoff))
         self._max_concurrency = max_concurrency
         self._transport = HttpTransport(self._session, timeout, transport)
-        self.instances = resources.Instances(self)
-        self.images = resources.Images(self)
-        self.specs = resources.Specs(self)
-        self.networks = resources.Networks(self)
-        self.snapshots = resources.Snapshots(self)
+
+    @cached_property
+    def instances(self) -> Instances:
+        """Machines: start, find, watch and release them."""
+        from glows_nb.api.resources.instances import Instances
+
+        return Instances(self)
+
+    @cached_property
+    def images(self) -> Images:
+        """Images to start machines from."""
+        from glows_nb.api.resources.images import Images
+
+        return Images(self)
+
+    @cached_property
+    def specs(self) -> Specs:
+        """What can be rented, at which price."""
+        from glows_nb.api.resources.specs import Specs
+
+        return Specs(self)
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Private networks between machines."""
+        from glows_nb.api.resources.networks import Networks
+
+        return Networks(self)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Snapshots of machines."""
+        from glows_nb.api.resources.snapshots import Snapshots
+
+        return Snapshots(self)
 
     def close(self) -> None:
         """Give the connections back; the client can't be used after."""
@@ -186,17 +219,6 @@ class AsyncClient(_Connected):
     Args, errors and rules for repetitions are those of `Client`; `transport` is an httpx async transport.
     """
 
-    instances: async_resources.AsyncInstances
-    """Machines: start, find, watch and release them."""
-    images: async_resources.AsyncImages
-    """Images to start machines from."""
-    specs: async_resources.AsyncSpecs
-    """What can be rented, at which price."""
-    networks: async_resources.AsyncNetworks
-    """Private networks between machines."""
-    snapshots: async_resources.AsyncSnapshots
-    """Snapshots of machines."""
-
     def __init__(
         self,
         token: str | SecretStr | Token | None = None,
@@ -215,11 +237,41 @@ class AsyncClient(_Connected):
         super().__init__(token, base_url, profile, routes, allow_http, RetryPolicy(max_retries, backoff))
         self._max_concurrency = max_concurrency
         self._transport = AsyncHttpTransport(self._session, timeout, transport)
-        self.instances = async_resources.AsyncInstances(self)
-        self.images = async_resources.AsyncImages(self)
-        self.specs = async_resources.AsyncSpecs(self)
-        self.networks = async_resources.AsyncNetworks(self)
-        self.snapshots = async_resources.AsyncSnapshots(self)
+
+    @cached_property
+    def instances(self) -> AsyncInstances:
+        """Machines: start, find, watch and release them."""
+        from glows_nb.api.async_resources.instances import AsyncInstances
+
+        return AsyncInstances(self)
+
+    @cached_property
+    def images(self) -> AsyncImages:
+        """Images to start machines from."""
+        from glows_nb.api.async_resources.images import AsyncImages
+
+        return AsyncImages(self)
+
+    @cached_property
+    def specs(self) -> AsyncSpecs:
+        """What can be rented, at which price."""
+        from glows_nb.api.async_resources.specs import AsyncSpecs
+
+        return AsyncSpecs(self)
+
+    @cached_property
+    def networks(self) -> AsyncNetworks:
+        """Private networks between machines."""
+        from glows_nb.api.async_resources.networks import AsyncNetworks
+
+        return AsyncNetworks(self)
+
+    @cached_property
+    def snapshots(self) -> AsyncSnapshots:
+        """Snapshots of machines."""
+        from glows_nb.api.async_resources.snapshots import AsyncSnapshots
+
+        return AsyncSnapshots(self)
 
     async def close(self) -> None:
         """Give the connections back; the client can't be used after."""

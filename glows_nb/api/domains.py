@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from glows_nb.api.listing import all_instances, all_networks
-from glows_nb.api.models import Network
+from glows_nb.api.models.networks import Network
+from glows_nb.api.operations.instances import all_instances
+from glows_nb.api.operations.networks import all_networks
 from glows_nb.api.steps import Steps
 
 DOMAIN_OF_REGION: Final = {"TW-01": 0, "TW-02": 1, "TW-03": 2, "TW-04": 3, "TW-05": 4}

@@ -81,7 +81,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from glows_nb.api.models import Instance
+    from glows_nb.api.models.instances import Instance
 
 
 class ErrCode(IntEnum):

@@ -10,16 +10,16 @@ import json
 from typing import Final
 
 from glows_nb.api.errors import InvalidRequest, ParamIllegal
-from glows_nb.api.models import LEAVING, Instance
-from glows_nb.api.operations import get_instance
+from glows_nb.api.ids import INSTANCE_PREFIX
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.operations.instances import get_instance
+from glows_nb.api.statuses import LEAVING
 from glows_nb.api.steps import Steps, perform
 from glows_nb.api.tokens import digest
 
 KEY_LIMIT: Final = 64
 LONGEST_STEM: Final = 48
 """A name longer than this is shortened in the key, so that mark and generation fit behind it."""
-
-INSTANCE_PREFIX: Final = "ins-"
 
 
 def key_for_name(name: str, account_mark: str) -> str:
@@ -41,11 +41,6 @@ def key_of_generation(key: str, generation: int) -> str:
             "meta_key", f"{numbered!r} of {len(numbered)} characters is refused: the limit is {KEY_LIMIT}."
         )
     return numbered
-
-
-def bare_id(resource_id: str) -> str:
-    """An id without its prefix: ins-boyqp4g8 and the legacy boyqp4g8 are the same."""
-    return resource_id.rpartition("-")[2]
 
 
 def look_up(meta_key: str) -> Steps[Instance | None]:

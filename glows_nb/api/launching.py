@@ -25,13 +25,17 @@ from glows_nb.api.errors import (
     RegionAccessDenied,
     StalePlan,
 )
-from glows_nb.api.keys import KEY_LIMIT, bare_id, derived_name, find_newest, key_for_name, key_of_generation, look_up
-from glows_nb.api.models import LEAVING, Instance, Spec
+from glows_nb.api.ids import bare_id
+from glows_nb.api.keys import KEY_LIMIT, derived_name, find_newest, key_for_name, key_of_generation, look_up
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left, is_meant, rate_for, specs_for
-from glows_nb.api.operations import create_instance
-from glows_nb.api.requests import CreateInstance, shortened
+from glows_nb.api.operations.instances import create_instance
+from glows_nb.api.requests.create import CreateInstance
+from glows_nb.api.requests.limits import shortened
+from glows_nb.api.statuses import LEAVING
 from glows_nb.api.steps import Steps
-from glows_nb.api.writes import write
+from glows_nb.api.writes.lost_answers import write
 from glows_nb.money import Rate
 
 MOVES_ON: Final = (NoResourceAvailable, InvalidDomainInfo, RegionAccessDenied)

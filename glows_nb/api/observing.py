@@ -9,31 +9,27 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from glows_nb.api.steps import Operation
 
 log: Final = logging.getLogger("glows_nb")
 
 
-@dataclass(frozen=True)
-class Sending:
+class Sending(NamedTuple):
     """An operation that changes something is about to be sent; it may be sent again under another `Sending`."""
 
     operation: Operation[Any]
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """An operation's result."""
 
     operation: Operation[Any]
     result: Any
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(NamedTuple):
     """An operation that raised, after all repetitions."""
 
     operation: Operation[Any]

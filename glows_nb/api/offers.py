@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
 
 from glows_nb.api.errors import BadResponse, InvalidRequest
-from glows_nb.api.listing import all_images
-from glows_nb.api.models import Image, MachineCategory, Page, RegionSpecs, Spec
-from glows_nb.api.operations import list_region_specs, list_specs
+from glows_nb.api.models.images import Image
+from glows_nb.api.models.specs import MachineCategory, RegionSpecs, Spec
+from glows_nb.api.models.wire import Page
+from glows_nb.api.operations.images import all_images
+from glows_nb.api.operations.specs import list_region_specs, list_specs
 from glows_nb.api.paging import all_items
-from glows_nb.api.requests import CreateInstance
 from glows_nb.api.steps import Operation, Steps
 from glows_nb.money import Rate
+
+if TYPE_CHECKING:
+    # Not loaded for this: who only looks at offers makes none.
+    from glows_nb.api.requests.create import CreateInstance
 
 
 def has_left(spec: Spec, units: int = 1) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from math import ceil
 from typing import Final, TypeVar
 
-from glows_nb.api.models import Page
+from glows_nb.api.models.wire import Page
 from glows_nb.api.steps import Operation, Steps, perform, perform_all
 
 Item = TypeVar("Item")

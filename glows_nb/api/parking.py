@@ -16,20 +16,17 @@ from typing import Any, Final
 from glows_nb.api import launching
 from glows_nb.api.errors import InvalidRequest, MachineEnded, SnapshotFailed, WaitTimeout
 from glows_nb.api.keys import find_newest, key_for_name
-from glows_nb.api.models import (
-    LEAVING,
-    SSH_PORT,
-    Instance,
-    InstanceStatus,
-    Snapshot,
-    Spec,
-)
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.snapshots import Snapshot
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import all_specs
-from glows_nb.api.operations import cancel_instance, get_instance
-from glows_nb.api.requests import Port
+from glows_nb.api.operations.instances import cancel_instance, get_instance
+from glows_nb.api.ports import SSH_PORT
+from glows_nb.api.requests.create import Port
+from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.api.steps import Steps, pause, perform
 from glows_nb.api.waiting import OnChange, wait_for_status
-from glows_nb.api.writes import create_snapshot, snapshots_of
+from glows_nb.api.writes.snapshots import create_snapshot, snapshots_of
 
 SNAPSHOTTING: Final = frozenset({InstanceStatus.PAUSING, InstanceStatus.PAUSED, InstanceStatus.RESUMING})
 NOT_YET_RUNNING: Final = frozenset(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from glows_nb.api.errors import BadResponse
-from glows_nb.api.models import Page, Pagination
+from glows_nb.api.models.wire import Page, Pagination
 from glows_nb.api.steps import Answer
 
 Item = TypeVar("Item", bound=BaseModel)

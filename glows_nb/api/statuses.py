@@ -1,8 +1,11 @@
-"""The statuses of a machine. They stand apart from its model, since completion needs the words and no pydantic."""
+"""The statuses of machines, snapshots and places in networks.
+
+They stand apart from the models: completion and tables need the words and no pydantic.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 
@@ -34,3 +37,23 @@ ENDED: Final = frozenset({InstanceStatus.FINISHED, InstanceStatus.EXITED})
 
 LEAVING: Final = ENDED | {InstanceStatus.CANCELING}
 """Ended, or on the way there: no use can be made of such a machine any more."""
+
+
+class SnapshotStatus(IntEnum):
+    """A snapshot's status number; 3 is inferred from the contract's sample, the other words are guesses (FACTS 7)."""
+
+    INVALID = 0
+    PENDING = 1
+    SAVING = 2
+    AVAILABLE = 3
+    FAILED = 4
+    DELETING = 5
+    RESTORABLE = 6
+    DELETED = 7
+
+
+class EndpointStatus(IntEnum):
+    """An endpoint's status number; the words are inferred from the machine's own report (FACTS 6)."""
+
+    CONNECTING = 1
+    CONNECTED = 2

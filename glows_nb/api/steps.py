@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from glows_nb.api.routes import Route
 
@@ -51,15 +51,13 @@ class Batch(Generic[T]):
     keep: Callable[[T], Any]
 
 
-@dataclass(frozen=True)
-class Pause:
+class Pause(NamedTuple):
     """Do nothing for so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(NamedTuple):
     """Does something answer at this address of a machine? The result is True or False; no token is sent."""
 
     url: str

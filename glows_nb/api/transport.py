@@ -22,7 +22,6 @@ import httpx
 
 from glows_nb.api.config import Connection, is_loopback
 from glows_nb.api.errors import AuthError, BadResponse, GlowsError, RateLimited, TransportError, api_error
-from glows_nb.api.models import mark_sandbox
 from glows_nb.api.observing import Answered, Failed, Observers, Sending
 from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota, pause_before_retry, read_retry_after
 from glows_nb.api.steps import Operation, Pause
@@ -309,6 +308,9 @@ def _begin(operation: Operation[Any], session: Session) -> None:
 
 def _result(operation: Operation[Any], stop: StopIteration, session: Session) -> Any:
     if session.is_sandbox:
+        # Loaded here: the models of machines take time, and a process that only looks at offers has no use for them.
+        from glows_nb.api.models.instances import mark_sandbox
+
         mark_sandbox(stop.value)
     session.observers.tell(Answered(operation, stop.value))
     return stop.value

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Final
 
 from glows_nb.api.errors import InternalError, InvalidRequest, MachineEnded, RateLimited, TransportError, WaitTimeout
-from glows_nb.api.models import ENDED, LEAVING, SSH_PORT, Instance, InstanceStatus
-from glows_nb.api.operations import get_instance
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.operations.instances import get_instance
+from glows_nb.api.ports import SSH_PORT
+from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 from glows_nb.api.steps import Operation, Steps, pause, perform, probe
 
 FIRST_PAUSE: Final = 0.5

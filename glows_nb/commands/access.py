@@ -15,7 +15,8 @@ from glows_nb.commands.surroundings import has_front_end
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
-    from glows_nb.api.models import AccessUrl, Instance
+    from glows_nb.api.models.instances import Instance
+    from glows_nb.api.models.wire import AccessUrl
 
 
 @group.command(examples=["ssh train"])

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from glows_nb.api.models import Instance, Spec
+    from glows_nb.api.models.instances import Instance
+    from glows_nb.api.models.specs import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,7 +12,7 @@ from glows_nb.api import waiting
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError, ParamIllegal, StalePlan
 from glows_nb.api.launching import Plan
-from glows_nb.api.models import Instance
+from glows_nb.api.models.instances import Instance
 from glows_nb.api.observing import Event, Sending
 from glows_nb.api.routes import ROUTES
 from glows_nb.api.statuses import InstanceStatus

@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from glows_nb.api.launching import Plan
-from glows_nb.api.models import Attached, Instance, SnapshotsCreated, Spec, SubmittedImage
+from glows_nb.api.models.images import SubmittedImage
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.networks import Attached
+from glows_nb.api.models.snapshots import SnapshotsCreated
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.parking import Parked
 from glows_nb.money import Rate
 from glows_nb.wording import SANDBOX_WORD

@@ -14,7 +14,7 @@ from glows_nb.connection import current_client
 if TYPE_CHECKING:
     import pandas as pd
 
-    from glows_nb.api.models import SubmittedImage
+    from glows_nb.api.models.images import SubmittedImage
 
 
 @group.command(examples=["images torch", "images --owned"])

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.launching import Candidate, Plan
-from glows_nb.api.models import AccessUrl
+from glows_nb.api.models.wire import AccessUrl
 from glows_nb.money import Rate
 
 

@@ -17,7 +17,7 @@ from glows_nb.wording import counted
 
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
-    from glows_nb.api.models import Instance
+    from glows_nb.api.models.instances import Instance
 
 
 @group.command(examples=["wait train", "wait train --until running --timeout 60"])

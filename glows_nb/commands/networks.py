@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from glows_nb.api.client import Client
-    from glows_nb.api.models import Attached
+    from glows_nb.api.models.networks import Attached
 
 
 @group.command(examples=["networks", "networks --public-ip"])
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def networks(is_public_ip: bool) -> pd.DataFrame:
     """Your networks in all regions that are known."""
     from glows_nb import browse
-    from glows_nb.api.models import NetworkType
+    from glows_nb.api.models.networks import NetworkType
 
     return browse.networks(network_type=NetworkType.NAT4 if is_public_ip else NetworkType.MESH)
 

@@ -19,7 +19,8 @@ from glows_nb.connection import current_client
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
     from glows_nb.api.launching import Plan
-    from glows_nb.api.models import Image, Instance
+    from glows_nb.api.models.images import Image
+    from glows_nb.api.models.instances import Instance
 
 SECRET_NAMES: Final = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 
@@ -156,7 +157,7 @@ def launch(
 def _snapshot(client: Client, word: str) -> tuple[dict[str, Any], str | None]:
     """The source for a snapshot by id or name, and the image whose offers tell the price (FACTS 7)."""
     from glows_nb import browse
-    from glows_nb.api.keys import bare_id
+    from glows_nb.api.ids import bare_id
 
     known = browse.snapshots(client=client)
     ids, names = known["snapshot_id"], known["name"]
@@ -197,7 +198,7 @@ def _check_early(name: str | None, ports: Sequence[str], **fields: Any) -> None:
     Raises:
         InvalidRequest: a field is over its limit, or the name holds what was to be expanded.
     """
-    from glows_nb.api.requests import CreateInstance
+    from glows_nb.api.requests.create import CreateInstance
 
     if name is not None and re.search(r"[${}]", name):
         raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
@@ -207,7 +208,7 @@ def _check_early(name: str | None, ports: Sequence[str], **fields: Any) -> None:
 
 def _check_lengths(cmd: str, variables: dict[str, str]) -> None:
     """Say how much of the contract's limits is left; refuse what is over, before any request."""
-    from glows_nb.api.requests import CMD_LIMIT, ENVS_LIMIT
+    from glows_nb.api.requests.create import CMD_LIMIT, ENVS_LIMIT
 
     envs = sum(len(name) + len(value) + 1 for name, value in variables.items()) + max(0, len(variables) - 1)
     for field, what, length, limit in (

@@ -15,7 +15,8 @@ from glows_nb.connection import current_client
 if TYPE_CHECKING:
     import pandas as pd
 
-    from glows_nb.api.models import Instance, SnapshotsCreated
+    from glows_nb.api.models.instances import Instance
+    from glows_nb.api.models.snapshots import SnapshotsCreated
     from glows_nb.api.parking import Parked
 
 

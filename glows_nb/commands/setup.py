@@ -39,7 +39,7 @@ def config() -> Table:
     import pandas as pd
 
     from glows_nb.commands.settings import settings
-    from glows_nb.ledger import ledger_path
+    from glows_nb.ledger.journal import ledger_path
     from glows_nb.tables import WIDEST, captioned
 
     client = client_in_use()

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -26,7 +25,7 @@ from glows_nb.api.tokens import digest
 from glows_nb.known.entries import ENTRY_OF, Kind, KnownMachine, KnownOffer, KnownThing
 
 if TYPE_CHECKING:
-    from glows_nb.api.models import Instance
+    from glows_nb.api.models.instances import Instance
     from glows_nb.api.observing import Event
     from glows_nb.api.steps import Operation
 
@@ -88,7 +87,7 @@ class Known:
         with self._lock:
             for id_, name in (names or {}).items():
                 if id_ in entries:
-                    entries[id_] = replace(entries[id_], name=name)
+                    entries[id_] = entries[id_]._replace(name=name)
             self._entries[kind] = _kept(entries, self._entries[kind], is_complete=True)
         self._write()
 
@@ -123,7 +122,7 @@ class Known:
             if operation.name == "cancel instance":
                 named = {value for _, value in operation.params}
                 self._entries["machine"] = {
-                    id_: replace(machine, status=InstanceStatus.CANCELING.value)
+                    id_: machine._replace(status=InstanceStatus.CANCELING.value)
                     if {id_, machine.meta_key} & named
                     else machine
                     for id_, machine in self._entries["machine"].items()
@@ -164,7 +163,7 @@ class Known:
     def _write(self) -> None:
         self._written_at, self._is_written = time.monotonic(), True
         with self._lock:
-            rows = {kind: [vars(entry) for entry in entries.values()] for kind, entries in self._entries.items()}
+            rows = {kind: [entry._asdict() for entry in entries.values()] for kind, entries in self._entries.items()}
             text = json.dumps({"asked": self._asked, "entries": rows})
         try:
             with self._writing:
@@ -217,4 +216,4 @@ def _merged(entry: Any, before: Any) -> Any:
     """A snapshot's name and whether an image is one's own are not told by every answer."""
     if not isinstance(entry, KnownThing) or not isinstance(before, KnownThing):
         return entry
-    return replace(entry, name=entry.name or before.name, is_owned=entry.is_owned or before.is_owned)
+    return entry._replace(name=entry.name or before.name, is_owned=entry.is_owned or before.is_owned)

@@ -6,12 +6,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from glows_nb.api.models import Page
+from glows_nb.api.models.wire import Page
 from glows_nb.known.entries import Entry, Kind, KnownMachine, KnownOffer, KnownThing
 
 if TYPE_CHECKING:
     # Not loaded for this: a process that asks for offers has no use for the models of machines.
-    from glows_nb.api.models import Image, Instance, Network, Snapshot, Spec, SubmittedImage
+    from glows_nb.api.models.images import Image, SubmittedImage
+    from glows_nb.api.models.instances import Instance
+    from glows_nb.api.models.networks import Network
+    from glows_nb.api.models.snapshots import Snapshot
+    from glows_nb.api.models.specs import Spec
     from glows_nb.api.steps import Operation
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 Kind = Literal["machine", "offer", "image", "snapshot", "network"]
 
 
-@dataclass(frozen=True)
-class KnownMachine:
+class KnownMachine(NamedTuple):
     """A machine as it was last seen; `created` is in seconds since 1970."""
 
     id: str
@@ -19,8 +17,7 @@ class KnownMachine:
     created: int = 0
 
 
-@dataclass(frozen=True)
-class KnownOffer:
+class KnownOffer(NamedTuple):
     """An offer; the price is in millicents per hour."""
 
     id: str
@@ -29,8 +26,7 @@ class KnownOffer:
     millicents: int
 
 
-@dataclass(frozen=True)
-class KnownThing:
+class KnownThing(NamedTuple):
     """An image, a snapshot or a network; `about` is its status or place, in a word."""
 
     id: str

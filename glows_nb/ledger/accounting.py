@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
-from glows_nb.api.models import LEAVING, InstanceStatus
+from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.ledger.records import MachineRecord, Sighting
 from glows_nb.money import Cost, Rate
 

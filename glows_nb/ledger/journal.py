@@ -8,15 +8,17 @@ Amounts are whole millicents, times milliseconds since the epoch. Nothing secret
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from glows_nb.api.config import data_folder
 from glows_nb.api.errors import GlowsError
 from glows_nb.ledger.records import Account, MachineRecord, Order, Sighting, SnapshotRecord
+
+if TYPE_CHECKING:
+    import sqlite3
 
 APPLICATION_ID: Final = 0x474C4C47
 VERSION: Final = 1
@@ -79,6 +81,9 @@ class Ledger:
         Raises:
             LedgerError: the file can't be opened, is none of ours, is damaged, or stays locked.
         """
+        # Loaded here, as in `_connected`: most processes that could write never do.
+        import sqlite3
+
         try:
             with closing(self._connected()) as connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -176,6 +181,8 @@ class Ledger:
             return None if row is None else (row["at_ms"], row["millicents"])
 
     def _connected(self) -> sqlite3.Connection:
+        import sqlite3
+
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Made before SQLite does, which would let the umask decide who may read it; its journal gets the same mode.

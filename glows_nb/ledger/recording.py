@@ -7,24 +7,32 @@ kernel that dies meanwhile leaves the key of what may run.
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from threading import RLock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from glows_nb.api.errors import GlowsError, InvalidRequest
-from glows_nb.api.models import ENDED, LEAVING, Instance, Page, RegionSpecs, Snapshot, SnapshotsCreated, Spec
+from glows_nb.api.models.specs import RegionSpecs, Spec
+from glows_nb.api.models.wire import Page
 from glows_nb.api.observing import Answered, Event, Failed, Sending
 from glows_nb.api.offers import rate_for
 from glows_nb.api.routes import ROUTES
+from glows_nb.api.statuses import ENDED, LEAVING
 from glows_nb.api.steps import Operation
-from glows_nb.api.writes import may_have_happened
+from glows_nb.api.writes.lost_answers import may_have_happened
 from glows_nb.ledger.journal import Ledger, LedgerError, account_id
 from glows_nb.ledger.records import Account
 from glows_nb.money import MILLICENTS_PER_CENT, Rate
+
+if TYPE_CHECKING:
+    # Not loaded for this: while only offers are looked at, nothing is written down.
+    import sqlite3
+
+    from glows_nb.api.models.instances import Instance
+    from glows_nb.api.models.snapshots import Snapshot
 
 SEEN_EVERY_MS: Final = 10_000
 """While nothing changes, that a machine was seen is written down so often; what changes is, at once."""
@@ -129,15 +137,17 @@ class Recorder:
     def _answer(self, operation: Operation[Any], result: Any) -> None:
         row_id = self._sent.pop(id(operation), None)
         items = result.items if isinstance(result, Page) else (result,)
-        for item in items:
-            for spec in item.specs if isinstance(item, RegionSpecs) else (item,):
-                if isinstance(spec, Spec):
-                    self._offers[spec.region_name, spec.resource_id] = spec
-        if isinstance(result, SnapshotsCreated) and row_id is not None:
-            self._name_snapshots(row_id, result.snapshot_ids)
-        self._see_snapshots([item for item in items if isinstance(item, Snapshot)])
-        machines = [item for item in items if isinstance(item, Instance)]
-        self._see(machines, row_id if operation.name == CREATE_INSTANCE else None)
+        match operation.name:
+            case "list specs":
+                for item in items:
+                    for spec in item.specs if isinstance(item, RegionSpecs) else (item,):
+                        self._offers[spec.region_name, spec.resource_id] = spec
+            case "get instance" | "list instances" | "create instance":
+                self._see(items, row_id)
+            case "list snapshots":
+                self._see_snapshots(items)
+            case "create snapshot" if row_id is not None:
+                self._name_snapshots(row_id, result.snapshot_ids)
 
     def _fail(self, operation: Operation[Any], error: Exception) -> None:
         row_id = self._sent.pop(id(operation), None)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from glows_nb.money import Rate
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """Whose machines these are; a sandbox's never mix with those that cost money."""
 
     mark: str
@@ -16,8 +15,7 @@ class Account:
     is_sandbox: bool
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """A machine that was ordered from here: `outcome` is sent (nothing more is known), started or refused."""
 
     order_id: int
@@ -31,8 +29,7 @@ class Order:
     millicents: int | None
 
 
-@dataclass(frozen=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A machine was seen in this status from `at_ms` to `until_ms`, at this price (None: the service did not say)."""
 
     at_ms: int
@@ -48,8 +45,7 @@ class Sighting:
         return None if self.millicents is None else Rate(self.millicents)
 
 
-@dataclass(frozen=True)
-class MachineRecord:
+class MachineRecord(NamedTuple):
     """A machine that was started or seen from here, with all sightings, oldest first; there is at least one."""
 
     instance_id: str
@@ -75,8 +71,7 @@ class MachineRecord:
         return self.sightings[-1]
 
 
-@dataclass(frozen=True)
-class SnapshotRecord:
+class SnapshotRecord(NamedTuple):
     """What the service does not tell of a snapshot (FACTS 7); "" where it was not taken from here."""
 
     name: str

@@ -14,7 +14,10 @@ from typing import Any, Final
 
 from IPython.utils.text import DollarFormatter
 
-from glows_nb.api.models import Image, Instance, Network, Snapshot, SubmittedImage
+from glows_nb.api.models.images import Image, SubmittedImage
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.networks import Network
+from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.api.parking import Parked
 from glows_nb.commands import CommandError
 

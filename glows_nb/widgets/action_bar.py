@@ -12,8 +12,8 @@ from typing import Any
 import ipywidgets
 
 from glows_nb.api.client import Client
-from glows_nb.api.models import Instance
-from glows_nb.api.requests.parameters import CreateSnapshot
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.requests.snapshots import CreateSnapshot
 from glows_nb.money import Rate
 from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import FrontEnd

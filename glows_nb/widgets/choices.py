@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glows_nb.api.errors import InvalidRequest
-from glows_nb.api.models import Spec
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left
 from glows_nb.money import Rate
 from glows_nb.widgets import texts

@@ -16,7 +16,7 @@ import ipywidgets
 from pydantic import SecretStr
 
 from glows_nb.api.keys import KEY_LIMIT
-from glows_nb.api.models import Spec
+from glows_nb.api.models.specs import Spec
 from glows_nb.widgets import texts
 from glows_nb.widgets.choices import ANYWHERE, Choices, offer_id, offer_label
 from glows_nb.widgets.form_model import Filled

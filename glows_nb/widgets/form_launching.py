@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Protocol
 
 from glows_nb.api.launching import Plan
-from glows_nb.api.models import Instance
+from glows_nb.api.models.instances import Instance
 from glows_nb.widgets.background import Background
 
 

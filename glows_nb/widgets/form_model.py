@@ -18,8 +18,9 @@ from pydantic import SecretStr
 from glows_nb.api import launching
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.keys import derived_name
-from glows_nb.api.models import JUPYTER_PORT, Spec
-from glows_nb.api.requests import Port
+from glows_nb.api.models.specs import Spec
+from glows_nb.api.ports import JUPYTER_PORT
+from glows_nb.api.requests.create import Port
 from glows_nb.money import Rate
 from glows_nb.widgets import texts
 from glows_nb.widgets.choices import Choices, offer_id

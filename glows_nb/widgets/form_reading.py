@@ -7,7 +7,8 @@ from threading import Event, RLock
 
 from glows_nb.api.client import Client
 from glows_nb.api.errors import WaitTimeout
-from glows_nb.api.models import Network, NetworkType, Spec
+from glows_nb.api.models.networks import Network, NetworkType
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import choose_default_image
 from glows_nb.widgets import texts
 from glows_nb.widgets.background import Background

@@ -9,8 +9,8 @@ import pandas as pd
 
 from glows_nb import frames
 from glows_nb.api.client import Client
-from glows_nb.api.models import Image
-from glows_nb.api.requests.parameters import SubmitImage
+from glows_nb.api.models.images import Image
+from glows_nb.api.requests.images import SubmitImage
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel, client_for_panel

@@ -23,7 +23,8 @@ from glows_nb.api.errors import (
     PriceTooHigh,
 )
 from glows_nb.api.launching import Plan
-from glows_nb.api.models import Instance, Spec
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left
 from glows_nb.connection import current_client
 from glows_nb.money import Rate

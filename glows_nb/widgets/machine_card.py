@@ -12,11 +12,14 @@ import ipywidgets
 
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError, MachineEnded, SnapshotFailed, WaitTimeout
-from glows_nb.api.models import ENDED, LEAVING, SSH_PORT, Instance, InstanceStatus, Snapshot
-from glows_nb.api.requests.parameters import CreateSnapshot
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.snapshots import Snapshot
+from glows_nb.api.ports import SSH_PORT
+from glows_nb.api.requests.snapshots import CreateSnapshot
+from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 from glows_nb.api.steps import Steps, pause
 from glows_nb.api.waiting import wait_for_status, wait_until_reachable
-from glows_nb.api.writes import snapshots_of
+from glows_nb.api.writes.snapshots import snapshots_of
 from glows_nb.widgets import texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.front_end import FrontEnd

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from glows_nb import frames
-from glows_nb.api.models import Instance
-from glows_nb.ledger import MachineRecord
+from glows_nb.api.models.instances import Instance
+from glows_nb.ledger.records import MachineRecord
 from glows_nb.tables import MISSING, written
 from glows_nb.widgets import texts
 from glows_nb.widgets.phrases import time_html

@@ -8,10 +8,13 @@ from typing import Final
 
 import pandas as pd
 
-from glows_nb.api.models import ENDED, LEAVING, Instance, InstanceStatus, Snapshot
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.api.parking import GENERATION, SNAPSHOTTING
+from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 from glows_nb.columns import MOMENT
-from glows_nb.ledger import MachineRecord, cost_by_day
+from glows_nb.ledger.accounting import cost_by_day
+from glows_nb.ledger.records import MachineRecord
 from glows_nb.money import Cost
 
 ALIVE: Final = tuple(status.value for status in InstanceStatus if status not in ENDED)

@@ -13,8 +13,10 @@ from glows_nb import frames
 from glows_nb.api.client import Client
 from glows_nb.api.domains import DOMAIN_OF_REGION
 from glows_nb.api.errors import InvalidRequest
-from glows_nb.api.models import Endpoint, Instance, InstanceStatus, Network
-from glows_nb.api.requests.parameters import AttachInstances, CreateNetwork
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.networks import Endpoint, Network
+from glows_nb.api.requests.networks import AttachInstances, CreateNetwork
+from glows_nb.api.statuses import InstanceStatus
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel, client_for_panel

@@ -7,7 +7,8 @@ from typing import Any
 
 import ipywidgets
 
-from glows_nb.api.models import AccessUrl, Instance
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.wire import AccessUrl
 from glows_nb.tables import SANDBOX_BADGE
 from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd

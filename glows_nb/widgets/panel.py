@@ -11,10 +11,13 @@ import ipywidgets
 
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError
-from glows_nb.api.models import ENDED, Instance, Snapshot
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.snapshots import Snapshot
+from glows_nb.api.statuses import ENDED
 from glows_nb.connection import recorder_of
 from glows_nb.costs import BurnRate, burn_rate_of
-from glows_nb.ledger import LedgerError, MachineRecord
+from glows_nb.ledger.journal import LedgerError
+from glows_nb.ledger.records import MachineRecord
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.action_bar import ActionBar

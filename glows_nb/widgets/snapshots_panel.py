@@ -11,10 +11,13 @@ import pandas as pd
 
 from glows_nb import frames
 from glows_nb.api.client import Client
-from glows_nb.api.models import Instance, InstanceStatus, Snapshot, SnapshotStatus
-from glows_nb.api.requests.parameters import CreateSnapshot
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.snapshots import Snapshot
+from glows_nb.api.requests.snapshots import CreateSnapshot
+from glows_nb.api.statuses import InstanceStatus, SnapshotStatus
 from glows_nb.connection import recorder_of
-from glows_nb.ledger import LedgerError, MachineRecord, SnapshotRecord
+from glows_nb.ledger.journal import LedgerError
+from glows_nb.ledger.records import MachineRecord, SnapshotRecord
 from glows_nb.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.live_panel import LivePanel, client_for_panel

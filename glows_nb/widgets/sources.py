@@ -6,9 +6,10 @@ from contextlib import suppress
 
 from glows_nb.api.client import Client
 from glows_nb.api.errors import ParamIllegal
-from glows_nb.api.models import Image, Snapshot
+from glows_nb.api.models.images import Image
+from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.connection import recorder_of
-from glows_nb.ledger import LedgerError
+from glows_nb.ledger.journal import LedgerError
 
 BYTES_PER_GB = 1024**3
 Options = list[tuple[str, str]]

@@ -16,7 +16,7 @@ import traitlets
 from glows_nb import frames
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError, WaitTimeout
-from glows_nb.api.models import Spec
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left
 from glows_nb.browse import Limits
 from glows_nb.connection import current_client

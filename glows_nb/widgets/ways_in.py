@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import ipywidgets
 
-from glows_nb.api.models import Instance
+from glows_nb.api.models.instances import Instance
 from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import FrontEnd
 from glows_nb.widgets.machines_table import fitting_actions

@@ -18,8 +18,8 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.api.config import profiles_path, resolve
-from glows_nb.api.models import Spec
-from glows_nb.api.requests import CreateInstance
+from glows_nb.api.models.specs import Spec
+from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota
 from glows_nb.api.steps import Pause, Probe
 from glows_nb.api.tokens import Token
@@ -40,7 +40,7 @@ def limited(retry_after: str = "") -> Reply:
 
 
 def test_a_429_keeps_all_calls_of_a_client_away_for_as_long_as_it_asked() -> None:
-    from glows_nb.api.operations import count_instances
+    from glows_nb.api.operations.instances import count_instances
 
     now = {"is": 100.0}
     shared = session(lambda: now["is"], backoff=0)
@@ -53,7 +53,7 @@ def test_a_429_keeps_all_calls_of_a_client_away_for_as_long_as_it_asked() -> Non
 
 
 def test_a_call_ends_within_its_time_budget_whatever_its_count_of_retries() -> None:
-    from glows_nb.api.operations import count_instances
+    from glows_nb.api.operations.instances import count_instances
 
     now = {"is": 0.0}
     steps = exchange(count_instances(), session(lambda: now["is"], max_retries=1000, backoff=0, time_budget=30))

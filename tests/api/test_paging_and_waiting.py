@@ -22,9 +22,9 @@ from glows_nb.api.errors import (
     WaitTimeout,
     api_error,
 )
-from glows_nb.api.listing import all_instances
-from glows_nb.api.models import Instance, Page, Pagination
-from glows_nb.api.operations import list_instances
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.wire import Page, Pagination
+from glows_nb.api.operations.instances import all_instances, list_instances
 from glows_nb.api.paging import InconsistentListWarning, all_items
 from glows_nb.api.steps import Batch, Operation, Steps
 from glows_nb.api.waiting import LONGEST_PAUSE, wait_for_status

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from glows_nb.api import operations
 from glows_nb.api.config import Connection
 from glows_nb.api.errors import AuthError, BadResponse, NoResourceAvailable
-from glows_nb.api.models import Instance, Page
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.wire import Page
+from glows_nb.api.operations.instances import list_instances
 from glows_nb.api.tokens import Token
 from glows_nb.api.transport import Reply, read_reply
 from tests.bench import wire
@@ -20,7 +21,7 @@ CONNECTION = Connection("https://service.example/v1", Token("token"))
 
 
 def read(body: bytes) -> Page[Instance]:
-    return read_reply(operations.list_instances(), Reply(200, "application/json", "", "", body), CONNECTION)
+    return read_reply(list_instances(), Reply(200, "application/json", "", "", body), CONNECTION)
 
 
 def page_of(*machines: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def unusual_machines() -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("machine", list(unusual_machines()))
 def test_both_ways_read_the_same(machine: dict[str, Any]) -> None:
     answer = page_of(machine)
-    operation = operations.list_instances()
+    operation = list_instances()
     assert operation.read_bytes is not None
     at_once = operation.read_bytes(json.dumps(answer).encode())
     assert at_once == operation.read(answer)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 import glows_nb as glows
-from glows_nb.api.requests import CreateInstance, Port, encode_envs, encode_ports
+from glows_nb.api.requests.create import CreateInstance, Port, encode_envs, encode_ports
 
 USUAL: dict[str, Any] = {
     "from_image_id": "img-87p9kq26",

@@ -11,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glows_nb as glows
-from glows_nb.api import operations
 from glows_nb.api.config import Connection
 from glows_nb.api.errors import ERROR_BY_CODE
+from glows_nb.api.operations.images import delete_image, list_images, submit_image
+from glows_nb.api.operations.instances import cancel_instance, count_instances, get_instance, list_instances
+from glows_nb.api.operations.networks import attach_instances, create_network, list_endpoints, list_networks
+from glows_nb.api.operations.snapshots import create_snapshot, list_snapshots
+from glows_nb.api.operations.specs import list_region_specs, list_specs
 from glows_nb.api.steps import Operation
 from glows_nb.api.tokens import Token
 from glows_nb.api.transport import Reply, read_reply
@@ -134,7 +138,7 @@ def test_a_server_that_breaks_off_unread_is_a_transport_error() -> None:
 def test_retry_after_is_read_as_a_number_of_seconds_or_a_date(asked: str, slept: float | None) -> None:
     reply = Reply(429, "text/plain", asked, "", b"")
     with pytest.raises(glows.RateLimited) as limited:
-        read_reply(operations.count_instances(), reply, CONNECTION)
+        read_reply(count_instances(), reply, CONNECTION)
     assert limited.value.retry_after == slept
 
 
@@ -173,21 +177,21 @@ NAMES = st.sampled_from(
 @given(
     operation=st.sampled_from(
         [
-            operations.get_instance("ins-1"),
-            operations.cancel_instance("ins-1"),
-            operations.count_instances(),
-            operations.list_instances(),
-            operations.list_images(),
-            operations.list_specs(0, "img-1"),
-            operations.list_region_specs(0, "img-1"),
-            operations.submit_image("a/b:1"),
-            operations.delete_image("img-1"),
-            operations.create_network("n", "TW-03"),
-            operations.list_networks(),
-            operations.attach_instances("net-1", ["ins-1"]),
-            operations.list_endpoints("net-1"),
-            operations.create_snapshot("ins-1"),
-            operations.list_snapshots(),
+            get_instance("ins-1"),
+            cancel_instance("ins-1"),
+            count_instances(),
+            list_instances(),
+            list_images(),
+            list_specs(0, "img-1"),
+            list_region_specs(0, "img-1"),
+            submit_image("a/b:1"),
+            delete_image("img-1"),
+            create_network("n", "TW-03"),
+            list_networks(),
+            attach_instances("net-1", ["ins-1"]),
+            list_endpoints("net-1"),
+            create_snapshot("ins-1"),
+            list_snapshots(),
         ]
     ),
     answer=JSON | st.dictionaries(NAMES, JSON | st.dictionaries(NAMES, JSON)).map(lambda body: {"code": 0} | body),

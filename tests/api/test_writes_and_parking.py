@@ -10,7 +10,7 @@ import pytest
 import glows_nb as glows
 from glows_nb.api import parking, writes
 from glows_nb.api.errors import GlowsError, TransportError, api_error
-from glows_nb.api.models import Instance
+from glows_nb.api.models.instances import Instance
 from glows_nb.api.steps import Steps
 from tests.api.fake_service import FakeService, instance_row, spec_row
 

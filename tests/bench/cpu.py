@@ -9,8 +9,8 @@ import pandas as pd
 from pydantic import SecretStr
 
 from glows_nb import frames, machine_rows
-from glows_nb.api import operations
 from glows_nb.api.config import Connection
+from glows_nb.api.operations.instances import list_instances
 from glows_nb.api.transport import Reply, read_reply
 from tests.bench import wire
 from tests.bench.flat_rows import flat
@@ -45,7 +45,7 @@ def through_models(pages: Sequence[bytes]) -> pd.DataFrame:
     rows: list[machine_rows.Row] = []
     for number, body in enumerate(pages, 1):
         reply = Reply(200, "application/json", "", "", body)
-        rows += [row_of(machine) for machine in read_reply(operations.list_instances(number), reply, CONNECTION).items]
+        rows += [row_of(machine) for machine in read_reply(list_instances(number), reply, CONNECTION).items]
     return frames.instances_of_rows(rows)
 
 

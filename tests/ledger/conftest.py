@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from glows_nb.ledger import Account, Ledger
+from glows_nb.ledger.journal import Ledger
+from glows_nb.ledger.records import Account
 
 
 @pytest.fixture

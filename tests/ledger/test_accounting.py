@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glows_nb.ledger import MachineRecord, Order, Sighting, cost_by_day, cost_since
+from glows_nb.ledger.accounting import cost_by_day, cost_since
+from glows_nb.ledger.records import MachineRecord, Order, Sighting
 from glows_nb.money import Cost, Rate
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from glows_nb.ledger import Account, Ledger, LedgerError, Recorder
+from glows_nb.ledger.journal import Ledger, LedgerError
+from glows_nb.ledger.recording import Recorder
+from glows_nb.ledger.records import Account
 
 LOOKS, MACHINES = 500, 10
 """Each of two processes: 10,000 events in all."""
@@ -120,7 +122,7 @@ def test_file_that_is_no_ledger_is_refused_and_left_as_it_is(tmp_path: Path, acc
 def test_machine_that_does_not_change_is_written_down_every_ten_seconds_and_no_oftener(
     ledger: Ledger, account: Account
 ) -> None:
-    from glows_nb.api.models import Instance
+    from glows_nb.api.models.instances import Instance
 
     moment = 0.0
     recorder = Recorder(ledger, account, clock=lambda: moment)

@@ -12,9 +12,14 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api import operations
-from glows_nb.api.models import SPEC_CATEGORIES, EndpointStatus, InstanceStatus, MachineCategory, SnapshotStatus
+from glows_nb.api.models.specs import SPEC_CATEGORIES, MachineCategory
+from glows_nb.api.operations.images import list_images
+from glows_nb.api.operations.instances import count_instances, get_instance, list_instances
+from glows_nb.api.operations.networks import list_endpoints, list_networks
+from glows_nb.api.operations.snapshots import list_snapshots
+from glows_nb.api.operations.specs import list_specs
 from glows_nb.api.routes import ROUTES
+from glows_nb.api.statuses import EndpointStatus, InstanceStatus, SnapshotStatus
 from glows_nb.api.steps import Operation
 from tests.live.conftest import BASE_URL, Service
 
@@ -25,28 +30,28 @@ NO_MACHINE, NO_NETWORK = "ins-bbbbbbbb", "net-bbbbbbbb"
 
 
 def first_machine(service: Service) -> str:
-    page = service.ask(operations.list_instances(per_page=1))
+    page = service.ask(list_instances(per_page=1))
     return page.items[0].instance_id if page.items else NO_MACHINE
 
 
 def first_network(service: Service) -> str:
-    page = service.ask(operations.list_networks())
+    page = service.ask(list_networks())
     return page.items[0].network_id if page.items else NO_NETWORK
 
 
 def any_image(service: Service) -> str:
-    return str(service.ask(operations.list_images()).items[0].image_id)
+    return str(service.ask(list_images()).items[0].image_id)
 
 
 READS: dict[str, Callable[[Service], Operation[Any]]] = {
-    "list instances": lambda service: operations.list_instances(),
-    "get instance": lambda service: operations.get_instance(first_machine(service)),
-    "count instances": lambda service: operations.count_instances(),
-    "list images": lambda service: operations.list_images(),
-    "list specs": lambda service: operations.list_specs(MachineCategory.GPU, any_image(service)),
-    "list networks": lambda service: operations.list_networks(),
-    "list endpoints": lambda service: operations.list_endpoints(first_network(service)),
-    "list snapshots": lambda service: operations.list_snapshots(),
+    "list instances": lambda service: list_instances(),
+    "get instance": lambda service: get_instance(first_machine(service)),
+    "count instances": lambda service: count_instances(),
+    "list images": lambda service: list_images(),
+    "list specs": lambda service: list_specs(MachineCategory.GPU, any_image(service)),
+    "list networks": lambda service: list_networks(),
+    "list endpoints": lambda service: list_endpoints(first_network(service)),
+    "list snapshots": lambda service: list_snapshots(),
 }
 
 
@@ -110,7 +115,7 @@ def test_words_of_enums_are_known(service: Service) -> None:
 
 
 def test_list_counts_and_pages_agree(service: Service) -> None:
-    page = service.ask(operations.list_instances())
+    page = service.ask(list_instances())
     if isinstance(page, glows.APIError):
         pytest.fail(str(page))
     assert len(page.items) == min(page.pagination.total, page.pagination.per_page)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glows_nb.api.models import SPEC_CATEGORIES, Spec
+from glows_nb.api.models.specs import SPEC_CATEGORIES, Spec
 from glows_nb.api.offers import has_left
 from glows_nb.money import Rate
 from glows_nb.widgets.choices import ANYWHERE, Choices, offer_id, offer_label, price_words

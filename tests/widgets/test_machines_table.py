@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.models import InstanceStatus
+from glows_nb.api.statuses import InstanceStatus
 from glows_nb.widgets.machine_page import MASK, masked, page_html
 from glows_nb.widgets.machines_table import (
     ALIVE,

@@ -22,13 +22,6 @@ class NetworkType(IntEnum):
     TYPE_7 = 7
 
 
-class EndpointStatus(IntEnum):
-    """An endpoint's status number; the words are inferred from the machine's own report (FACTS 6)."""
-
-    CONNECTING = 1
-    CONNECTED = 2
-
-
 class Network(WireModel):
     """A network of the account (contract: VisibleNetwork)."""
 

@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from glows_nb.api.models.wire import ListOf, Moment, Text, WireModel
-
-
-class SnapshotStatus(IntEnum):
-    """A snapshot's status number; 3 is inferred from the contract's sample, the other words are guesses (FACTS 7)."""
-
-    INVALID = 0
-    PENDING = 1
-    SAVING = 2
-    AVAILABLE = 3
-    FAILED = 4
-    DELETING = 5
-    RESTORABLE = 6
-    DELETED = 7
+from glows_nb.api.statuses import SnapshotStatus
 
 
 class Snapshot(WireModel):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from glows_nb.api.errors import InvalidRequest
-from glows_nb.api.models import BaseResource, Spec, UnitSpec
+from glows_nb.api.models.specs import BaseResource, Spec, UnitSpec
 from glows_nb.api.requests.limits import HardwareName, Identifier, RegionName, RequestModel
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from glows_nb.api.errors import InvalidRequest
 
@@ -37,6 +37,13 @@ class RequestModel(BaseModel):
         else:
             return
         raise refusal
+
+
+class PageOf(RequestModel):
+    """Which page: from 1, of at most 20 items."""
+
+    page: Annotated[int, Field(ge=1)] = 1
+    per_page: Annotated[int, Field(ge=1, le=20)] = 20
 
 
 def _refusal(model: type[RequestModel], error: ValidationError, fields: Mapping[str, Any]) -> InvalidRequest:

@@ -1,4 +1,6 @@
-"""The resources of an `AsyncClient`: those of `resources.py`, every method awaited.
+"""Machines: start, find, watch and release them.
+
+The methods of `resources/instances.py`, awaited.
 
 Made from that file by tools/make_async_resources.py; change that one, and make this again.
 """
@@ -11,28 +13,19 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from glows_nb.api import domains, keys, launching, listing, offers, operations, parking, waiting, writes
+from glows_nb.api import keys, launching, parking, waiting
 from glows_nb.api.interrupting import noting_order, noting_wait
 from glows_nb.api.launching import Plan
-from glows_nb.api.models import (
-    SSH_PORT,
-    Attached,
-    Endpoint,
-    Image,
-    Instance,
-    InstanceStatus,
-    Network,
-    Page,
-    RegionSpecs,
-    Snapshot,
-    SnapshotsCreated,
-    Spec,
-    SubmittedImage,
-)
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.wire import Page
+from glows_nb.api.operations import instances as operations
 from glows_nb.api.parking import Parked
-from glows_nb.api.requests import CreateInstance
+from glows_nb.api.ports import SSH_PORT
+from glows_nb.api.requests.create import CreateInstance
+from glows_nb.api.statuses import InstanceStatus
 from glows_nb.api.steps import perform
 from glows_nb.api.waiting import OnChange
+from glows_nb.api.writes import instances as writes
 
 if TYPE_CHECKING:
     from glows_nb.api.client import AsyncClient
@@ -165,7 +158,7 @@ class AsyncInstances:
             ascending: oldest first.
             limit: at most so many; None is all.
         """
-        return await self._client.run(listing.all_instances(statuses, ascending, limit))
+        return await self._client.run(operations.all_instances(statuses, ascending, limit))
 
     async def wait(
         self,
@@ -279,266 +272,3 @@ class AsyncInstances:
 
     async def _look_again(self, instance_id: str, planned: Plan) -> Instance:
         return await self._client.run(perform(operations.get_instance(instance_id)))
-
-
-class AsyncImages:
-    """Images to start machines from."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def submit(self, image_link: str) -> SubmittedImage:
-        """Make a private image of a registry link (contract: image submission).
-
-        Args:
-            image_link: such as "registry.example.com/team/runtime:cuda12.2"; at most 512 characters, no white space.
-
-        Raises:
-            InvalidRequest: the link is over its limit; nothing was sent.
-            ImageAlreadyExists: it was submitted before.
-            ImagePendingLimitExceeded: too many are still being fetched.
-            AmbiguousResult: the answer was lost and the image can't be found.
-        """
-        return await self._client.run(writes.submit_image(image_link, backoff=self._client.backoff))
-
-    async def delete(self, image_id: str) -> None:
-        """Delete a private image of one's own.
-
-        Args:
-            image_id: such as "img-87p9kq26".
-
-        Raises:
-            ParamIllegal: there is none, or it is public or somebody else's.
-        """
-        await self._client.run(writes.delete_image(image_id, backoff=self._client.backoff))
-
-    async def list(self, page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Page[Image]:
-        """A page of images.
-
-        Args:
-            page: which page, from 1.
-            per_page: how many on a page, 1 to 20.
-            owned: only one's own.
-            keywords: only images whose names hold this; at most 100 characters.
-
-        Raises:
-            InvalidRequest: an argument is over its limit; nothing was sent.
-        """
-        return await self._client.run(perform(operations.list_images(page, per_page, owned, keywords)))
-
-    async def all(self, owned: bool = False, keywords: str = "", limit: int | None = None) -> builtins.list[Image]:
-        """Every image.
-
-        Args:
-            owned: only one's own.
-            keywords: only images whose names hold this; at most 100 characters.
-            limit: at most so many; None is all.
-        """
-        return await self._client.run(listing.all_images(owned, keywords, limit))
-
-    async def default(self) -> Image:
-        """The image that is taken where none is named: the newest plain PyTorch base image."""
-        return await self._client.run(offers.default_image())
-
-
-class AsyncSpecs:
-    """What can be rented, at which price."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def list(
-        self,
-        machine_category: int,
-        from_image_id: str,
-        page: int = 1,
-        per_page: int = 20,
-        region_name: str | None = None,
-        instance_category: str | None = None,
-    ) -> Page[Spec]:
-        """A page of the offers of one machine category that an image can run on.
-
-        Args:
-            machine_category: 0 is GPU, 1 (as inferred) CPU.
-            from_image_id: the image; offers depend on it.
-            page: which page, from 1.
-            per_page: how many on a page, 1 to 20.
-            region_name: only this region.
-            instance_category: only offers for "container" or "vm".
-
-        Raises:
-            InvalidRequest: an argument is over its limit; nothing was sent.
-        """
-        return await self._client.run(
-            perform(
-                operations.list_specs(machine_category, from_image_id, page, per_page, region_name, instance_category)
-            )
-        )
-
-    async def all(
-        self,
-        machine_category: int | None = None,
-        from_image_id: str | None = None,
-        region_name: str | None = None,
-        instance_category: str | None = None,
-    ) -> builtins.list[Spec]:
-        """Every offer, with prices in Credits per hour.
-
-        Args:
-            machine_category: 0 is GPU, 1 (as inferred) CPU; None is every category.
-            from_image_id: the image that is to run; None is the default image.
-            region_name: only this region.
-            instance_category: only offers for "container" or "vm".
-        """
-        return await self._client.run(offers.all_specs(from_image_id, machine_category, region_name, instance_category))
-
-    async def by_region(
-        self,
-        machine_category: int,
-        from_image_id: str,
-        region_name: str | None = None,
-        instance_category: str | None = None,
-    ) -> builtins.list[RegionSpecs]:
-        """Every region with its offers of one machine category for an image, as the service groups them.
-
-        Args:
-            machine_category: 0 is GPU, 1 (as inferred) CPU.
-            from_image_id: the image; offers depend on it.
-            region_name: only this region.
-            instance_category: only offers for "container" or "vm".
-        """
-        return await self._client.run(
-            offers.all_region_specs(machine_category, from_image_id, region_name, instance_category)
-        )
-
-
-class AsyncNetworks:
-    """Private networks between machines."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def create(self, name: str, region_name: str) -> str:
-        """Make a mesh network; gives its id.
-
-        Args:
-            name: at most 32 characters, unique among one's own.
-            region_name: where; machines join it from the same region.
-
-        Raises:
-            NetNameRepeat: there is one of this name.
-            OutOfNetCountLimit: the quota is used up.
-            AmbiguousResult: the answer was lost and the network can't be found.
-        """
-        return await self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
-
-    async def list(self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0) -> Page[Network]:
-        """A page of the networks of one region.
-
-        Args:
-            page: which page, from 1.
-            per_page: how many on a page, 1 to 20.
-            network_type: 0 for meshes, 6 for owned public IPs.
-            domain: the region's number.
-
-        Raises:
-            InvalidRequest: an argument is over its limit; nothing was sent.
-        """
-        return await self._client.run(perform(operations.list_networks(page, per_page, network_type, domain)))
-
-    async def all(
-        self, network_type: int = 0, domain: int | None = None, limit: int | None = None
-    ) -> builtins.list[Network]:
-        """Every network of a type, or the first `limit`.
-
-        Args:
-            network_type: 0 for meshes, 6 for owned public IPs.
-            domain: a region's number; without one every domain that is known: the service lists none, so that is
-                those seen before and those of the account's machines.
-            limit: at most so many.
-        """
-        if domain is None:
-            return await self._client.run(domains.networks_everywhere(network_type, limit))
-        return await self._client.run(listing.all_networks(network_type, domain, limit))
-
-    async def attach(self, network_id: str, instance_ids: Sequence[str]) -> Attached:
-        """Put running machines into a network; see how they are connected by `endpoints`.
-
-        Args:
-            network_id: the network.
-            instance_ids: 1 to 10 machines; one named twice counts once.
-
-        Raises:
-            EndpointExists: one of them is in it already.
-            OutOfNetEndpointCountLimit: there is no place for so many.
-            AmbiguousResult: the answer was lost and not all of them are in it.
-        """
-        return await self._client.run(writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff))
-
-    async def endpoints(self, network_id: str, page: int = 1, per_page: int = 20) -> Page[Endpoint]:
-        """A page of the machines in a network, with their addresses.
-
-        Args:
-            network_id: the network.
-            page: which page, from 1.
-            per_page: how many on a page, 1 to 20.
-
-        Raises:
-            ParamIllegal: there is no such network, or it is somebody else's.
-        """
-        return await self._client.run(perform(operations.list_endpoints(network_id, page, per_page)))
-
-    async def all_endpoints(self, network_id: str, limit: int | None = None) -> builtins.list[Endpoint]:
-        """Every machine in a network, with its address.
-
-        Args:
-            network_id: the network.
-            limit: at most so many; None is all.
-
-        Raises:
-            ParamIllegal: there is no such network, or it is somebody else's.
-        """
-        return await self._client.run(listing.all_endpoints(network_id, limit))
-
-
-class AsyncSnapshots:
-    """Snapshots of machines."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def create(self, instance_id: str, name: str = "") -> SnapshotsCreated:
-        """Take a snapshot of a running machine, which pauses and then goes on by itself.
-
-        Args:
-            instance_id: the machine.
-            name: at most 32 characters; the service does not return it.
-
-        Raises:
-            IllegalStatus: the machine is not Running.
-            UserSnapQtyExceedQuota, DiskQuotaExceeded, TakingSnapNotAllowed: there is no place, or no right.
-            AmbiguousResult: the answer was lost and no new snapshot is to be seen; it is not taken twice.
-        """
-        return await self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
-
-    async def list(self, page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Page[Snapshot]:
-        """A page of snapshots.
-
-        Args:
-            page: which page, from 1.
-            per_page: how many on a page, 1 to 20.
-            status: only snapshots in any of these, see `SnapshotStatus`; none means the service's choice.
-
-        Raises:
-            InvalidRequest: an argument is over its limit; nothing was sent.
-        """
-        return await self._client.run(perform(operations.list_snapshots(page, per_page, status)))
-
-    async def all(self, status: Sequence[int] = (), limit: int | None = None) -> builtins.list[Snapshot]:
-        """Every snapshot.
-
-        Args:
-            status: only snapshots in any of these, see `SnapshotStatus`; none means the service's choice.
-            limit: at most so many; None is all.
-        """
-        return await self._client.run(listing.all_snapshots(status, limit))

@@ -1,0 +1,1 @@
+"""The resources of an `AsyncClient`: those of `resources`, every method awaited."""

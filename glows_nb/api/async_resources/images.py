@@ -1,0 +1,81 @@
+"""Images to start machines from.
+
+The methods of `resources/images.py`, awaited.
+
+Made from that file by tools/make_async_resources.py; change that one, and make this again.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING
+
+from glows_nb.api import offers
+from glows_nb.api.models.images import Image, SubmittedImage
+from glows_nb.api.models.wire import Page
+from glows_nb.api.operations import images as operations
+from glows_nb.api.steps import perform
+from glows_nb.api.writes import images as writes
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import AsyncClient
+
+
+class AsyncImages:
+    """Images to start machines from."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def submit(self, image_link: str) -> SubmittedImage:
+        """Make a private image of a registry link (contract: image submission).
+
+        Args:
+            image_link: such as "registry.example.com/team/runtime:cuda12.2"; at most 512 characters, no white space.
+
+        Raises:
+            InvalidRequest: the link is over its limit; nothing was sent.
+            ImageAlreadyExists: it was submitted before.
+            ImagePendingLimitExceeded: too many are still being fetched.
+            AmbiguousResult: the answer was lost and the image can't be found.
+        """
+        return await self._client.run(writes.submit_image(image_link, backoff=self._client.backoff))
+
+    async def delete(self, image_id: str) -> None:
+        """Delete a private image of one's own.
+
+        Args:
+            image_id: such as "img-87p9kq26".
+
+        Raises:
+            ParamIllegal: there is none, or it is public or somebody else's.
+        """
+        await self._client.run(writes.delete_image(image_id, backoff=self._client.backoff))
+
+    async def list(self, page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Page[Image]:
+        """A page of images.
+
+        Args:
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+            owned: only one's own.
+            keywords: only images whose names hold this; at most 100 characters.
+
+        Raises:
+            InvalidRequest: an argument is over its limit; nothing was sent.
+        """
+        return await self._client.run(perform(operations.list_images(page, per_page, owned, keywords)))
+
+    async def all(self, owned: bool = False, keywords: str = "", limit: int | None = None) -> builtins.list[Image]:
+        """Every image.
+
+        Args:
+            owned: only one's own.
+            keywords: only images whose names hold this; at most 100 characters.
+            limit: at most so many; None is all.
+        """
+        return await self._client.run(operations.all_images(owned, keywords, limit))
+
+    async def default(self) -> Image:
+        """The image that is taken where none is named: the newest plain PyTorch base image."""
+        return await self._client.run(offers.default_image())

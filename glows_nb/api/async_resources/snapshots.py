@@ -1,0 +1,64 @@
+"""Snapshots of machines.
+
+The methods of `resources/snapshots.py`, awaited.
+
+Made from that file by tools/make_async_resources.py; change that one, and make this again.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from glows_nb.api.models.snapshots import Snapshot, SnapshotsCreated
+from glows_nb.api.models.wire import Page
+from glows_nb.api.operations import snapshots as operations
+from glows_nb.api.steps import perform
+from glows_nb.api.writes import snapshots as writes
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import AsyncClient
+
+
+class AsyncSnapshots:
+    """Snapshots of machines."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def create(self, instance_id: str, name: str = "") -> SnapshotsCreated:
+        """Take a snapshot of a running machine, which pauses and then goes on by itself.
+
+        Args:
+            instance_id: the machine.
+            name: at most 32 characters; the service does not return it.
+
+        Raises:
+            IllegalStatus: the machine is not Running.
+            UserSnapQtyExceedQuota, DiskQuotaExceeded, TakingSnapNotAllowed: there is no place, or no right.
+            AmbiguousResult: the answer was lost and no new snapshot is to be seen; it is not taken twice.
+        """
+        return await self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
+
+    async def list(self, page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Page[Snapshot]:
+        """A page of snapshots.
+
+        Args:
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+            status: only snapshots in any of these, see `SnapshotStatus`; none means the service's choice.
+
+        Raises:
+            InvalidRequest: an argument is over its limit; nothing was sent.
+        """
+        return await self._client.run(perform(operations.list_snapshots(page, per_page, status)))
+
+    async def all(self, status: Sequence[int] = (), limit: int | None = None) -> builtins.list[Snapshot]:
+        """Every snapshot.
+
+        Args:
+            status: only snapshots in any of these, see `SnapshotStatus`; none means the service's choice.
+            limit: at most so many; None is all.
+        """
+        return await self._client.run(operations.all_snapshots(status, limit))

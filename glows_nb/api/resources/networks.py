@@ -1,0 +1,104 @@
+"""Private networks between machines."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from glows_nb.api import domains
+from glows_nb.api.models.networks import Attached, Endpoint, Network
+from glows_nb.api.models.wire import Page
+from glows_nb.api.operations import networks as operations
+from glows_nb.api.steps import perform
+from glows_nb.api.writes import networks as writes
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import Client
+
+
+class Networks:
+    """Private networks between machines."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create(self, name: str, region_name: str) -> str:
+        """Make a mesh network; gives its id.
+
+        Args:
+            name: at most 32 characters, unique among one's own.
+            region_name: where; machines join it from the same region.
+
+        Raises:
+            NetNameRepeat: there is one of this name.
+            OutOfNetCountLimit: the quota is used up.
+            AmbiguousResult: the answer was lost and the network can't be found.
+        """
+        return self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
+
+    def list(self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0) -> Page[Network]:
+        """A page of the networks of one region.
+
+        Args:
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+            network_type: 0 for meshes, 6 for owned public IPs.
+            domain: the region's number.
+
+        Raises:
+            InvalidRequest: an argument is over its limit; nothing was sent.
+        """
+        return self._client.run(perform(operations.list_networks(page, per_page, network_type, domain)))
+
+    def all(self, network_type: int = 0, domain: int | None = None, limit: int | None = None) -> builtins.list[Network]:
+        """Every network of a type, or the first `limit`.
+
+        Args:
+            network_type: 0 for meshes, 6 for owned public IPs.
+            domain: a region's number; without one every domain that is known: the service lists none, so that is
+                those seen before and those of the account's machines.
+            limit: at most so many.
+        """
+        if domain is None:
+            return self._client.run(domains.networks_everywhere(network_type, limit))
+        return self._client.run(operations.all_networks(network_type, domain, limit))
+
+    def attach(self, network_id: str, instance_ids: Sequence[str]) -> Attached:
+        """Put running machines into a network; see how they are connected by `endpoints`.
+
+        Args:
+            network_id: the network.
+            instance_ids: 1 to 10 machines; one named twice counts once.
+
+        Raises:
+            EndpointExists: one of them is in it already.
+            OutOfNetEndpointCountLimit: there is no place for so many.
+            AmbiguousResult: the answer was lost and not all of them are in it.
+        """
+        return self._client.run(writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff))
+
+    def endpoints(self, network_id: str, page: int = 1, per_page: int = 20) -> Page[Endpoint]:
+        """A page of the machines in a network, with their addresses.
+
+        Args:
+            network_id: the network.
+            page: which page, from 1.
+            per_page: how many on a page, 1 to 20.
+
+        Raises:
+            ParamIllegal: there is no such network, or it is somebody else's.
+        """
+        return self._client.run(perform(operations.list_endpoints(network_id, page, per_page)))
+
+    def all_endpoints(self, network_id: str, limit: int | None = None) -> builtins.list[Endpoint]:
+        """Every machine in a network, with its address.
+
+        Args:
+            network_id: the network.
+            limit: at most so many; None is all.
+
+        Raises:
+            ParamIllegal: there is no such network, or it is somebody else's.
+        """
+        return self._client.run(operations.all_endpoints(network_id, limit))
