@@ -218,13 +218,17 @@ def test_both_clients_have_the_same_surface() -> None:
         }
 
     assert surface(glows.Client) == surface(glows.AsyncClient)
-    from glows_nb.api import async_resources, resources
-
-    for name in ("Instances", "Images", "Specs", "Networks", "Snapshots"):
-        assert surface(getattr(resources, name)) == surface(getattr(async_resources, f"Async{name}"))
+    with glows.Client("token", "http://127.0.0.1:9") as client:
+        asynchronous = glows.AsyncClient("token", "http://127.0.0.1:9")
+        for noun in ("instances", "images", "specs", "networks", "snapshots"):
+            methods = surface(type(getattr(client, noun)))
+            assert "list" in methods
+            assert methods == surface(type(getattr(asynchronous, noun)))
 
 
 def test_async_resources_are_made_from_the_sync_ones() -> None:
-    from tools.make_async_resources import API, make
+    from tools.make_async_resources import MADE, make, sources
 
-    assert make((API / "resources.py").read_text()) == (API / "async_resources.py").read_text()
+    assert {path.name for path in MADE.glob("[!_]*.py")} == {source.name for source in sources()}
+    for source in sources():
+        assert make(source) == (MADE / source.name).read_text(), source.name

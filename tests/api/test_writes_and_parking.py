@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api import parking, writes
+from glows_nb.api import parking
 from glows_nb.api.errors import GlowsError, TransportError, api_error
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.steps import Steps
+from glows_nb.api.writes.images import delete_image, submit_image
+from glows_nb.api.writes.instances import cancel_instance
+from glows_nb.api.writes.networks import attach_instances, create_network
+from glows_nb.api.writes.snapshots import create_snapshot
 from tests.api.fake_service import FakeService, instance_row, spec_row
 
 MARK = "0123abcd"
@@ -154,13 +158,13 @@ def account(**fields: Any) -> Account:
 
 
 WRITES: dict[str, tuple[Callable[[], Steps[Any]], Callable[[Account], int]]] = {
-    "submit image": (lambda: writes.submit_image("registry.example.com/a/runtime:1"), lambda a: len(a.images)),
-    "create network": (lambda: writes.create_network("mesh", "TW-03"), lambda a: len(a.networks)),
+    "submit image": (lambda: submit_image("registry.example.com/a/runtime:1"), lambda a: len(a.images)),
+    "create network": (lambda: create_network("mesh", "TW-03"), lambda a: len(a.networks)),
     "attach to network": (
-        lambda: writes.attach_instances("net-0", [MACHINE, "ins-2"]),
+        lambda: attach_instances("net-0", [MACHINE, "ins-2"]),
         lambda a: len(a.endpoints) // 2,
     ),
-    "create snapshot": (lambda: writes.create_snapshot(MACHINE, "one"), lambda a: len(a.snapshots)),
+    "create snapshot": (lambda: create_snapshot(MACHINE, "one"), lambda a: len(a.snapshots)),
 }
 
 
@@ -191,7 +195,7 @@ def test_a_write_that_was_lost_and_not_done_is_sent_again(name: str) -> None:
 def test_a_snapshot_that_was_lost_is_never_taken_again_blindly() -> None:
     service = account(faults=["lost before"])
     with pytest.raises(glows.AmbiguousResult, match=r"client\.snapshots\.all"):
-        service.play(writes.create_snapshot(MACHINE))
+        service.play(create_snapshot(MACHINE))
     assert sum(name == "create snapshot" for name, _ in service.asked) == 1
 
 
@@ -211,24 +215,24 @@ def test_releasing_what_is_released_already_does_no_harm(status: str, is_done: b
 
     service._cancel_instance = refuse  # type: ignore[method-assign]
     if is_done:
-        assert service.play(writes.cancel_instance(MACHINE)) is None  # type: ignore[func-returns-value]
+        assert service.play(cancel_instance(MACHINE)) is None  # type: ignore[func-returns-value]
     else:
         with pytest.raises(glows.IllegalStatus):
-            service.play(writes.cancel_instance(MACHINE))
+            service.play(cancel_instance(MACHINE))
 
 
 def test_an_image_that_was_there_and_is_gone_was_deleted() -> None:
     service = account(faults=["done", "lost after"])
-    image = service.play(writes.submit_image("registry.example.com/a/runtime:1"))
-    assert service.play(writes.delete_image(image.image_id)) is None  # type: ignore[func-returns-value]
+    image = service.play(submit_image("registry.example.com/a/runtime:1"))
+    assert service.play(delete_image(image.image_id)) is None  # type: ignore[func-returns-value]
     assert service.images == []
 
 
 def test_an_image_that_was_never_there_is_not_said_to_be_deleted() -> None:
     with pytest.raises(glows.AmbiguousResult):
-        account(faults=["lost before"] * 3).play(writes.delete_image("img-other"))
+        account(faults=["lost before"] * 3).play(delete_image("img-other"))
     with pytest.raises(glows.ParamIllegal):
-        account().play(writes.delete_image("img-other"))
+        account().play(delete_image("img-other"))
 
 
 def instance(service: Account) -> Instance:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import pytest
 
 import glows_nb as glows
 from glows_nb import plots, pytest_plugin
-from glows_nb.api import resources
 from tests.test_public_face import public_parts
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,6 +42,13 @@ def explained(page: str) -> set[str]:
     return set(re.findall(r'<section id="([^"]+)">', page)) | set(re.findall(r'<div id="([^"]+)"', page))
 
 
+def resources_of_a_client() -> dict[str, type]:
+    """The classes of a client's resources, by the names that they have on it."""
+    with glows.Client("token", "http://127.0.0.1:9") as client:
+        nouns = [name for name, value in vars(glows.Client).items() if isinstance(value, cached_property)]
+        return {noun: type(getattr(client, noun)) for noun in nouns}
+
+
 def test_every_public_name_is_there(reference: dict[str, str]) -> None:
     there = explained(reference["glows_nb.html"])
     names = set(glows.__all__) - {"__version__", "frames"}
@@ -54,13 +61,12 @@ def test_every_public_name_is_there(reference: dict[str, str]) -> None:
 
 
 def test_every_resource_of_a_client_is_there(reference: dict[str, str]) -> None:
-    there = explained(reference["glows_nb/api/resources.html"])
-    with glows.Client("token", "http://127.0.0.1:9") as client:
-        nouns = {name: value for name, value in vars(client).items() if not name.startswith("_")}
-    assert len(nouns) == 5
-    for noun, resource in nouns.items():
+    resources = resources_of_a_client()
+    assert len(resources) == 5
+    for noun, resource in resources.items():
         assert f"Client.{noun}" in explained(reference["glows_nb.html"])
-        assert {part for part, _ in public_parts(type(resource))} - there == set()
+        there = explained(reference[f"glows_nb/api/resources/{noun}.html"])
+        assert {part for part, _ in public_parts(resource)} - there == set()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,6 @@ def test_every_resource_of_a_client_is_there(reference: dict[str, str]) -> None:
         ("glows_nb/frames.html", glows.frames),
         ("glows_nb/plots.html", plots),
         ("glows_nb/pytest_plugin.html", pytest_plugin),
-        ("glows_nb/api/resources.html", resources),
     ],
 )
 def test_every_function_of_the_other_modules_is_there(reference: dict[str, str], page: str, module: object) -> None:
@@ -86,7 +91,7 @@ def test_every_function_of_the_other_modules_is_there(reference: dict[str, str],
 def test_every_page_is_linked_from_the_first(reference: dict[str, str]) -> None:
     assert re.search(r"url=\.?/?glows_nb\.html", reference["index.html"])
     pages = {path for path in reference if path.endswith(".html")} - {"index.html", "glows_nb.html"}
-    assert len(pages) == 4
+    assert len(pages) == 9
     links = {link.partition("#")[0] for link in re.findall(r'href="([^"]+)"', reference["glows_nb.html"])}
     assert pages - links == set()
 
@@ -99,9 +104,8 @@ def with_arguments() -> Iterator[tuple[str, Any]]:
             yield name, value
         elif inspect.isclass(value):
             yield from public_parts(value)
-    for value in vars(resources).values():
-        if inspect.isclass(value) and value.__module__ == resources.__name__:
-            yield from public_parts(value)
+    for resource in resources_of_a_client().values():
+        yield from public_parts(resource)
     yield from ((f"plots.{name}", getattr(plots, name)) for name in plots.__all__)
 
 

@@ -25,8 +25,10 @@ LOOKS, MACHINES = 500, 10
 WRITER = """
 import sys
 from pathlib import Path
-from glows_nb.api.models import Instance
-from glows_nb.ledger import Account, Ledger, Recorder
+from glows_nb.api.models.instances import Instance
+from glows_nb.ledger.journal import Ledger
+from glows_nb.ledger.recording import Recorder
+from glows_nb.ledger.records import Account
 
 path, name, count, machines_in_list = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 moment = 1_000_000.0
