@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -24,8 +22,7 @@ from glows_nb.tables import Table, captioned
 from glows_nb.wording import counted
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """What an offer must be like; a limit that is None holds nothing out."""
 
     gpu: str | None = None
@@ -65,7 +62,7 @@ class Limits:
 
     def given(self) -> list[str]:
         """The names of the limits that hold something out."""
-        return [field.name for field in fields(self) if getattr(self, field.name) not in (None, False)]
+        return [name for name, limit in self._asdict().items() if limit not in (None, False)]
 
 
 def specs(
@@ -285,6 +282,8 @@ def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:
     word = sort.removeprefix("-")
     column = SORT_WORDS.get(word, word)
     if column not in table.columns:
+        from difflib import get_close_matches
+
         near = get_close_matches(word, [*SORT_WORDS, *table.columns], n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(table.columns)}."
         raise InvalidRequest("sort", f"{word!r} is no column; {hint}")
@@ -321,7 +320,7 @@ def _why_none(table: pd.DataFrame, limits: Limits) -> str:
     # Where an expression holds out what the limits would let through, other limits are not to blame.
     for name in limits.given() if limits.among(table).empty else ():
         relaxed: dict[str, Any] = {name: False if name == "available" else None}
-        label = _cheapest(replace(limits, **relaxed).among(table))
+        label = _cheapest(limits._replace(**relaxed).among(table))
         if label is not None:
             row = table.loc[label]
             what = f"{row['gpus']} × {row['gpu']}" if pd.notna(row["gpu"]) else row["cpu"]

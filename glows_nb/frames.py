@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pandas as pd
 
@@ -32,7 +31,7 @@ from glows_nb.columns import (
     WIDE_SPEC_COLUMNS,
 )
 from glows_nb.gpus import vram_gb
-from glows_nb.machine_rows import MB_PER_GB
+from glows_nb.machine_rows import MB_PER_GB, column_of
 from glows_nb.money import Rate
 
 if TYPE_CHECKING:
@@ -47,8 +46,7 @@ if TYPE_CHECKING:
 BYTES_PER_GB: Final = 1024**3
 
 
-@dataclass(frozen=True)
-class Discrepancy:
+class Discrepancy(NamedTuple):
     """One thing that ledger and service say differently."""
 
     instance_id: str | None
@@ -66,7 +64,8 @@ def specs(models: Iterable[Spec], *, wide: bool = False) -> pd.DataFrame:
     ("container, vm"), resource_id; with `wide` also unit_qty, millicent_per_hour (exact), extra_resources (JSON:
     what can be added to a unit, and its price).
     """
-    return _frame(SPEC_COLUMNS | (WIDE_SPEC_COLUMNS if wide else {}), [_spec_row(spec) for spec in models])
+    row_of = _wide_spec_row if wide else _spec_row
+    return _frame(SPEC_COLUMNS | (WIDE_SPEC_COLUMNS if wide else {}), [row_of(spec) for spec in models])
 
 
 def specs_by_region(models: Iterable[RegionSpecs], *, wide: bool = False) -> pd.DataFrame:
@@ -220,11 +219,12 @@ def timeline(sightings: Iterable[Sighting]) -> pd.DataFrame:
 
 def discrepancies(rows: Iterable[Discrepancy]) -> pd.DataFrame:
     """Where ledger and service differ: instance_id, meta_key, what, in_ledger and on_service (statuses)."""
-    return _frame(DISCREPANCY_COLUMNS, [vars(row) for row in rows])
+    return _frame(DISCREPANCY_COLUMNS, [row._asdict() for row in rows])
 
 
 def _frame(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in columns.items()})
+    cells = {name: column_of([row[name] for row in rows], dtype) for name, dtype in columns.items()}
+    return pd.DataFrame(cells, copy=False)
 
 
 def _spec_row(spec: Spec) -> dict[str, Any]:
@@ -246,6 +246,11 @@ def _spec_row(spec: Spec) -> dict[str, Any]:
         "max_units": spec.max_available_units,
         "instance_categories": ", ".join(spec.categories) or None,
         "resource_id": spec.resource_id,
+    }
+
+
+def _wide_spec_row(spec: Spec) -> dict[str, Any]:
+    return _spec_row(spec) | {
         "unit_qty": spec.base_resource.unit_qty,
         "millicent_per_hour": spec.rate.millicents_per_hour or None,
         "extra_resources": json.dumps([extra.model_dump() for extra in spec.extra_resources]),

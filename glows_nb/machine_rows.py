@@ -88,7 +88,9 @@ def columns_of(rows: Sequence[Row], now: datetime, *, wide: bool) -> dict[str, A
         "price_cent": _or_unknown(cents),
     }
     columns = INSTANCE_COLUMNS | (WIDE_INSTANCE_COLUMNS if wide else {})
-    return {name: reckoned[name] if name in reckoned else _texts(cells[name], dtype) for name, dtype in columns.items()}
+    return {
+        name: reckoned[name] if name in reckoned else column_of(cells[name], dtype) for name, dtype in columns.items()
+    }
 
 
 def _row(machine: Instance) -> Row:
@@ -144,8 +146,13 @@ def _web_addresses(machine: Instance) -> str | None:
     return (first + others).strip() or None
 
 
-def _texts(cells: Sequence[str | None], dtype: str) -> Any:
-    """The column that `pd.array` makes, which for few different words takes three times as long."""
+def column_of(cells: Sequence[Any], dtype: str) -> Any:
+    """The column that `pd.array` makes, which for few different words takes three times as long.
+
+    Args:
+        cells: what stands in it; None is NA.
+        dtype: its dtype; where that is "category", all cells are texts.
+    """
     words = sorted({cell for cell in cells if cell is not None}) if dtype == "category" else []
     if not words:
         return pd.array(cells, dtype=dtype)  # type: ignore[call-overload]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -278,5 +278,5 @@ def _routes(paths: Mapping[str, str]) -> dict[str, Route]:
         method, _, path = words.rpartition(" ")
         if not path.startswith("/") or method not in ("", "GET", "POST", "DELETE", "PUT"):
             raise ConfigError(f"routes: {words!r} is no path such as /instance/stats or POST /image/delete.")
-        changed[name] = replace(ROUTES[name], method=method or ROUTES[name].method, path=path)
+        changed[name] = ROUTES[name]._replace(method=method or ROUTES[name].method, path=path)
     return changed

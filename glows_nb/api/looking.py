@@ -64,7 +64,7 @@ class Looker:
         for path in (usual.path, *usual.alternatives):
             if path == tried:
                 continue
-            routes = {**self._connection.routes, usual.name: replace(usual, path=path)}
+            routes = {**self._connection.routes, usual.name: usual._replace(path=path)}
             transport = HttpTransport(Session(replace(self._connection, routes=routes)), self._timeout, None)
             try:
                 found = _look(transport, operation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from glows_nb.api.errors import BadResponse, InvalidRequest
@@ -163,6 +162,7 @@ def match_gpu(specs: Iterable[Spec], text: str) -> str:
 
 def nearest_gpu(text: str, names: Iterable[str]) -> str | None:
     """The name most like a text, which may be a part of one: "4080" is near "NVIDIA GeForce RTX 4090"."""
+    from difflib import SequenceMatcher
 
     def likeness(name: str) -> float:
         words = re.split(r"[\s-]+", name.lower())

@@ -9,11 +9,10 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 from glows_nb.api.errors import RateLimited, TransportError
 
@@ -21,8 +20,7 @@ LONGEST_PAUSE: Final = 60.0
 """Seconds; when the service asks to stay away for longer, the error says so instead."""
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often and how long one call tries: `backoff` is seconds before the first repetition, it then doubles."""
 
     max_retries: int = 3

@@ -7,12 +7,10 @@ guesses known. Paths are relative to the base address, which ends in /sdk/v1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """Where one operation is found."""
 
     name: str

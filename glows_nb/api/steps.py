@@ -39,8 +39,7 @@ class Operation(Generic[T]):
         return self.route.name
 
 
-@dataclass(frozen=True)
-class Batch(Generic[T]):
+class Batch(NamedTuple, Generic[T]):
     """Operations that may run at the same time; the answers come in the same order.
 
     What `keep` makes of an answer is what is left of it, from when it comes: thousands of pages of machines need not

@@ -30,7 +30,7 @@ from glows_nb.api.tokens import Token, expiry, is_sandbox
 T = TypeVar("T")
 
 EXCERPT_LENGTH: Final = 200
-SECRET_FIELDS: Final = re.compile(r'("?(?:password|token|envs|authorization)"?\s*[:=]\s*"?)[^"&\s,}]+', re.I)
+SECRET_FIELDS: Final = r'("?(?:password|token|envs|authorization)"?\s*[:=]\s*"?)[^"&\s,}]+'  # noqa: S105 - their names
 
 log = logging.getLogger("glows_nb")
 
@@ -292,7 +292,7 @@ def excerpt(body: bytes, token: Token) -> str:
     text = "".join(sign for sign in text if sign.isprintable())
     if token.get_secret_value():
         text = text.replace(token.get_secret_value(), "***")
-    return SECRET_FIELDS.sub(r"\1***", text)[:EXCERPT_LENGTH]
+    return re.sub(SECRET_FIELDS, r"\1***", text, flags=re.IGNORECASE)[:EXCERPT_LENGTH]
 
 
 def _without_frames(error: GlowsError) -> GlowsError:

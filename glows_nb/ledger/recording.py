@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from glows_nb.api.errors import GlowsError, InvalidRequest
 from glows_nb.api.models.specs import RegionSpecs, Spec
@@ -47,8 +46,7 @@ CREATE_INSTANCE: Final = ROUTES["create instance"].name
 CREATE_SNAPSHOT: Final = ROUTES["create snapshot"].name
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """A machine as this recorder last saw it."""
 
     status: str

@@ -79,6 +79,12 @@ ROWS = (
         1.25,
     ),
     Row(
+        "the same",
+        "a script with httpx, pydantic and pandas that asks the same",
+        starting.against_a_script,
+        1.15,
+    ),
+    Row(
         "%glows list, 20 machines, warm, in a kernel",
         "the bare httpx request",
         notebook.list_of_machines,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import median
 
 from tests.bench import wire
@@ -16,6 +17,8 @@ glows.connect(*sys.argv[1:])
 assert len(glows.specs()) == 20
 """
 
+BY_HAND = (Path(__file__).parent / "specs_by_hand.py").read_text(encoding="utf-8")
+
 
 def of_the_import(size: Size) -> Figures:
     """`import glows_nb`, against `import httpx`, both above a Python that imports nothing."""
@@ -27,14 +30,19 @@ def of_the_import(size: Size) -> Figures:
 
 def until_the_first_specs(size: Size) -> Figures:
     """From a new process to the offers of a local server, against the imports that this takes."""
+    return _first_specs_against("import httpx, pydantic, pandas", size)
+
+
+def against_a_script(size: Size) -> Figures:
+    """The same, against what a user would write for it, with the same libraries."""
+    return _first_specs_against(BY_HAND, size)
+
+
+def _first_specs_against(other: str, size: Size) -> Figures:
     with serving(wire.PER_PAGE) as base_url:
-        new_process(FIRST_SPECS, wire.token(), base_url)
-        return in_turns(
-            lambda: new_process(FIRST_SPECS, wire.token(), base_url),
-            lambda: new_process("import httpx, pydantic, pandas"),
-            _runs(size),
-            "s",
-        )
+        asked = wire.token(), base_url
+        new_process(FIRST_SPECS, *asked)
+        return in_turns(lambda: new_process(FIRST_SPECS, *asked), lambda: new_process(other, *asked), _runs(size), "s")
 
 
 def _runs(size: Size) -> int:

@@ -5,15 +5,19 @@ README and the results that are kept tell the same.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 
 import pytest
 
+from tests.bench import wire
 from tests.bench.__main__ import README, RESULTS
-from tests.bench.measuring import SHORT
+from tests.bench.measuring import SHORT, said_by
 from tests.bench.report import as_json, as_markdown, in_readme, results_of
 from tests.bench.rows import ROWS, Row
+from tests.bench.server import serving
+from tests.bench.starting import FIRST_SPECS
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.measure.__name__ for row in ROWS])
@@ -32,3 +36,28 @@ def test_readme_tells_what_the_last_full_run_came_to() -> None:
     assert [each["what"] for each in results["rows"]] == [row.what for row in ROWS]
     readme = README.read_text(encoding="utf-8")
     assert in_readme(readme, results) == readme
+
+
+def test_offers_are_read_without_loading_what_belongs_to_machines() -> None:
+    with serving(wire.PER_PAGE) as base_url:
+        code = f"{FIRST_SPECS}\nprint(*sorted(name for name in sys.modules if name.startswith('glows_nb.')))"
+        loaded = set(said_by(code, wire.token(), base_url).split())
+    api = "glows_nb.api"
+    assert {f"{api}.models.specs", f"{api}.resources.specs", f"{api}.operations.images"} <= loaded
+    unneeded = {
+        f"{api}.{name}"
+        for name in (
+            "async_resources",
+            "launching",
+            "models.instances",
+            "models.networks",
+            "models.snapshots",
+            "operations.instances",
+            "parking",
+            "requests.create",
+            "resources.instances",
+            "waiting",
+        )
+    }
+    assert all(importlib.util.find_spec(name) for name in unneeded)
+    assert unneeded & loaded == set()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -32,8 +31,7 @@ class AccessUrl(str):
         return f"AccessUrl('{self.without_secret}{'?…' if '?' in self else ''}')"
 
 
-@dataclass(frozen=True)
-class NullMeans:
+class NullMeans(NamedTuple):
     """Read the wire's null as this value.
 
     In pydantic's own terms, without a Python function: these fields are most of what is read, and calls would take

@@ -7,7 +7,6 @@ value and the limit in one sentence, before anything is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -54,6 +53,8 @@ def _refusal(model: type[RequestModel], error: ValidationError, fields: Mapping[
         return InvalidRequest(path[0] if path else cause.field, str(cause).removeprefix(f"{cause.field}: "))
     field = path[0] if path else model.__name__
     if problem["type"] == "extra_forbidden":
+        from difflib import get_close_matches
+
         near = get_close_matches(field, model.model_fields, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(model.model_fields)}."
         return InvalidRequest(field, f"no such field{hint}")
