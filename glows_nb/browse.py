@@ -26,11 +26,16 @@ class Limits(NamedTuple):
     """What an offer must be like; a limit that is None holds nothing out."""
 
     gpu: str | None = None
-    region: str | None = None
+    region: str | Sequence[str] | None = None
     min_vram_gb: float | None = None
     max_price: float | None = None
     gpus: int | None = None
     available: bool = False
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions that are let through, as they were written; none where all are."""
+        return (self.region,) if isinstance(self.region, str) else tuple(self.region or ())
 
     def check(self) -> None:
         """Refuse limits that no offer can have.
@@ -49,7 +54,7 @@ class Limits(NamedTuple):
         if self.gpu is not None:
             table = table[table["gpu"].astype("string").str.contains(self.gpu, case=False, regex=False, na=False)]
         if self.region is not None:
-            table = table[table["region"].astype("string").str.lower() == self.region.lower()]
+            table = table[table["region"].astype("string").str.lower().isin([name.lower() for name in self.regions])]
         if self.min_vram_gb is not None:
             table = table[table["vram_gb"].ge(self.min_vram_gb).fillna(False)]
         if self.max_price is not None:
@@ -68,7 +73,7 @@ class Limits(NamedTuple):
 def specs(
     *,
     gpu: str | None = None,
-    region: str | None = None,
+    region: str | Sequence[str] | None = None,
     min_vram_gb: float | None = None,
     max_price: float | None = None,
     gpus: int | None = None,
@@ -85,7 +90,7 @@ def specs(
 
     Args:
         gpu: only GPUs whose name holds this, in any case.
-        region: only this region.
+        region: only this region, or these.
         min_vram_gb: only GPUs with at least this much memory each, GB.
         max_price: only offers up to this price for one unit, Credits per hour.
         gpus: only offers with exactly so many GPUs in one unit; 0 is plain CPUs.
@@ -120,7 +125,7 @@ def specs(
 def cheapest(
     *,
     gpu: str | None = None,
-    region: str | None = None,
+    region: str | Sequence[str] | None = None,
     min_vram_gb: float | None = None,
     max_price: float | None = None,
     gpus: int | None = None,
@@ -314,8 +319,9 @@ def _why_none(table: pd.DataFrame, limits: Limits) -> str:
         near = nearest_gpu(limits.gpu, names)
         return f"No GPU is called like {limits.gpu!r}" + (f"; the nearest is {near}" if near else "")
     regions = sorted(str(name) for name in table["region"].dropna().unique())
-    if limits.region is not None and limits.region.lower() not in (name.lower() for name in regions):
-        return f"There is no region {limits.region!r}; there are {', '.join(regions)}"
+    unknown = [name for name in limits.regions if name.lower() not in (region.lower() for region in regions)]
+    if unknown:
+        return f"There is no region {' or '.join(map(repr, unknown))}; there are {', '.join(regions)}"
     nearest = []
     # Where an expression holds out what the limits would let through, other limits are not to blame.
     for name in limits.given() if limits.among(table).empty else ():

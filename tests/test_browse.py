@@ -73,6 +73,13 @@ def test_region_is_matched_whole_and_in_any_case() -> None:
     assert len(glows.specs(region="TW")) == 0
 
 
+def test_regions_may_be_several() -> None:
+    table = glows.specs(gpu="4090", region=["tw-03", "TW-01"])
+    assert set(table["region"]) == {"TW-01", "TW-03"}
+    assert glows.cheapest(gpu="4090", region=["TW-03", "TW-04"]).region_name in ("TW-03", "TW-04")
+    assert "There is no region 'TW-98' or 'TW-99'; there are JP-01" in caption(glows.specs(region=["TW-98", "TW-99"]))
+
+
 def test_memory_limit_leaves_out_what_is_smaller_or_unknown() -> None:
     table = glows.specs(min_vram_gb=80)
     assert len(table) > 0

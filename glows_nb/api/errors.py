@@ -230,7 +230,9 @@ class ParamIllegal(APIError):
     def no_machine(cls, machine: str) -> ParamIllegal:
         """The same, where a machine was looked for in every way."""
         error = cls(ErrCode.ParamIllegal, "", "find a machine")
-        error.args = (f"You have no machine with the name, key or id {machine!r}.",)
+        error.args = (
+            f"You have no machine with the name, key or id {machine!r}; the list of machines shows what is yours.",
+        )
         return error
 
 

@@ -24,6 +24,13 @@ def noting_wait(instance_id: str) -> Iterator[None]:
 
 
 @contextmanager
+def noting_write(what_may_be: str, how_to_look: str) -> Iterator[None]:
+    """An interrupt of what is within says what may have been done all the same, and how that is seen."""
+    with _noting(f"{what_may_be} all the same. To look: {how_to_look}"):
+        yield
+
+
+@contextmanager
 def _noting(text: str) -> Iterator[None]:
     try:
         yield

@@ -165,7 +165,7 @@ def want(
     if not places:
         raise InvalidRequest("region_name", "is required; give it, or regions=[…] in the order to try.")
     if name is not None:
-        _check_name(name)
+        check_name(name)
         fields.setdefault("remark", name[:32])
     key = meta_key or key_for_name(name or derived_name(_identity(fields, places)), account_mark)
     requests = [CreateInstance(**fields, custom_meta_key=key, region_name=place) for place in places]
@@ -288,6 +288,20 @@ def create(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
     )
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that no machine can be launched with.
+
+    Raises:
+        InvalidRequest: it is empty, too long, or can't be shown as it is.
+    """
+    if not 1 <= len(name) <= KEY_LIMIT:
+        raise InvalidRequest(
+            "name", f"{shortened(name)} of {len(name)} characters is refused: it takes 1 to {KEY_LIMIT}."
+        )
+    if not name.isprintable() or name != name.strip():
+        raise InvalidRequest("name", f"{shortened(name)} holds a control character or a space at its ends.")
+
+
 def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
     """Is the machine found what was asked for: GPU, units, category, image?
 
@@ -309,15 +323,6 @@ def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
         differences.append(f"its image is {image_id}, asked was {asked.from_image_id}")
     if differences:
         raise MachineDiffers(instance, differences)
-
-
-def _check_name(name: str) -> None:
-    if not 1 <= len(name) <= KEY_LIMIT:
-        raise InvalidRequest(
-            "name", f"{shortened(name)} of {len(name)} characters is refused: it takes 1 to {KEY_LIMIT}."
-        )
-    if not name.isprintable() or name != name.strip():
-        raise InvalidRequest("name", f"{shortened(name)} holds a control character or a space at its ends.")
 
 
 def _checked_max_rate(max_price_per_hour: float | Decimal | None) -> Rate | None:

@@ -43,7 +43,7 @@ def _status_word(word: str) -> str:
 
 LIMITS: Final = (
     click.option("--gpu", type=GPU, metavar="TEXT", help="Only GPUs whose name holds this, such as 4090."),
-    click.option("--region", type=REGION, metavar="NAME", help="Only this region."),
+    click.option("--region", type=REGION, multiple=True, metavar="NAME", help="Only this region; may be repeated."),
     click.option(
         "--min-vram", "min_vram_gb", type=POSITIVE, metavar="GB", help="Only GPUs with at least this memory each."
     ),
@@ -76,7 +76,7 @@ def limits(function: F) -> F:
 @click.option("--where", metavar="EXPR", help="A filter in pandas' query language, such as 'gpus >= 8'.")
 def specs(
     gpu: str | None,
-    region: str | None,
+    region: tuple[str, ...],
     min_vram_gb: float | None,
     max_price: float | None,
     gpus: int | None,
@@ -91,7 +91,7 @@ def specs(
 
     return browse.specs(
         gpu=gpu,
-        region=region,
+        region=region or None,
         min_vram_gb=min_vram_gb,
         max_price=max_price,
         gpus=gpus,
@@ -106,7 +106,7 @@ def specs(
 @limits
 def cheapest(
     gpu: str | None,
-    region: str | None,
+    region: tuple[str, ...],
     min_vram_gb: float | None,
     max_price: float | None,
     gpus: int | None,
@@ -118,7 +118,7 @@ def cheapest(
 
     return browse.cheapest(
         gpu=gpu,
-        region=region,
+        region=region or None,
         min_vram_gb=min_vram_gb,
         max_price=max_price,
         gpus=gpus,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -249,6 +250,16 @@ def say_what_is_left(text: str) -> None:
     if line is not None:
         line.has_said_what_is_left = True
     say(text)
+
+
+@contextmanager
+def saying_on_interrupt(what_is_left: str) -> Iterator[None]:
+    """An interrupt of what is within says this."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say_what_is_left(what_is_left)
+        raise
 
 
 def run(words: str | Sequence[str], commands: click.Group = group, name: str = MAGIC_PROGRAM) -> Any:

@@ -8,7 +8,7 @@ import click
 
 from glows_nb.commands.arguments import OWN_IMAGE
 from glows_nb.commands.asking import ask
-from glows_nb.commands.group import group, say
+from glows_nb.commands.group import group, program, say, saying_on_interrupt
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def submit(link: str) -> SubmittedImage:
 
     Anybody must be able to pull it, since there is no way to give the service a password. It is fetched after this.
     """
-    return current_client().images.submit(link)
+    with saying_on_interrupt(f"Interrupted; the image may be made all the same. To look: {program()} images --owned"):
+        return current_client().images.submit(link)
 
 
 @image.command(examples=["image rm img-9x8y7z6w --yes"])
@@ -52,5 +53,6 @@ def rm(image_id: str, yes: bool) -> None:
     """
     if not yes:
         ask(f"Delete image {image_id}? It can't be brought back.")
-    current_client().images.delete(image_id)
+    with saying_on_interrupt(f"Interrupted; it may be deleted all the same. To look: {program()} images --owned"):
+        current_client().images.delete(image_id)
     say(f"Deleted image {image_id}.")

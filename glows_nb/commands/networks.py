@@ -8,7 +8,7 @@ import click
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.commands.arguments import MACHINE, NETWORK, REGION
-from glows_nb.commands.group import group, say
+from glows_nb.commands.group import group, program, say, saying_on_interrupt
 from glows_nb.connection import current_client
 from glows_nb.wording import counted
 
@@ -39,7 +39,8 @@ def network() -> None:
 @click.option("--region", type=REGION, required=True, metavar="NAME", help="Where; machines join from the same region.")
 def create(name: str, region: str) -> str:
     """Make a mesh network called NAME; gives its id."""
-    return current_client().networks.create(name, region)
+    with saying_on_interrupt(f"Interrupted; the network may be made all the same. To look: {program()} networks"):
+        return current_client().networks.create(name, region)
 
 
 @network.command(examples=["network attach team train"])
@@ -50,10 +51,16 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
 
     NETWORK is its id or name.
     """
+    from glows_nb.api.requests.networks import AttachInstances
+
+    AttachInstances(network_id=network, instance_ids=machines)  # refuses too many before anything is asked
     client = current_client()
     id_ = network_id(client, network)
     found = [client.instances.find(machine).instance_id for machine in machines]
-    attached = client.networks.attach(id_, found)
+    with saying_on_interrupt(
+        f"Interrupted; they may be attached all the same. To look: {program()} network endpoints {network}"
+    ):
+        attached = client.networks.attach(id_, found)
     if len(attached.endpoint_ids) < len(set(found)):
         joined = counted(len(attached.endpoint_ids), "machine")
         say(f"{joined} of {len(set(found))} joined; network endpoints {network} shows which.")

@@ -105,7 +105,7 @@ def launch(
         raise InvalidRequest("snapshot", "give --image or --snapshot, not both.")
     variables = _variables(envs)
     _check_lengths(cmd, variables)
-    _check_early(name, ports, instance_category=category, cmd=cmd, envs=variables, public_ip_id=public_ip_id)
+    _check_early(name, regions, ports, instance_category=category, cmd=cmd, envs=variables, public_ip_id=public_ip_id)
     client, chosen = current_client(), settings()
     image_id = image_id or (chosen.image or None if snapshot is None else None)
     if category == "vm" and image_id is None and snapshot is None:
@@ -192,18 +192,23 @@ def _variables(envs: Sequence[str]) -> dict[str, str]:
     return variables
 
 
-def _check_early(name: str | None, ports: Sequence[str], **fields: Any) -> None:
+def _check_early(name: str | None, regions: Sequence[str], ports: Sequence[str], **fields: Any) -> None:
     """Refuse before any request what the plan would refuse after the first ones.
 
     Raises:
         InvalidRequest: a field is over its limit, or the name holds what was to be expanded.
     """
+    from glows_nb.api.launching import check_name
     from glows_nb.api.requests.create import CreateInstance
 
-    if name is not None and re.search(r"[${}]", name):
-        raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
-    anything = {"gpu_name": "any", "from_image_id": "any", "region_name": "any", "custom_meta_key": "any"}
-    CreateInstance(**anything, ports=ports, **{key: value for key, value in fields.items() if value is not None})
+    if name is not None:
+        if re.search(r"[${}]", name):
+            raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
+        check_name(name)
+    anything = {"gpu_name": "any", "from_image_id": "any", "custom_meta_key": "any"}
+    given = {key: value for key, value in fields.items() if value is not None}
+    for region in regions or ("any",):
+        CreateInstance(**anything, region_name=region, ports=ports, **given)
 
 
 def _check_lengths(cmd: str, variables: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ import click
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.commands.arguments import MACHINE, POSITIVE, REGION
 from glows_nb.commands.asking import ask
-from glows_nb.commands.group import group, program, sandbox_word, say
+from glows_nb.commands.group import group, program, sandbox_word, say, saying_on_interrupt
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -89,12 +89,15 @@ def snap(machine: str, name: str, is_waiting: bool) -> SnapshotsCreated:
     can't be released before.
     """
     from glows_nb.api import waiting
+    from glows_nb.api.requests.snapshots import CreateSnapshot
     from glows_nb.commands.progress import watch
     from glows_nb.commands.settings import settings
 
+    CreateSnapshot(instance_id=machine, name=name)  # refuses a name that is too long before anything is asked
     client = current_client()
     found = client.instances.find(machine)
-    created = client.snapshots.create(found.instance_id, name)
+    with saying_on_interrupt(f"Interrupted; the snapshot may be taken all the same. To look: {program()} snapshots"):
+        created = client.snapshots.create(found.instance_id, name)
     say(
         f"{sandbox_word(client)}{found.instance_id} pauses while the snapshot is taken, then it runs, and costs, again."
     )

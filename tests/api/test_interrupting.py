@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import Any
 
@@ -46,3 +47,43 @@ def test_interrupted_wait_names_the_machine_and_the_way_to_wait_again(client: gl
         f"To wait again: client.instances.wait({machine.instance_id!r})"
     ]
     assert client.instances.wait(machine.instance_id).status == "Running"
+
+
+def submitted(client: glows.Client) -> Any:
+    return lambda: client.images.submit("registry.example.com/team/cut:1")
+
+
+def network_made(client: glows.Client) -> Any:
+    return lambda: client.networks.create("cut", "TW-01")
+
+
+def attached(client: glows.Client) -> Any:
+    network_id = client.networks.create("cut", "TW-01")
+    machine = client.instances.wait(client.instances.launch(**offer(client)).instance_id)
+    return lambda: client.networks.attach(network_id, [machine.instance_id])
+
+
+def snapshot_taken(client: glows.Client) -> Any:
+    machine = client.instances.wait(client.instances.launch(**offer(client)).instance_id)
+    return lambda: client.snapshots.create(machine.instance_id)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "look"),
+    [
+        (submitted, r"client\.images\.all\(owned=True\)"),
+        (network_made, r"client\.networks\.all\(\)"),
+        (attached, r"client\.networks\.all_endpoints\('net-\w+'\)"),
+        (snapshot_taken, r"client\.snapshots\.all\(\)"),
+    ],
+)
+def test_interrupted_write_says_what_may_be_done_and_how_to_look(client: glows.Client, prepare: Any, look: str) -> None:
+    write = prepare(client)
+    client.observers.add(stop_at_the_order)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        write()
+    client.observers.remove(stop_at_the_order)
+    (note,) = stopped.value.__notes__
+    found = re.search(f"may be (made|attached|taken) all the same. To look: ({look})$", note)
+    assert found is not None, note
+    assert eval(found[2], {"client": client}) is not None  # noqa: S307 - the line that users are told to run

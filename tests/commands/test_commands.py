@@ -173,6 +173,12 @@ def test_specs_takes_all_its_limits() -> None:
     assert run(line)["price_per_hour"].tolist() == [0.55, 0.49]
 
 
+def test_specs_takes_several_regions() -> None:
+    table = run("specs --gpu 4090 --region tw-03 --region TW-01")
+    assert set(table["region"]) == {"TW-01", "TW-03"}
+    assert run("cheapest --gpu 4090 --region TW-03 --region TW-04").region_name in ("TW-03", "TW-04")
+
+
 def test_words_may_come_one_by_one() -> None:
     assert set(run(["specs", "--gpu", "RTX 4090"])["gpu"]) == {RTX_4090}
 
@@ -357,12 +363,24 @@ def test_launch_that_can_not_be_is_refused_and_rents_nothing(line: str, words: s
         "launch --gpu 4090 --port 70000",
         "launch --gpu 4090 --port 80/udp",
         "launch --gpu 4090 --name $name",
+        "launch --gpu 4090 --name ''",
+        f"launch --gpu 4090 --name {'x' * 65}",
+        f"launch --gpu 4090 --region {'x' * 129}",
+        "launch --gpu 4090 --units 0",
         "launch --gpu 4090 --max-price 0",
         "launch --gpu 4090 --env A=b;c",
         "launch --gpu 4090 --category vm --image x --cmd y",
         f"launch --gpu 4090 --cmd {'x' * 513}",
         "wait train --timeout -1",
+        "wait train --until Done",
         "unpark train --max-price inf",
+        f"snap train --name {'x' * 33}",
+        f"network create {'x' * 33} --region TW-01",
+        f"network attach team {'train ' * 11}",
+        "image submit 'registry.example.com/a b'",
+        f"images {'x' * 101}",
+        "specs --max-price -1",
+        "list --limit 0",
     ],
 )
 def test_bad_words_are_refused_before_any_request(line: str, monkeypatch: pytest.MonkeyPatch) -> None:

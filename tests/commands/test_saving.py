@@ -9,6 +9,7 @@ import click
 import pytest
 
 import glows_nb as glows
+from glows_nb.api.observing import Observer, Sending
 from glows_nb.commands import CommandError, Interrupted, run
 
 TRAIN = "launch --gpu 4090 --name train --yes --wait"
@@ -102,3 +103,30 @@ def test_variable_written_out_is_warned_of_where_it_looks_like_a_secret(said: Ca
     assert "The value of HF_TOKEN was written out" in text
     assert "EPOCHS was" not in text
     assert "planted-value" not in text
+
+
+@pytest.mark.parametrize(
+    ("prepare", "line", "look"),
+    [
+        (TRAIN, "snap train", "snapshots"),
+        (None, "network create team --region TW-01", "networks"),
+        (f"{TRAIN}\nnetwork create team --region TW-01", "network attach team train", "network endpoints team"),
+        (None, "image submit registry.example.com/team/cut:1", "images --owned"),
+        ("image submit registry.example.com/team/cut:1", "image rm OWN --yes", "images --owned"),
+    ],
+)
+def test_interrupted_write_says_how_to_look_what_became_of_it(
+    prepare: str | None, line: str, look: str, said: Callable[[], str]
+) -> None:
+    made = [run(each) for each in (prepare or "").splitlines()]
+    if "OWN" in line:
+        line = line.replace("OWN", made[-1].image_id)
+    said()
+    observers = glows.current_client().observers
+    stop: Observer = lambda event: signal.raise_signal(signal.SIGINT) if isinstance(event, Sending) else None  # noqa: E731
+    observers.add(stop)
+    with pytest.raises(Interrupted, match="what is left behind is said above"):
+        run(line)
+    observers.remove(stop)
+    assert f"all the same. To look: %glows {look}\n" in said()
+    run(look)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glows_nb.api import domains
+from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.networks import Attached, Endpoint, Network
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import networks as operations
@@ -40,7 +41,8 @@ class AsyncNetworks:
             OutOfNetCountLimit: the quota is used up.
             AmbiguousResult: the answer was lost and the network can't be found.
         """
-        return await self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
+        with noting_write(f"Network {name!r} may be made", "client.networks.all()"):
+            return await self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
 
     async def list(self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0) -> Page[Network]:
         """A page of the networks of one region.
@@ -83,7 +85,10 @@ class AsyncNetworks:
             OutOfNetEndpointCountLimit: there is no place for so many.
             AmbiguousResult: the answer was lost and not all of them are in it.
         """
-        return await self._client.run(writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff))
+        with noting_write("The machines may be attached", f"client.networks.all_endpoints({network_id!r})"):
+            return await self._client.run(
+                writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff)
+            )
 
     async def endpoints(self, network_id: str, page: int = 1, per_page: int = 20) -> Page[Endpoint]:
         """A page of the machines in a network, with their addresses.

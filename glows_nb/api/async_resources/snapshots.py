@@ -11,6 +11,7 @@ import builtins
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.snapshots import Snapshot, SnapshotsCreated
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import snapshots as operations
@@ -39,7 +40,8 @@ class AsyncSnapshots:
             UserSnapQtyExceedQuota, DiskQuotaExceeded, TakingSnapNotAllowed: there is no place, or no right.
             AmbiguousResult: the answer was lost and no new snapshot is to be seen; it is not taken twice.
         """
-        return await self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
+        with noting_write(f"A snapshot of {instance_id} may be taken", "client.snapshots.all()"):
+            return await self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
 
     async def list(self, page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Page[Snapshot]:
         """A page of snapshots.

@@ -6,6 +6,7 @@ import builtins
 from typing import TYPE_CHECKING
 
 from glows_nb.api import offers
+from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import images as operations
@@ -34,7 +35,8 @@ class Images:
             ImagePendingLimitExceeded: too many are still being fetched.
             AmbiguousResult: the answer was lost and the image can't be found.
         """
-        return self._client.run(writes.submit_image(image_link, backoff=self._client.backoff))
+        with noting_write("The image may be made", "client.images.all(owned=True)"):
+            return self._client.run(writes.submit_image(image_link, backoff=self._client.backoff))
 
     def delete(self, image_id: str) -> None:
         """Delete a private image of one's own.

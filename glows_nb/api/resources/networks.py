@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glows_nb.api import domains
+from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.networks import Attached, Endpoint, Network
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import networks as operations
@@ -35,7 +36,8 @@ class Networks:
             OutOfNetCountLimit: the quota is used up.
             AmbiguousResult: the answer was lost and the network can't be found.
         """
-        return self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
+        with noting_write(f"Network {name!r} may be made", "client.networks.all()"):
+            return self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
 
     def list(self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0) -> Page[Network]:
         """A page of the networks of one region.
@@ -76,7 +78,8 @@ class Networks:
             OutOfNetEndpointCountLimit: there is no place for so many.
             AmbiguousResult: the answer was lost and not all of them are in it.
         """
-        return self._client.run(writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff))
+        with noting_write("The machines may be attached", f"client.networks.all_endpoints({network_id!r})"):
+            return self._client.run(writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff))
 
     def endpoints(self, network_id: str, page: int = 1, per_page: int = 20) -> Page[Endpoint]:
         """A page of the machines in a network, with their addresses.

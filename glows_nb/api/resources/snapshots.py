@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.snapshots import Snapshot, SnapshotsCreated
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import snapshots as operations
@@ -34,7 +35,8 @@ class Snapshots:
             UserSnapQtyExceedQuota, DiskQuotaExceeded, TakingSnapNotAllowed: there is no place, or no right.
             AmbiguousResult: the answer was lost and no new snapshot is to be seen; it is not taken twice.
         """
-        return self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
+        with noting_write(f"A snapshot of {instance_id} may be taken", "client.snapshots.all()"):
+            return self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
 
     def list(self, page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Page[Snapshot]:
         """A page of snapshots.
