@@ -29,9 +29,11 @@ WORLD_KINDS = {
     "no_stock": "nothing is left of the offers that match",
     "price_change": "the offers that match cost `factor` times as much",
     "host_unavailable": "running machines become Unavail; they run again when it is cleared",
+    "balance_exhausted": "running machines are saved as snapshots and released, and none leaves the queue",
     "slow_sshd": "ssh answers only `seconds` of virtual time after Running",
 }
 _OF_OFFERS = ("no_stock", "price_change")
+_OF_QUEUES = ("stuck_queue", "balance_exhausted")
 _MOMENTS = ("before", "after", "late")
 
 
@@ -225,7 +227,7 @@ class Faults:
     def holds(self, machine: Machine) -> bool:
         """Does a machine stay in the queue? While there is no stock, too."""
         with self._lock:
-            stuck = [each.hits_machine(machine) for each in self._of(lambda fault: fault.kind == "stuck_queue")]
+            stuck = [each.hits_machine(machine) for each in self._of(lambda fault: fault.kind in _OF_QUEUES)]
             gone = [
                 fnmatchcase(machine.region, each.fault.region)
                 and fnmatchcase(machine.hardware.gpu_name, each.fault.gpu_name)
@@ -234,16 +236,20 @@ class Faults:
             ]
         return any(stuck + gone)
 
-    def has_lost_hosts(self) -> bool:
-        """Is any host unavailable?"""
+    def is_ordered(self, kind: str) -> bool:
+        """Is there a fault of this kind?"""
         with self._lock:
-            return bool(self._of(lambda fault: fault.kind == "host_unavailable"))
+            return bool(self._of(lambda fault: fault.kind == kind))
 
-    def has_lost_host_of(self, machine: Machine) -> bool:
-        """Is the host of a machine unavailable?"""
+    def hits(self, kind: str, machine: Machine) -> bool:
+        """Does a fault of this kind hit a machine?"""
         with self._lock:
-            lost = [each.hits_machine(machine) for each in self._of(lambda fault: fault.kind == "host_unavailable")]
-        return any(lost)
+            hit = [each.hits_machine(machine) for each in self._of(lambda fault: fault.kind == kind)]
+        return any(hit)
+
+    def releases_when_saved(self, machine: Machine) -> bool:
+        """Is a machine released when its snapshot is there, instead of running on? Where nobody pays for it."""
+        return self.hits("balance_exhausted", machine)
 
     def ssh_delay(self, machine: Machine) -> float:
         """Return how many virtual seconds after Running a machine's ssh answers, 0 if nothing slows it."""

@@ -54,6 +54,11 @@ SCENARIOS: Mapping[str, Scenario] = {
             Fault(kind="reset", operation="snapshot_create", when="after", count=1),
         ),
     ),
+    "balance-exhausted": Scenario(
+        "The balance is used up: the service saves all running machines as snapshots and releases them, and none "
+        "leaves the queue. Clearing it is topping up; what was saved can then be started again.",
+        (Fault(kind="balance_exhausted"),),
+    ),
     "host-lost": Scenario("All running machines lose their hosts.", (Fault(kind="host_unavailable"),)),
     "slow-sshd": Scenario(
         "ssh answers only two virtual minutes after Running.", (Fault(kind="slow_sshd", seconds=120.0),)

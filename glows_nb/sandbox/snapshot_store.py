@@ -1,10 +1,12 @@
 """Snapshots in the database."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from glows_nb.sandbox.database import Database
+from glows_nb.sandbox.lifecycle import Machine
 from glows_nb.sandbox.parameters import Page
 
 PENDING = 1
@@ -14,6 +16,9 @@ FAILED = 4
 """Only 3 is known, from the sample; the others are invented in FACTS 7. None of them are ever deleted."""
 
 GIB = 1024**3
+
+DISK_GB_PER_VOLUME_GIB = 10
+"""The sample's volume of 10 GiB is that of a machine with 100 GB of disk; how they go together is invented."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,27 @@ class Snapshot:
     image_id: str
     image_name: str
     category: str
+
+
+def snapshot_of(machine: Machine, hash_: str, name: str) -> Snapshot:
+    """Return the snapshot that begins to be taken of a machine now."""
+    volume = max(machine.hardware.disk_gb // DISK_GB_PER_VOLUME_GIB, 1) * GIB
+    created = time.time()
+    return Snapshot(
+        hash=hash_,
+        owner=machine.owner,
+        machine=machine.hash,
+        name=name,
+        status=PENDING,
+        domain=machine.domain,
+        created=created,
+        modified=created,
+        size_bytes=volume // 10,  # as in the sample
+        vol_size_bytes=volume,
+        image_id=machine.image_id,
+        image_name=machine.image_name,
+        category=machine.category,
+    )
 
 
 class SnapshotStore:

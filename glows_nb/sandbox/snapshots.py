@@ -1,17 +1,11 @@
 """The two snapshot operations, create and list; and how a snapshot is found to start from."""
 
-import time
-
 from glows_nb.sandbox import answers, lifecycle
 from glows_nb.sandbox.call import Call
 from glows_nb.sandbox.codes import Code, Refusal, illegal
 from glows_nb.sandbox.hashes import bare
-from glows_nb.sandbox.lifecycle import Machine
 from glows_nb.sandbox.parameters import ID_LENGTH
-from glows_nb.sandbox.snapshot_store import AVAILABLE, GIB, PENDING, Snapshot
-
-DISK_GB_PER_VOLUME_GIB = 10
-"""The sample's volume of 10 GiB is that of a machine with 100 GB of disk; how they go together is invented."""
+from glows_nb.sandbox.snapshot_store import AVAILABLE, GIB, Snapshot, snapshot_of
 
 
 def create_snapshot(call: Call) -> dict[str, object]:
@@ -27,7 +21,8 @@ def create_snapshot(call: Call) -> dict[str, object]:
             raise Refusal(Code.TAKING_SNAP_NOT_ALLOWED, "not of machines with this image")
         if machine.status != lifecycle.RUNNING:
             raise Refusal(Code.ILLEGAL_STATUS, f"the machine is {machine.status}")
-        snapshots = [_new_snapshot(call, machine, name) for _ in range(max(call.switches.snapshot_volumes, 1))]
+        volumes = max(call.switches.snapshot_volumes, 1)
+        snapshots = [snapshot_of(machine, call.store.hashes.new(), name) for _ in range(volumes)]
         if call.store.snapshots.count(call.user.uid) + len(snapshots) > call.limits.snapshots:
             raise Refusal(Code.USER_SNAP_QTY_EXCEED_QUOTA, f"{call.limits.snapshots} snapshots are there")
         taken = call.store.snapshots.volume_bytes(call.user.uid)
@@ -69,23 +64,3 @@ def refuse_unfinished(snapshot: Snapshot) -> None:
     """Refuse a snapshot that is still being taken."""
     if snapshot.status != AVAILABLE:
         raise Refusal(Code.ILLEGAL_STATUS, "the snapshot is not available yet")
-
-
-def _new_snapshot(call: Call, machine: Machine, name: str) -> Snapshot:
-    volume = max(machine.hardware.disk_gb // DISK_GB_PER_VOLUME_GIB, 1) * GIB
-    created = time.time()
-    return Snapshot(
-        hash=call.store.hashes.new(),
-        owner=machine.owner,
-        machine=machine.hash,
-        name=name,
-        status=PENDING,
-        domain=machine.domain,
-        created=created,
-        modified=created,
-        size_bytes=volume // 10,  # as in the sample
-        vol_size_bytes=volume,
-        image_id=machine.image_id,
-        image_name=machine.image_name,
-        category=machine.category,
-    )

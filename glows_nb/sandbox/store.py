@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from glows_nb.sandbox import lifecycle, snapshot_store
@@ -68,6 +68,8 @@ class Store:
         self._addresses = addresses
         self.is_held: Callable[[Machine], bool] = lambda machine: False
         """Is a machine to stay in the queue although there is stock? For scenarios."""
+        self.is_released_when_saved: Callable[[Machine], bool] = lambda machine: False
+        """Is a machine to be released when its snapshot is there? For scenarios."""
         self.changes = 0
         """How many machines have changed status: whoever follows them knows when to look again."""
         self.users = UserStore(self._database, limits, switches)
@@ -140,6 +142,8 @@ class Store:
             return
         with self.transaction():
             while (machine := self._first_due(now)) is not None:
+                if machine.status == lifecycle.PAUSED and self.is_released_when_saved(machine):
+                    machine = replace(machine, next_status=lifecycle.CANCELING)
                 self.change(machine, lifecycle.follow(machine, self._open))
 
     def wake(self, at: float) -> None:
@@ -227,7 +231,7 @@ class Store:
             self.networks.machine_ends(machine.hash)
         if machine.status == lifecycle.PAUSED:
             self.snapshots.proceed(machine.hash, snapshot_store.PENDING, snapshot_store.SAVING, time.time())
-        if machine.status == lifecycle.RESUMING:
+        if machine.status in (lifecycle.RESUMING, lifecycle.CANCELING):
             self.snapshots.proceed(machine.hash, snapshot_store.SAVING, snapshot_store.AVAILABLE, time.time())
         self._bill(machine)
 

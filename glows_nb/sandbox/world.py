@@ -7,6 +7,8 @@ from glows_nb.sandbox.catalogue import Catalogue
 from glows_nb.sandbox.clock import Clock
 from glows_nb.sandbox.doors import Doors
 from glows_nb.sandbox.faults import Fault, Faults
+from glows_nb.sandbox.hashes import bare
+from glows_nb.sandbox.snapshot_store import snapshot_of
 from glows_nb.sandbox.store import OfferState, Store
 
 
@@ -21,6 +23,7 @@ class World:
         self._doors = doors
         self._seen_changes = -1
         store.is_held = self.faults.holds
+        store.is_released_when_saved = self.faults.releases_when_saved
         self._recover()
 
     def catch_up(self) -> float:
@@ -29,6 +32,7 @@ class World:
         self.store.advance(now)
         if self.store.changes != self._seen_changes:
             self._lose_hosts(now)
+            self._end_unpaid(now)
             self._seen_changes = self.store.changes
             self._follow_doors(now)
         elif self._doors is not None and self._doors.is_due(now):
@@ -67,17 +71,32 @@ class World:
             self._doors.follow(self.store.machines_in_status(lifecycle.RUNNING), now, self.faults.ssh_delay)
 
     def _lose_hosts(self, now: float) -> None:
-        if not self.faults.has_lost_hosts():
+        if not self.faults.is_ordered("host_unavailable"):
             return
         for machine in self.store.machines_in_status(lifecycle.RUNNING):
-            if self.faults.has_lost_host_of(machine):
+            if self.faults.hits("host_unavailable", machine):
                 self.store.enter(machine, lifecycle.UNAVAIL, now)
+
+    def _end_unpaid(self, now: float) -> None:
+        """Save running machines and release them, as the service does when the balance is used up (FACTS 4.2)."""
+        if not self.faults.is_ordered("balance_exhausted"):
+            return
+        for machine in self.store.machines_in_status(lifecycle.RUNNING):
+            if not self.faults.hits("balance_exhausted", machine):
+                continue
+            image = self.catalogue.image_by_hash.get(bare(machine.image_id, "img-"))
+            with self.store.transaction():
+                if image is not None and not image.can_be_snapshotted:
+                    self.store.enter(machine, lifecycle.CANCELING, now)
+                else:
+                    self.store.snapshots.add(snapshot_of(machine, self.store.hashes.new(), name=""))
+                    self.store.enter(machine, lifecycle.PAUSING, now)
 
     def _recover(self) -> None:
         now = self.clock.now()
         with self.store.transaction():
             self.store.wake(now)
             for machine in self.store.machines_in_status(lifecycle.UNAVAIL):
-                if not self.faults.has_lost_host_of(machine):
+                if not self.faults.hits("host_unavailable", machine):
                     self.store.enter(machine, lifecycle.RUNNING, now)
         self.store.advance(now)

@@ -217,3 +217,17 @@ def test_threads_may_share_a_client(sandbox: glows.Sandbox) -> None:
         for thread in threads:
             thread.join()
     assert failures == []
+
+
+def test_machine_that_went_with_an_exhausted_balance_is_started_again_when_there_is_money(
+    either: Any, sandbox: glows.Sandbox
+) -> None:
+    machine = launched(either)
+    sandbox.admin.play("balance-exhausted")
+    assert either.instances.wait(machine.instance_id, until="Finished").status == "Finished"
+    (snapshot,) = either.snapshots.all()
+    assert (snapshot.instance_id, snapshot.is_available) == (machine.instance_id, True)
+    sandbox.admin.clear()
+    again = either.instances.unpark("train")
+    assert again.base_snap.snapshot_id == snapshot.snapshot_id
+    assert either.instances.wait(again.instance_id).is_billed

@@ -305,3 +305,53 @@ def test_faults_leave_other_servers_alone(as_user):
         one.admin.order("code", count=None)
         assert as_user(one).get("/instance/stats")["code"] == 1
         assert as_user(other).get("/instance/stats")["code"] == 0
+
+
+def test_exhausted_balance_saves_and_releases_machines_and_holds_the_queue(server, api, admin):
+    api.create("trained", region_name="TW-03")
+    api.create("spared", region_name="TW-03")
+    server.clock.advance(47 + 60)
+    machine = api.machine("trained")["instanceID"]
+    fault = admin.order("balance_exhausted", meta_key="[!s]*")
+    assert api.create("later")["code"] == 0
+    statuses = []
+    for _ in range(40):
+        statuses.append(api.machine("trained")["status"])
+        server.clock.advance(2)
+    assert list(dict.fromkeys(statuses)) == ["Pausing", "Paused", "Canceling", "Finished"]
+    assert [(each["instance_id"], each["status"]) for each in api.get("/snapshot/list")["snapshots"]] == [(machine, 3)]
+    assert api.machine("spared")["status"] == "Running"
+    assert api.machine("later")["status"] == "SchedQueued"
+    (bill,) = [bill for bill in admin.bills() if bill["instance_id"] == machine]
+    assert bill["seconds"] == 60
+    admin.clear(fault)
+    server.clock.advance(47)
+    assert [api.machine(key)["status"] for key in ("trained", "later")] == ["Finished", "Running"]
+
+
+def test_exhausted_balance_in_one_leap_of_the_clock_saves_each_machine_once(server, api, admin):
+    api.create("trained")
+    server.clock.advance(47)
+    admin.play("balance-exhausted")
+    server.clock.advance(10_000)
+    assert api.machine("trained")["status"] == "Finished"
+    assert len(api.get("/snapshot/list")["snapshots"]) == 1
+
+
+def test_balance_that_is_topped_up_while_a_machine_is_saved_lets_it_run_on(server, api, admin):
+    api.create("trained")
+    server.clock.advance(47)
+    fault = admin.order("balance_exhausted")
+    assert api.machine("trained")["status"] == "Pausing"
+    admin.clear(fault)
+    server.clock.advance(40)
+    assert api.machine("trained")["status"] == "Running"
+    assert [each["status"] for each in api.get("/snapshot/list")["snapshots"]] == [3]
+
+
+def test_machine_that_can_not_be_saved_is_released_all_the_same_when_the_balance_is_exhausted(server, api, admin):
+    assert api.create("windows", from_image_id="img-17l3gyqd", instance_category="vm")["code"] == 0
+    server.clock.advance(47)
+    admin.order("balance_exhausted")
+    assert api.machine("windows")["status"] == "Canceling"
+    assert api.get("/snapshot/list")["pagination"]["total"] == 0
