@@ -19,7 +19,7 @@ from glows_nb.tables import CAPTION, IS_SANDBOX, MISSING, captioned, written
 from glows_nb.widgets import texts
 
 WINDOW: Final = 100
-ID_COLUMNS: Final = ("instance_id", "snapshot_id", "endpoint_id", "network_id", "image_id")
+ID_COLUMNS: Final = {"instance_id", "snapshot_id", "endpoint_id", "network_id", "image_id"}
 
 
 def show(frame: pd.DataFrame) -> TableWidget:
@@ -174,10 +174,13 @@ def _column(name: str, values: pd.Series[Any]) -> dict[str, str]:
 
 
 def _ids(frame: pd.DataFrame) -> list[str]:
-    """What tells the rows apart: an id where there is one, region and resource for offers, else the index label."""
-    for name in ID_COLUMNS:
-        if name in frame.columns and frame[name].notna().all() and frame[name].is_unique:
-            return [str(value) for value in frame[name]]
+    """What tells the rows apart: an id where there is one, region and resource for offers, else the index label.
+
+    A row's own id stands before the ids of what it belongs to, as the snapshot's before that of its machine.
+    """
+    name = next((name for name in frame.columns if name in ID_COLUMNS), None)
+    if name is not None and frame[name].notna().all() and frame[name].is_unique:
+        return [str(value) for value in frame[name]]
     if {"region", "resource_id"} <= set(frame.columns):
         return [f"{region}/{resource}" for region, resource in zip(frame["region"], frame["resource_id"], strict=True)]
     return [str(label) for label in frame.index]

@@ -64,6 +64,13 @@ def test_selection_is_an_id_that_outlives_a_refresh_while_its_row_is_there() -> 
     assert table.selected is None
 
 
+def test_selected_snapshot_stays_selected_when_its_machine_gets_another() -> None:
+    table = glows.show(pd.DataFrame({"snapshot_id": ["snap-1"], "instance_id": ["ins-1"]}))
+    table.selected = ids(table)[0]
+    table.frame = pd.DataFrame({"snapshot_id": ["snap-2", "snap-1"], "instance_id": ["ins-1", "ins-1"]})
+    assert table.selected == "snap-1"
+
+
 def test_two_offers_with_one_gpu_in_one_region_have_two_ids(shared_sandbox: glows.Sandbox) -> None:
     with shared_sandbox.client() as client:
         table = glows.show(glows.specs(gpu="4090", region="TW-03", client=client))
