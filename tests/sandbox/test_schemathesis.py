@@ -83,6 +83,10 @@ HARDWARE = {
 
 def put_in(fields, real_ids):
     if isinstance(fields, dict):
+        if "meta_key" in fields:
+            # A machine is named by one of the two: by the id, since the made-up key is nobody's.
+            del fields["meta_key"]
+            fields["request_id"] = ""
         fields |= {name: real_ids[name] for name in fields.keys() & real_ids.keys()}
         if "custom_meta_key" in fields:
             fields |= HARDWARE | {"from_image_id": real_ids["from_image_id"]}
