@@ -13,7 +13,7 @@ import click
 from glows_nb import commands, shells
 from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
-from glows_nb.commands.group import EXAMPLES, SECTIONS, Commands, trace_option
+from glows_nb.commands.group import EXAMPLES, SECTIONS, TRACE, Commands
 from glows_nb.connection import disconnect
 
 PROGRAM = "glows-nb"
@@ -22,6 +22,7 @@ PROGRAM = "glows-nb"
 @click.group(
     name=PROGRAM,
     cls=Commands,
+    params=[TRACE],
     context_settings=commands.group.context_settings,
     sections=(
         ("Without an account", ("lab", "demo", "sandbox")),
@@ -31,7 +32,6 @@ PROGRAM = "glows-nb"
     examples=EXAMPLES,
     epilog="More on one command: glows-nb help launch",
 )
-@trace_option
 @click.version_option(package_name="glows-nb", prog_name=PROGRAM)
 def terminal() -> None:
     """Rent GPU machines from GLOWS: browse what there is, launch, watch, release."""

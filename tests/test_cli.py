@@ -284,8 +284,9 @@ def test_password_and_address_are_printed_where_they_are_asked_for(sandbox: glow
     assert "glows-nb url cli --port 8888" in no_screen.stderr
 
 
-def test_whole_traceback_is_shown_where_it_is_asked_for(shared_sandbox: glows.Sandbox) -> None:
-    done = program("--trace", "show", "nobody", **environment_of(shared_sandbox))
+@pytest.mark.parametrize("words", [("--trace", "show", "nobody"), ("show", "nobody", "--trace")])
+def test_whole_traceback_is_shown_where_it_is_asked_for(words: tuple[str, ...], shared_sandbox: glows.Sandbox) -> None:
+    done = program(*words, **environment_of(shared_sandbox))
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback (most recent call last)" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("glows_nb.api.errors.ParamIllegal: ")

@@ -81,7 +81,7 @@ EXAMPLES: Final = (
 
 
 class Command(click.Command):
-    """A command with examples, other names and `--json`.
+    """A command with examples, other names, `--json` and `--trace`.
 
     Args:
         examples: lines that its help shows, without the program's name; the tests run them.
@@ -92,7 +92,7 @@ class Command(click.Command):
         super().__init__(*args, **options)
         self.examples = tuple(examples)
         self.aliases = tuple(aliases)
-        self.params.append(_json_option())
+        self.params += [_json_option(), _trace_option(hidden=True)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The words as arguments and options."""
@@ -200,20 +200,29 @@ def all_commands(commands: click.Group, path: str = "") -> dict[str, click.Comma
     return found
 
 
-def trace_option(function: F) -> F:
-    """The option `--trace` of a whole group."""
-    return click.option(
-        "--trace",
+def _trace_option(*, hidden: bool) -> click.Option:
+    def remember(context: click.Context, parameter: click.Parameter, is_wanted: bool) -> None:
+        if is_wanted:
+            context.ensure_object(Run).is_traced = True
+
+    return click.Option(
+        ["--trace"],
         is_flag=True,
         expose_value=False,
-        callback=lambda ctx, parameter, value: setattr(ctx.ensure_object(Run), "is_traced", value),
-        help="In front of a command: show the whole traceback of its error.",
-    )(function)  # type: ignore[type-var]
+        callback=remember,
+        hidden=hidden,
+        help="Show the whole traceback of a command's error.",
+    )
+
+
+TRACE: Final = _trace_option(hidden=False)
+"""`--trace` of a whole group; each of its commands has it too, without a line in its help."""
 
 
 @click.group(
     name=MAGIC_PROGRAM,
     cls=Commands,
+    params=[TRACE],
     context_settings=CONTEXT_SETTINGS,
     sections=SECTIONS,
     examples=EXAMPLES,
@@ -221,7 +230,6 @@ def trace_option(function: F) -> F:
 No account yet: %glows sandbox. More on one command: %glows help launch.
 Each line gives a value: x = %glows …   %glows … >> x   %glows …; shows nothing.""",
 )
-@trace_option
 def group() -> None:
     """Rent GPU machines from GLOWS: browse what there is, launch, watch, release."""
 

@@ -432,8 +432,9 @@ def test_commands_run_beside_other_code_and_in_a_running_loop(session: Session) 
     assert session.run(code).result["text/plain"] == "True"
 
 
-def test_whole_traceback_is_shown_at_once_where_it_is_asked_for(session: Session) -> None:
-    shown = session.run("%glows --trace show nobody")
+@pytest.mark.parametrize("code", ["%glows --trace show nobody", "%glows show nobody --trace"])
+def test_whole_traceback_is_shown_at_once_where_it_is_asked_for(code: str, session: Session) -> None:
+    shown = session.run(code)
     assert shown.error["ename"] == "ParamIllegal"
     assert len(shown.error_lines) > 10
     assert "find_machine" in "\n".join(shown.error_lines)
@@ -612,6 +613,7 @@ def test_interrupt_in_the_middle_of_a_create_says_what_became_of_the_machine(whe
         f"%%glows login\n{PASTED}",
         f"def fail(x=0):\n    1 / x\n    %glows login {PASTED}\nfail(1)",
         f"%glows --trace login {PASTED}",
+        f"%glows login {PASTED} --trace",
         f"x = 1\ny = %glows login {PASTED}\n",
     ],
 )
