@@ -92,17 +92,22 @@ def connect(
 def connect_to_sandbox() -> Client:
     """Use the sandbox that the environment names, as under `glows-nb lab`, else one started in this process.
 
-    Called again, it gives the same sandbox, with its machines.
+    Called again, it gives the same sandbox, with its machines; one that has stopped is left for another.
     """
     from glows_nb.api.client import Client
+    from glows_nb.api.probing import probe
+    from glows_nb.api.steps import Probe
     from glows_nb.embedded import sandbox, sandbox_of_environment
 
     with _default.lock:
-        if _default.client is not None and _default.client.is_sandbox:
+        if _default.client is not None and _default.client.is_sandbox and probe(Probe(_default.client.base_url)):
             return _default.client
         if sandbox_of_environment():
-            return _default.use(Client())
-        if _default.sandbox is None:
+            named = Client()
+            if probe(Probe(named.base_url)):
+                return _default.use(named)
+            named.close()
+        if _default.sandbox is None or not _default.sandbox.is_running:
             _default.sandbox = sandbox()
         return _default.use(_default.sandbox.client())
 

@@ -64,6 +64,12 @@ class Sandbox:
         return token
 
     @property
+    def is_running(self) -> bool:
+        """Does it serve? Not before it was started, and not when it was closed."""
+        is_running: bool = self._server.is_running
+        return is_running
+
+    @property
     def is_exposed(self) -> bool:
         """Can other machines reach it?"""
         is_exposed: bool = self._server.is_exposed
@@ -100,7 +106,7 @@ class Sandbox:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Sandbox {self.base_url}>"
+        return f"<Sandbox {self.base_url}>" if self.is_running else "<Sandbox, stopped>"
 
 
 def sandbox(

@@ -30,7 +30,8 @@ from glows_nb.api.tokens import Token, expiry, is_sandbox
 T = TypeVar("T")
 
 EXCERPT_LENGTH: Final = 200
-CHECK_THE_WAY: Final = "Check the network, the proxy and the address; glows.doctor() looks at each."
+CHECK_THE_WAY: Final = " Check the network, the proxy and the address; glows.doctor() looks at each."
+SANDBOX_STOPPED: Final = " That sandbox has stopped; %glows sandbox starts another."
 SECRET_FIELDS: Final = r'("?(?:password|token|envs|authorization)"?\s*[:=]\s*"?)[^"&\s,}]+'  # noqa: S105 - their names
 
 log = logging.getLogger("glows_nb")
@@ -278,9 +279,7 @@ def transport_error(operation: Operation[Any], session: Session, error: httpx.HT
     kind = "took too long" if isinstance(error, httpx.TimeoutException) else "could not be reached"
     detail = excerpt((str(error) or type(error).__name__).encode(), session.connection.token)
     log.info("#%d %s: %s", session.next_number(), operation.name, detail)
-    advice = ""
-    if never_sent:
-        advice = " That sandbox has stopped; start another." if session.is_sandbox else f" {CHECK_THE_WAY}"
+    advice = "" if not never_sent else SANDBOX_STOPPED if session.is_sandbox else CHECK_THE_WAY
     return TransportError(
         f"Could not {operation.name}: {session.connection.base_url} {kind} ({detail}).{advice}",
         may_have_arrived=not never_sent,

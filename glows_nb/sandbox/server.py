@@ -183,6 +183,11 @@ class SandboxServer:
         return tokens.issue(users.user(user), users.secret(), lifetime)
 
     @property
+    def is_running(self) -> bool:
+        """Does it serve?"""
+        return self._running is not None
+
+    @property
     def _url(self) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._started.port}"

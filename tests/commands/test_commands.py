@@ -737,6 +737,22 @@ def test_sandbox_command_takes_the_sandbox_that_the_environment_names(sandbox: g
     assert run("sandbox").base_url == sandbox.base_url
 
 
+def test_sandbox_that_has_stopped_is_said_to_have_and_the_command_starts_another(
+    sandbox: glows.Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOWS_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("GLOWS_SDK_TOKEN", sandbox.token)
+    stopped = run("sandbox").base_url
+    sandbox.close()
+    assert repr(sandbox) == "<Sandbox, stopped>"
+    with pytest.raises(glows.TransportError, match="%glows sandbox starts another"):
+        run("list")
+    another = run("sandbox")
+    assert another.base_url != stopped
+    assert another.instances.all() == []
+    assert run("sandbox") is another
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
