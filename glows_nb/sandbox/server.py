@@ -284,6 +284,12 @@ class _Server(uvicorn.Server):
         self.is_up.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # asyncio forgets a connection that it accepted just before its server is closed: nothing more is accepted,
+        # and what was gets its two turns first, in which it becomes one that uvicorn knows.
+        for listening in sockets or ():
+            asyncio.get_running_loop().remove_reader(listening)
+        for _ in range(2):
+            await asyncio.sleep(0)
         await super().shutdown(sockets)
         # Where a request never ended, uvicorn gives up waiting and leaves its connection open.
         for connection in list(self.server_state.connections):

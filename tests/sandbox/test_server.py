@@ -1,6 +1,8 @@
 """Starting, stopping and restarting a sandbox."""
 
 import asyncio
+import contextlib
+import gc
 import json
 import os
 import signal
@@ -97,6 +99,17 @@ def test_server_starts_inside_a_running_event_loop():
             return server.base_url
 
     assert asyncio.run(in_a_notebook()).endswith("/sdk/v1")
+
+
+def test_connections_that_come_while_a_server_stops_are_closed():
+    for _ in range(10):
+        with SandboxServer() as server:
+            address = ("127.0.0.1", port_of(server))
+            came = [socket.create_connection(address, timeout=10) for _ in range(5)]
+        for connection in came:
+            with connection, contextlib.suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
+    gc.collect()  # a connection that was left open would be a ResourceWarning, which is an error in tests
 
 
 def test_running_server_cannot_be_started_again():
