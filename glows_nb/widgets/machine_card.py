@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import Final
 
@@ -61,6 +62,7 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self._acting = Background("glows form action", self.show_error)
         self._is_acting = False
         self._lock = Lock()
+        self._showing = Lock()
         self.facts = ipywidgets.HTML()
         self.ways_in = WaysIn(front_end, self._name_of, self._say)
         self.snapshot = button(texts.MACHINE_SNAPSHOT, self._on_snapshot, tooltip=texts.MACHINE_SNAPSHOT_HINT)
@@ -76,12 +78,8 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def show(self, instance: Instance, *, is_reachable: bool = False) -> None:
         """Show this machine as it is now."""
-        self.instance, self.is_reachable = instance, is_reachable
-        self.facts.value = self.plain()
-        self.ways_in.show(instance)
-        self._enable()
-        set_shown(self._actions, instance.status not in LEAVING)
-        set_shown(self, True)
+        with self._showing:
+            self._put(instance, is_reachable=is_reachable)
         self._changed()
 
     def hide(self) -> None:
@@ -134,17 +132,21 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
             return self._following
 
     def _until_reachable(self, following: Background, instance_id: str) -> None:
-        steps = wait_until_reachable(instance_id, SSH_PORT, MOST_SECONDS, on_change=self._show_if_meant)
+        show = partial(self._show_if_meant, following)
+        steps = wait_until_reachable(instance_id, SSH_PORT, MOST_SECONDS, on_change=show)
         try:
             instance = following.run(self._client, steps)
         except MachineEnded:
             self._until_ended(following, instance_id)
         else:
-            self._show_if_meant(instance, is_reachable=True)
+            show(instance, is_reachable=True)
 
     def _until_ended(self, background: Background, instance_id: str) -> None:
         steps = wait_for_status(
-            instance_id, InstanceStatus.FINISHED, timeout=MOST_SECONDS, on_change=self._show_if_meant
+            instance_id,
+            InstanceStatus.FINISHED,
+            timeout=MOST_SECONDS,
+            on_change=partial(self._show_if_meant, background),
         )
         try:
             instance = background.run(self._client, steps)
@@ -156,10 +158,24 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
             self._say(texts.CARD_ENDED.format(name=self._name_of(instance)))
             self._ended()
 
-    def _show_if_meant(self, instance: Instance, *, is_reachable: bool = False) -> None:
-        """Another machine may be shown by now."""
-        if self._is_meant(instance):
-            self.show(instance, is_reachable=is_reachable)
+    def _show_if_meant(self, background: Background, instance: Instance, *, is_reachable: bool = False) -> None:
+        """Show what a background has heard, unless something else is shown or done by now.
+
+        What was asked before a machine was released is often answered after it.
+        """
+        with self._showing:
+            if background.is_closed or not self._is_meant(instance):
+                return
+            self._put(instance, is_reachable=is_reachable)
+        self._changed()
+
+    def _put(self, instance: Instance, *, is_reachable: bool) -> None:
+        self.instance, self.is_reachable = instance, is_reachable
+        self.facts.value = self.plain()
+        self.ways_in.show(instance)
+        self._enable()
+        set_shown(self._actions, instance.status not in LEAVING)
+        set_shown(self, True)
 
     def _is_meant(self, instance: Instance) -> bool:
         return self.instance is not None and self.instance.instance_id == instance.instance_id
@@ -233,7 +249,8 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         named = " ".join(taken.snapshot_ids)
         self._say(texts.CARD_SNAPSHOT_BEGUN.format(snapshot=named))
         self._acting.run(self._client, _available(instance_id, taken.snapshot_ids))
-        steps = wait_for_status(instance_id, timeout=MOST_SECONDS, on_change=self._show_if_meant)
+        show = partial(self._show_if_meant, self._acting)
+        steps = wait_for_status(instance_id, timeout=MOST_SECONDS, on_change=show)
         again = self._acting.run(self._client, steps)
         if self._is_meant(again):
             self.follow(again, is_found=self.is_found)

@@ -674,6 +674,27 @@ def test_machine_that_is_queued_can_be_released(form: LaunchForm, client: glows.
     eventually(lambda: not form_threads())
 
 
+def test_late_answer_from_before_the_release_does_not_stand_in_the_card(
+    form: LaunchForm, client: glows.Client, sandbox: glows.Sandbox
+) -> None:
+    sandbox.admin.clock(speed=1)
+    form.button.click()
+    eventually(lambda: form.question.subject)
+    # The first look is the launch's own, for its key; the second is the card's, for the new machine.
+    sandbox.admin.order("latency", "instance_get", when="after", first=2, seconds=1)
+    form.question.yes.click()
+    eventually(lambda: sandbox.admin.faults()[0]["fired"])
+    assert "◔ Queued" in form.card.facts.value
+    (following,) = [thread for thread in form_threads() if thread.name == "glows form machine"]
+    form.card.release.click()
+    form.card.question.yes.click()
+    eventually(lambda: "<b>Canceling</b>" in form.card.facts.value)
+    following.join(15)
+    assert "<b>Canceling</b>" in form.card.facts.value
+    sandbox.admin.clock(speed=200)
+    eventually(lambda: not form_threads())
+
+
 def test_machine_that_ended_elsewhere_says_so_when_an_action_fails(form: LaunchForm, client: glows.Client) -> None:
     machine = form.launch()
     eventually(lambda: "✓ Reachable" in form.card.facts.value)
