@@ -161,3 +161,44 @@ def test_name_of_a_function_is_no_module_whatever_was_asked_first() -> None:
     modules = {module.name for module in pkgutil.iter_modules(glows.__path__)}
     assert modules & set(glows._HOME_OF) == {"sandbox"}, "which _Face takes care of"
     assert python("import glows_nb as g; g.burn_rate; g.set_balance; print(callable(g.spending))") == "True"
+
+
+ALL_AT_ONCE = """
+import sys, threading
+import glows_nb as glows
+
+with glows.Client(*sys.argv[1:]) as client:
+    calls = [
+        lambda: client.specs.all(),
+        lambda: client.instances.all(),
+        lambda: client.images.all(),
+        lambda: client.networks.all(),
+        lambda: client.snapshots.all(),
+        lambda: glows.specs(client=client),
+        lambda: glows.instances(client=client),
+        lambda: glows.spending(client=client),
+        lambda: glows.CreateInstance,
+    ]
+    start, done = threading.Barrier(len(calls)), []
+
+    def make(call):
+        start.wait()
+        call()
+        done.append(call)
+
+    threads = [threading.Thread(target=make, args=[call]) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    print(len(calls) - len(done))
+"""
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_what_is_loaded_when_it_is_first_used_may_be_used_by_all_threads_at_once(
+    attempt: int, shared_sandbox: glows.Sandbox
+) -> None:
+    command = [sys.executable, "-W", "error", "-c", ALL_AT_ONCE, shared_sandbox.token, shared_sandbox.base_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own code
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
