@@ -178,9 +178,9 @@ def _ids(frame: pd.DataFrame) -> list[str]:
 
     A row's own id stands before the ids of what it belongs to, as the snapshot's before that of its machine.
     """
-    name = next((name for name in frame.columns if name in ID_COLUMNS), None)
-    if name is not None and frame[name].notna().all() and frame[name].is_unique:
-        return [str(value) for value in frame[name]]
+    for name in frame.columns:
+        if name in ID_COLUMNS and frame[name].notna().all() and frame[name].is_unique:
+            return [str(value) for value in frame[name]]
     if {"region", "resource_id"} <= set(frame.columns):
         return [f"{region}/{resource}" for region, resource in zip(frame["region"], frame["resource_id"], strict=True)]
     return [str(label) for label in frame.index]

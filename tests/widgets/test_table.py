@@ -71,6 +71,11 @@ def test_selected_snapshot_stays_selected_when_its_machine_gets_another() -> Non
     assert table.selected == "snap-1"
 
 
+def test_rows_whose_first_id_is_of_what_they_belong_to_have_the_next_one() -> None:
+    table = glows.show(pd.DataFrame({"network_id": ["net-1", "net-1"], "instance_id": ["ins-1", "ins-2"]}))
+    assert ids(table) == ["ins-1", "ins-2"]
+
+
 def test_two_offers_with_one_gpu_in_one_region_have_two_ids(shared_sandbox: glows.Sandbox) -> None:
     with shared_sandbox.client() as client:
         table = glows.show(glows.specs(gpu="4090", region="TW-03", client=client))
