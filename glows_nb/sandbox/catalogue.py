@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from glows_nb.sandbox.hashes import bare
 from glows_nb.sandbox.image_catalogue import CONTAINER, IMAGES, VM, Image
 
 GPU_CATEGORY = 0
@@ -74,6 +75,11 @@ class Catalogue:
     def image_by_hash(self) -> Mapping[str, Image]:
         """All images by the eight characters of their id."""
         return {image.hash: image for image in self.images}
+
+    def can_be_snapshotted(self, image_id: str) -> bool:
+        """May snapshots be taken of machines with this image? Of those with a user's own image they may."""
+        image = self.image_by_hash.get(bare(image_id, "img-"))
+        return image is None or image.can_be_snapshotted
 
 
 # TW-03 = 2 is official; TW-01, TW-02 and TW-05 are the numbering of another GLOWS app; TW-04 is interpolated;

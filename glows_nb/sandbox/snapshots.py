@@ -16,8 +16,7 @@ def create_snapshot(call: Call) -> dict[str, object]:
         machine = call.store.machine_by_hash(bare(instance_id, "ins-"))
         if machine is None or machine.owner != call.user.uid:
             raise illegal("no such machine of this user")
-        image = call.catalogue.image_by_hash.get(bare(machine.image_id, "img-"))
-        if image is not None and not image.can_be_snapshotted:
+        if not call.catalogue.can_be_snapshotted(machine.image_id):
             raise Refusal(Code.TAKING_SNAP_NOT_ALLOWED, "not of machines with this image")
         if machine.status != lifecycle.RUNNING:
             raise Refusal(Code.ILLEGAL_STATUS, f"the machine is {machine.status}")

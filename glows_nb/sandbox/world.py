@@ -7,7 +7,6 @@ from glows_nb.sandbox.catalogue import Catalogue
 from glows_nb.sandbox.clock import Clock
 from glows_nb.sandbox.doors import Doors
 from glows_nb.sandbox.faults import Fault, Faults
-from glows_nb.sandbox.hashes import bare
 from glows_nb.sandbox.snapshot_store import snapshot_of
 from glows_nb.sandbox.store import OfferState, Store
 
@@ -84,13 +83,12 @@ class World:
         for machine in self.store.machines_in_status(lifecycle.RUNNING):
             if not self.faults.hits("balance_exhausted", machine):
                 continue
-            image = self.catalogue.image_by_hash.get(bare(machine.image_id, "img-"))
             with self.store.transaction():
-                if image is not None and not image.can_be_snapshotted:
-                    self.store.enter(machine, lifecycle.CANCELING, now)
-                else:
+                if self.catalogue.can_be_snapshotted(machine.image_id):
                     self.store.snapshots.add(snapshot_of(machine, self.store.hashes.new(), name=""))
                     self.store.enter(machine, lifecycle.PAUSING, now)
+                else:
+                    self.store.enter(machine, lifecycle.CANCELING, now)
 
     def _recover(self) -> None:
         now = self.clock.now()
