@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.observing import Event, Sending
+from glows_nb.api.observing import Answered, Event, Sending
 
 
 def offer(client: glows.Client) -> dict[str, Any]:
@@ -87,3 +87,72 @@ def test_interrupted_write_says_what_may_be_done_and_how_to_look(client: glows.C
     found = re.search(f"may be (made|attached|taken) all the same. To look: ({look})$", note)
     assert found is not None, note
     assert eval(found[2], {"client": client}) is not None  # noqa: S307 - the line that users are told to run
+
+
+def running(client: glows.Client) -> glows.Instance:
+    return client.instances.wait(client.instances.launch(**offer(client)).instance_id)
+
+
+def image_deleted(client: glows.Client) -> Any:
+    image = client.images.submit("registry.example.com/team/cut:1")
+    return lambda: client.images.delete(image.image_id)
+
+
+def created(client: glows.Client) -> Any:
+    asked = offer(client)
+    del asked["name"]
+    return lambda: client.instances.create(custom_meta_key="cut", **asked)
+
+
+def released(client: glows.Client) -> Any:
+    machine = running(client)
+    return lambda: client.instances.cancel(machine.instance_id)
+
+
+def released_by_its_key(client: glows.Client) -> Any:
+    machine = running(client)
+    return lambda: client.instances.cancel(meta_key=machine.meta_key)
+
+
+def parked(client: glows.Client) -> Any:
+    machine = running(client)
+    return lambda: client.instances.park(machine)
+
+
+def unparked(client: glows.Client) -> Any:
+    kept = client.instances.park(running(client))
+    return lambda: client.instances.unpark(kept)
+
+
+def stop_at_the_answer(event: Event) -> None:
+    if isinstance(event, Answered) and not event.operation.name.startswith(("get ", "list ", "count ")):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "what", "look"),
+    [
+        (image_deleted, "The image may be deleted", r"client\.images\.all\(owned=True\)"),
+        (created, "A machine may be started under the key 'cut'", r"client\.instances\.get\(meta_key='cut'\)"),
+        (released, "The machine may be released", r"client\.instances\.get\('ins-\w+'\)"),
+        (released_by_its_key, "The machine may be released", r"client\.instances\.get\(meta_key='cut-\w+'\)"),
+        (
+            parked,
+            r"A snapshot of ins-\w+ may be taken, and the machine released",
+            r"client\.instances\.get\('ins-\w+'\)",
+        ),
+        (unparked, "A machine may be started from its snapshot", r"client\.instances\.find\('cut-\w+'\)"),
+    ],
+)
+def test_write_that_was_done_when_it_was_interrupted_says_so_and_how_to_look(
+    client: glows.Client, prepare: Any, what: str, look: str
+) -> None:
+    write = prepare(client)
+    client.observers.add(stop_at_the_answer)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        write()
+    client.observers.remove(stop_at_the_answer)
+    (note,) = stopped.value.__notes__
+    found = re.search(f"^{what} all the same. To look: ({look})$", note)
+    assert found is not None, note
+    assert eval(found[1], {"client": client}) is not None  # noqa: S307 - the line that users are told to run

@@ -52,7 +52,8 @@ class AsyncImages:
         Raises:
             ParamIllegal: there is none, or it is public or somebody else's.
         """
-        await self._client.run(writes.delete_image(image_id, backoff=self._client.backoff))
+        with noting_write("The image may be deleted", "client.images.all(owned=True)"):
+            await self._client.run(writes.delete_image(image_id, backoff=self._client.backoff))
 
     async def list(self, page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Page[Image]:
         """A page of images.

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glows_nb.api import keys, launching, parking, waiting
-from glows_nb.api.interrupting import noting_order, noting_wait
+from glows_nb.api.interrupting import noting_order, noting_wait, noting_write
 from glows_nb.api.launching import Plan
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
@@ -63,7 +63,9 @@ class AsyncInstances:
             AmbiguousResult: the answer was lost and the machine can't be looked up.
         """
         checked = CreateInstance(**fields) if request is None else request
-        return await self._client.run(launching.create(checked, backoff=self._client.backoff))
+        key = checked.custom_meta_key
+        with noting_write(f"A machine may be started under the key {key!r}", f"client.instances.get(meta_key={key!r})"):
+            return await self._client.run(launching.create(checked, backoff=self._client.backoff))
 
     async def plan(self, **fields: Any) -> Plan:
         """What `launch` with the same arguments would do: reads only, rents nothing.
@@ -126,7 +128,9 @@ class AsyncInstances:
             ParamIllegal: there is no such machine.
             IllegalStatus: it can't be released now, such as while a snapshot is taken.
         """
-        await self._client.run(writes.cancel_instance(request_id, meta_key))
+        which = repr(request_id) if request_id is not None else f"meta_key={meta_key!r}"
+        with noting_write("The machine may be released", f"client.instances.get({which})"):
+            await self._client.run(writes.cancel_instance(request_id, meta_key))
 
     async def stats(self) -> dict[str, int]:
         """How many machines are in each status; statuses without a machine are left out."""
@@ -221,9 +225,10 @@ class AsyncInstances:
             MachineEnded, WaitTimeout: as for `wait`.
         """
         found = machine if isinstance(machine, Instance) else await self.find(machine)
-        return await self._client.run(
-            parking.park(found, timeout=timeout, on_change=on_change, backoff=self._client.backoff)
-        )
+        what_may_be = f"A snapshot of {found.instance_id} may be taken, and the machine released"
+        steps = parking.park(found, timeout=timeout, on_change=on_change, backoff=self._client.backoff)
+        with noting_write(what_may_be, f"client.instances.get({found.instance_id!r})"):
+            return await self._client.run(steps)
 
     async def unpark(self, machine: str | Parked | Instance, **changes: Any) -> Instance:
         """Start a parked machine again: the same hardware, region, ports and environment, from its newest snapshot.
@@ -239,9 +244,11 @@ class AsyncInstances:
             SnapshotFailed: no snapshot of it is available.
             NoResourceAvailable, PriceTooHigh, AmbiguousResult: as for `launch`.
         """
-        return await self._client.run(
-            parking.unpark(machine, self._client.account_mark, backoff=self._client.backoff, **changes)
-        )
+        name = machine if isinstance(machine, str) else machine.meta_key
+        with noting_write("A machine may be started from its snapshot", f"client.instances.find({name!r})"):
+            return await self._client.run(
+                parking.unpark(machine, self._client.account_mark, backoff=self._client.backoff, **changes)
+            )
 
     async def plan_unpark(self, machine: str | Parked | Instance, **changes: Any) -> Plan:
         """What `unpark` with the same arguments would do: reads only, rents nothing.
