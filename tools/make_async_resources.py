@@ -31,9 +31,8 @@ CHANGES = (
 def make(source: Path) -> str:
     """The text of the async module for a module of resources."""
     note = NOTE.format(name=source.name)
-    made = re.sub(
-        r'\A"""(.*?)"""\n', lambda opening: f'"""{opening[1]}\n\n{note}"""\n', source.read_text(encoding="utf-8")
-    )
+    subject, rest = source.read_text(encoding="utf-8").split('"""\n', 1)
+    made = f'{subject}\n\n{note}"""\n{rest}'
     for pattern, change in CHANGES:
         made = re.sub(pattern, change, made, flags=re.M)
     formatted = subprocess.run(  # noqa: S603 - our own formatter

@@ -26,7 +26,7 @@ deadline = time.monotonic() + 5
 while names := [thread.name for thread in threading.enumerate() if "glows" in thread.name]:
     if time.monotonic() > deadline:
         break
-    time.sleep(0.01)
+    time.sleep(0.01)  # a poll with a deadline
 pathlib.Path("threads.json").write_text(json.dumps(names))
 """
 
@@ -233,7 +233,7 @@ def clipboard(page: Page) -> str:
 def calls_within_a_second(service: glows.Sandbox) -> int:
     """How many calls reach the service while nobody does anything."""
     before = calls(service)
-    time.sleep(1)
+    time.sleep(1)  # a window to count in
     return len([call for call in calls(service) if call not in before])
 
 

@@ -29,7 +29,7 @@ CELLS = (
     "panel = glows.panel(client=client)\npanel",
     "import ipywidgets\nipywidgets.HTML(layout={'height': '3000px'})",
     "panel",
-    "time.sleep(10)",
+    "time.sleep(10)",  # a kernel that is busy
 )
 
 

@@ -36,7 +36,7 @@ while time.monotonic() < deadline:
     names = [thread.name for thread in threading.enumerate() if thread.name.startswith("glows")]
     if len(names) < 2:
         break
-    time.sleep(0.05)
+    time.sleep(0.05)  # a poll with a deadline
 pathlib.Path("threads.json").write_text(json.dumps(names))
 """
 
