@@ -229,7 +229,7 @@ def _frame(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> pd.DataFra
 
 def _spec_row(spec: Spec) -> dict[str, Any]:
     unit = spec.unit
-    price = _credits(spec.rate)
+    price = None if spec.rate is None else _credits(spec.rate)
     return {
         "region": spec.region_name,
         "machine_category": _category_name(spec.machine_category),
@@ -252,7 +252,7 @@ def _spec_row(spec: Spec) -> dict[str, Any]:
 def _wide_spec_row(spec: Spec) -> dict[str, Any]:
     return _spec_row(spec) | {
         "unit_qty": spec.base_resource.unit_qty,
-        "millicent_per_hour": spec.rate.millicents_per_hour or None,
+        "millicent_per_hour": spec.price.millicent_per_hour,
         "extra_resources": json.dumps([extra.model_dump() for extra in spec.extra_resources]),
     }
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from math import floor
+from numbers import Rational, Real
 
 MILLICENTS_PER_CREDIT = 100_000
 MILLICENTS_PER_CENT = 1_000
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
 DAYS_PER_MONTH = 30
+LARGEST_POWER = 30
 
 
 @dataclass(frozen=True, order=True)
@@ -37,6 +41,21 @@ class Rate:
     def from_credits(cls, credits_per_hour: Decimal | float | str) -> Rate:
         """The rate for `credits_per_hour`, rounded to a whole millicent."""
         return cls(millicents(credits_per_hour))
+
+    @classmethod
+    def cap(cls, credits_per_hour: object) -> Rate:
+        """The highest rate that is not above a price in Credits per hour: floored to a whole millicent.
+
+        Args:
+            credits_per_hour: a number of any type, or a text that is one.
+
+        Raises:
+            ValueError: it is no finite number, or less than a millicent; a sentence's second half, as "… is no number".
+        """
+        whole = floor(exact_amount(credits_per_hour) * MILLICENTS_PER_CREDIT)
+        if whole < 1:
+            raise ValueError(f"{credits_per_hour!r} is refused: a price per hour is at least 0.00001 Credits.")
+        return cls(whole)
 
     @property
     def per_hour(self) -> Decimal:
@@ -110,6 +129,26 @@ class Cost:
 
     def __repr__(self) -> str:
         return f"Cost('{self.credits:.3f} Credits')"
+
+
+def exact_amount(amount: object) -> Fraction:
+    """A number of Credits, exact; a binary float counts as the decimal that Python writes for it.
+
+    Raises:
+        ValueError: it is no finite number; truth values are none.
+    """
+    try:
+        number = None if isinstance(amount, bool) else amount
+        if isinstance(number, Rational):
+            return Fraction(int(number.numerator), int(number.denominator))
+        if isinstance(number, str | Real | Decimal):
+            exact = Decimal(str(number).strip())
+            # A power of ten that nobody has Credits for would take for ever to be written out.
+            if exact.is_finite() and abs(exact.adjusted()) <= LARGEST_POWER:
+                return Fraction(exact)
+    except ArithmeticError:
+        pass
+    raise ValueError(f"{amount!r} is not a number of Credits.")
 
 
 def millicents(amount: Decimal | float | str) -> int:

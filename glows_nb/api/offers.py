@@ -26,8 +26,8 @@ def has_left(spec: Spec, units: int = 1) -> bool:
     return bool(spec.avail) and (spec.max_available_units or 0) >= units
 
 
-def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | None = None) -> Rate:
-    """What so many units of an offer cost per hour, with what is added to each of them.
+def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | None = None) -> Rate | None:
+    """What so many units of an offer cost per hour, with what is added to each of them; None where it has no price.
 
     Args:
         spec: the offer.
@@ -38,11 +38,16 @@ def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | 
         InvalidRequest: the offer does not sell that, so nobody can say what it costs.
     """
     rate = spec.rate
+    if rate is None:
+        return None
     for name, quantity in (extra_resource or {}).items():
         sold = {
-            int(extra.resource[name]): extra.price.millicent_per_hour
+            extra.resource[name]: extra.price.millicent_per_hour
             for extra in spec.extra_resources
-            if extra.price is not None and set(extra.resource) == {name} and extra.resource[name]
+            if extra.price is not None
+            and extra.price.millicent_per_hour is not None
+            and set(extra.resource) == {name}
+            and _is_count(extra.resource[name])
         }
         step = max((size for size in sold if quantity % size == 0), default=None)
         if quantity and step is None:
@@ -51,6 +56,11 @@ def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | 
         if quantity and step is not None:
             rate = rate + Rate(sold[step]) * (quantity // step)
     return rate * unit_qty
+
+
+def _is_count(value: object) -> bool:
+    """Is it a whole number above 0? A step of anything else can't be reckoned with."""
+    return type(value) is int and value > 0
 
 
 def default_image() -> Steps[Image]:
@@ -95,7 +105,7 @@ def all_specs(
                 instance_category=instance_category,
             )
 
-        specs += yield from all_items(page_of, lambda spec: (spec.region_name, spec.resource_id, spec.rate))
+        specs += yield from all_items(page_of, lambda spec: (spec.region_name, spec.resource_id, spec.price_order))
     return specs
 
 
@@ -174,6 +184,6 @@ def nearest_gpu(text: str, names: Iterable[str]) -> str | None:
 
 def regions_by_price(specs: Iterable[Spec], gpu_name: str, units: int = 1) -> list[str]:
     """Where so many units of a GPU are to be had, the cheapest first; all that offer it where none has enough."""
-    offers = sorted((spec for spec in specs if spec.unit.gpu_name == gpu_name), key=lambda spec: spec.rate)
+    offers = sorted((spec for spec in specs if spec.unit.gpu_name == gpu_name), key=lambda spec: spec.price_order)
     available = [spec for spec in offers if has_left(spec, units)]
     return list(dict.fromkeys(spec.region_name for spec in available or offers))

@@ -31,9 +31,9 @@ def entries_in(
         case "get instance" | "create instance":
             return [("machine", _machine(result))]
         case "list specs" if ("by_region", "true") in operation.params:
-            return [("offer", _offer(spec)) for region in items for spec in region.specs]
+            return [("offer", _offer(spec)) for region in items for spec in region.specs if spec.rate is not None]
         case "list specs":
-            return [("offer", _offer(item)) for item in items]
+            return [("offer", _offer(item)) for item in items if item.rate is not None]
         case "list images" | "submit image":
             is_owned = operation.name == "submit image" or ("owned", "true") in operation.params
             return [("image", _image(item, is_owned=is_owned)) for item in items]
@@ -57,7 +57,7 @@ def _machine(instance: Instance) -> KnownMachine:
 
 def _offer(spec: Spec) -> KnownOffer:
     id_ = f"{spec.region_name}/{spec.resource_id}"
-    return KnownOffer(id_, spec.region_name, spec.unit.gpu_name, spec.rate.millicents_per_hour)
+    return KnownOffer(id_, spec.region_name, spec.unit.gpu_name, spec.price_order)
 
 
 def _image(image: Image | SubmittedImage, *, is_owned: bool = False) -> KnownThing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from glows_nb.api.errors import InvalidRequest
@@ -38,7 +39,7 @@ def offer_id_of(spec: Any) -> OfferId:
 
 @dataclass(frozen=True)
 class Choices:
-    """What can be chosen, given what was: only offers with something left, only places that have one."""
+    """What can be chosen, given what was: only offers with a price and something left, only places that have one."""
 
     specs: tuple[Spec, ...]
     category: str
@@ -49,7 +50,9 @@ class Choices:
     @classmethod
     def among(cls, specs: Sequence[Spec], category: str, region: str = ANYWHERE, *, only: str = "") -> Choices:
         """The choices among these offers; a category or region that none of them has is let go."""
-        left = tuple(spec for spec in specs if has_left(spec) and (not only or only in spec.categories))
+        # What a machine costs has to be shown before it is rented.
+        priced = [spec for spec in specs if has_left(spec) and spec.rate is not None]
+        left = tuple(spec for spec in priced if not only or only in spec.categories)
         categories = [only] if only and left else _categories(left)
         if category not in categories and categories:
             category = categories[0]
@@ -76,17 +79,18 @@ class Choices:
             for spec in self.specs
             if self.category in spec.categories and self.region in (ANYWHERE, spec.region_name)
         ]
-        return sorted(fitting, key=lambda spec: (not spec.unit.gpus, spec.rate, spec.hardware_name, offer_id(spec)))
+        fitting.sort(key=lambda spec: (spec.price_order, spec.hardware_name, offer_id(spec)))
+        return sorted(fitting, key=lambda spec: not spec.unit.gpus)
 
     def is_ambiguous(self, offer: Spec) -> bool:
         """Does the offer's GPU name mean another offer in its region too, which would be taken, or might be?"""
         others = [spec for spec in self.specs if _place(spec) == _place(offer) and offer_id(spec) != offer_id(offer)]
-        return any(other.rate <= offer.rate for other in others)
+        return any(other.price_order <= offer.price_order for other in others)
 
     def elsewhere(self, offer: Spec) -> dict[str, Spec]:
         """The cheapest offer of the same name in each other region, the cheapest region first."""
         found: dict[str, Spec] = {}
-        for spec in sorted(self.specs, key=lambda spec: (spec.rate, offer_id(spec))):
+        for spec in sorted(self.specs, key=lambda spec: (spec.price_order, offer_id(spec))):
             is_like = spec.hardware_name == offer.hardware_name and bool(spec.unit.gpus) == bool(offer.unit.gpus)
             if is_like and self.category in spec.categories and spec.region_name != offer.region_name:
                 found.setdefault(spec.region_name, spec)
@@ -99,7 +103,8 @@ def offer_label(spec: Spec, *, with_region: bool) -> str:
     name = f"{unit.gpus} × {unit.gpu_name}" if unit.gpus > 1 else spec.hardware_name
     memory = texts.OFFER_MEMORY.format(gigabytes=unit.ram_mb / 1024) if unit.ram_mb else ""
     region = f" · {spec.region_name}" if with_region else ""
-    return texts.OFFER.format(name=name, cpus=unit.cpus or "?", memory=memory, region=region, hour=spec.rate.per_hour)
+    hour = Decimal("NaN") if spec.rate is None else spec.rate.per_hour
+    return texts.OFFER.format(name=name, cpus=unit.cpus or "?", memory=memory, region=region, hour=hour)
 
 
 def price_words(rate: Rate) -> str:

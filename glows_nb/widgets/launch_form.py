@@ -416,7 +416,7 @@ class LaunchForm(Sheet):
             self.price.value = html.escape(texts.FORM_NOTHING_LEFT) if is_known else ""
             return
         more = ""
-        if dearest is not None and dearest.rate > offer.rate:
+        if dearest is not None and dearest.rate is not None and dearest.price_order > offer.price_order:
             hour = (dearest.rate * filled.units).per_hour
             more = texts.FORM_PRICE_UP_TO.format(region=dearest.region_name, hour=hour)
         self.price.value = texts.FORM_PRICE_IN.format(

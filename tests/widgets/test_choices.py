@@ -61,7 +61,7 @@ chosen = st.builds(
 
 
 def launchable(offers: list[Spec], category: str) -> list[Spec]:
-    return [offer for offer in offers if has_left(offer) and category in offer.categories]
+    return [offer for offer in offers if has_left(offer) and offer.rate is not None and category in offer.categories]
 
 
 @given(specs, chosen)

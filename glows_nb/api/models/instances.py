@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
-from glows_nb.api.models.wire import AccessUrl, ListOf, Moment, NullMeans, Page, SecretUrl, Text, WireModel
+from glows_nb.api.models.wire import AccessUrl, ElseUnknown, ListOf, Moment, NullMeans, Page, SecretUrl, Text, WireModel
 from glows_nb.api.ports import JUPYTER_PORT, SSH_PORT
 from glows_nb.api.statuses import ENDED, InstanceStatus
 from glows_nb.money import Rate
@@ -71,7 +71,7 @@ class Instance(WireModel):
     instance_id: str = Field(alias="instanceID")
     status: str
     category: Text = ""
-    price_cent: int | None = Field(None, alias="priceCent")
+    price_cent: Annotated[int, Field(strict=True, ge=0), ElseUnknown()] | None = Field(None, alias="priceCent")
     hardware: Annotated[Hardware, NullMeans(Hardware())] = Hardware()
     base_image: BaseImage | None = Field(None, alias="baseImage")
     base_snap: BaseSnap | None = Field(None, alias="baseSnap")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from glows_nb.api.models.wire import ListOf, Text, WireModel
+from glows_nb.api.models.wire import ElseUnknown, ListOf, Text, WireModel
 from glows_nb.money import Rate
 
 
@@ -40,9 +40,9 @@ class BaseResource(WireModel):
 
 
 class Price(WireModel):
-    """A price per hour and unit."""
+    """A price per hour and unit; None where what came is no whole number above 0, so that nobody knows it."""
 
-    millicent_per_hour: int
+    millicent_per_hour: Annotated[int, Field(strict=True, gt=0), ElseUnknown()] | None
 
 
 class ExtraResource(WireModel):
@@ -75,9 +75,16 @@ class Spec(WireModel):
         return self.base_resource.unit_spec
 
     @property
-    def rate(self) -> Rate:
-        """What one unit costs per hour."""
-        return Rate(self.price.millicent_per_hour)
+    def rate(self) -> Rate | None:
+        """What one unit costs per hour; None where the service told no price that can be one."""
+        price = self.price.millicent_per_hour
+        return None if price is None else Rate(price)
+
+    @property
+    def price_order(self) -> int:
+        """A number to sort by price, in which an offer without one comes last."""
+        price = self.price.millicent_per_hour
+        return 2**63 if price is None else price
 
     @property
     def hardware_name(self) -> str:

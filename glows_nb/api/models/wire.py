@@ -47,6 +47,17 @@ class NullMeans(NamedTuple):
         return core_schema.chain_schema([core_schema.nullable_schema(schema), given])
 
 
+class ElseUnknown:
+    """Read whatever breaks the field's own rules as None: a number that nobody should reckon with.
+
+    What is missing altogether is still refused where the field has no default.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        sound = core_schema.with_default_schema(handler(source), default=None, on_error="default")
+        return core_schema.chain_schema([core_schema.any_schema(), sound])
+
+
 T = TypeVar("T")
 ListOf = Annotated[tuple[T, ...], NullMeans(())]
 Text = Annotated[str, NullMeans("")]
