@@ -7,7 +7,8 @@ its key before it is sent again, and a machine found under the key is taken inst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 from glows_nb.api.errors import (
     AmbiguousResult,
     APIError,
+    ErrCode,
     GlowsError,
     InvalidDomainInfo,
     InvalidRequest,
@@ -26,11 +28,21 @@ from glows_nb.api.errors import (
     StalePlan,
 )
 from glows_nb.api.ids import bare_id
-from glows_nb.api.keys import KEY_LIMIT, derived_name, find_newest, key_for_name, key_of_generation, look_up
+from glows_nb.api.keys import (
+    KEY_LIMIT,
+    derived_name,
+    find_exact,
+    find_newest,
+    key_for_name,
+    key_of_generation,
+    look_up,
+    made_from_name,
+)
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left, is_meant, rate_for, specs_for
 from glows_nb.api.operations.instances import create_instance
+from glows_nb.api.price_watch import warn_if_dearer
 from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.requests.limits import shortened
 from glows_nb.api.statuses import LEAVING
@@ -43,6 +55,16 @@ MOVES_ON: Final = (NoResourceAvailable, InvalidDomainInfo, RegionAccessDenied)
 
 LAUNCH_ATTEMPTS: Final = 3
 
+UNIT_FIELDS: Final = {
+    "gpu_name": "GPU",
+    "gpus": "number of GPUs",
+    "cpu_name": "CPU",
+    "cpus": "number of CPUs",
+    "ram_mb": "RAM in MB",
+    "disk_gb": "disk in GB",
+}
+"""What a plan shows of an offer's hardware, in words."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -53,6 +75,8 @@ class Wanted:
     max_rate: Rate | None = None
     priced_image_id: str | None = None
     """The image whose offers tell the price, where the source is a snapshot (FACTS 7)."""
+    has_generations: bool = True
+    """Is the key made of a name, so that the next one is used when its machine has ended?"""
 
     @property
     def key(self) -> str:
@@ -69,20 +93,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One region's way to carry out a plan."""
+    """One region's way to carry out a plan: `rate` is what all its units cost per hour, with what is added to them."""
 
     spec: Spec
     request: CreateInstance
+    rate: Rate
 
     @property
     def region_name(self) -> str:
         """Where the machine would be."""
         return self.request.region_name
-
-    @property
-    def rate(self) -> Rate:
-        """What all its units cost per hour, with what is added to them."""
-        return rate_for(self.spec, self.request.unit_qty, self.request.extra_resource)
 
     def __str__(self) -> str:
         unit, units = self.spec.unit, self.request.unit_qty
@@ -146,30 +166,41 @@ def want(
     *,
     name: str | None = None,
     meta_key: str | None = None,
+    stem: str | None = None,
     regions: Sequence[str] = (),
     region_name: str | None = None,
-    max_price_per_hour: float | Decimal | None = None,
+    max_price_per_hour: float | Decimal | str | None = None,
     priced_image_id: str | None = None,
     **fields: Any,
 ) -> Wanted:
     """The arguments of a launch, checked as far as they can be before any request.
+
+    `stem` is the first generation of a key that was made of a name, where the name itself is not known (`unpark`).
 
     Raises:
         InvalidRequest: a field is unknown, missing or over its limit.
     """
     if name is not None and meta_key is not None:
         raise InvalidRequest("name", "give name or meta_key, not both.")
-    if isinstance(regions, str):
-        regions = (regions,)
-    places = tuple(dict.fromkeys(([region_name] if region_name else []) + list(regions)))
+    places = tuple(dict.fromkeys(([region_name] if region_name else []) + _in_order(regions)))
     if not places:
         raise InvalidRequest("region_name", "is required; give it, or regions=[…] in the order to try.")
+    for field_name in ("ports", "net_ids"):
+        if field_name in fields:
+            fields[field_name] = _in_order(fields[field_name])
     if name is not None:
-        check_name(name)
+        check_name(name, account_mark)
         fields.setdefault("remark", name[:32])
-    key = meta_key or key_for_name(name or derived_name(_identity(fields, places)), account_mark)
+    if stem is not None:
+        key = stem
+    elif meta_key is not None:
+        _check_own_key(meta_key, account_mark)
+        key = meta_key
+    else:
+        key = key_for_name(derived_name(_identity(fields, places)) if name is None else name, account_mark)
     requests = [CreateInstance(**fields, custom_meta_key=key, region_name=place) for place in places]
-    return Wanted(requests[0], places, _checked_max_rate(max_price_per_hour), priced_image_id)
+    max_rate = _checked_max_rate(max_price_per_hour)
+    return Wanted(requests[0], places, max_rate, priced_image_id, has_generations=meta_key is None)
 
 
 def plan(wanted: Wanted) -> Steps[Plan]:
@@ -179,9 +210,14 @@ def plan(wanted: Wanted) -> Steps[Plan]:
         NoResourceAvailable: no region sells it, or none has enough left.
         PriceTooHigh: what can be had costs more than the cap.
     """
-    newest, generation = yield from find_newest(wanted.key)
+    if wanted.has_generations:
+        newest, generation = yield from find_newest(wanted.key)
+    else:
+        newest, generation = (yield from find_exact(wanted.key)), 0
     if newest is not None and newest.status not in LEAVING:
         return Plan(newest.meta_key or key_of_generation(wanted.key, generation), newest, ())
+    if newest is not None and not wanted.has_generations:
+        raise _used_key(newest)
     meta_key = key_of_generation(wanted.key, generation + 1)
     template, units = wanted.template, wanted.template.unit_qty
     specs = yield from specs_for(template, wanted.priced_image_id)
@@ -196,8 +232,12 @@ def plan(wanted: Wanted) -> Steps[Plan]:
         if not available:
             left_out.append(f"{region} {_why_not(here, units)}")
             continue
-        chosen = min(available, key=lambda spec: spec.rate)
-        candidate = Candidate(chosen, wanted.request(meta_key, region, pin=chosen if len(here) > 1 else None))
+        chosen = min(available, key=lambda spec: spec.price_order)
+        rate = rate_for(chosen, units, template.extra_resource)
+        if rate is None:
+            left_out.append(f"{region} tells no price for it")
+            continue
+        candidate = Candidate(chosen, wanted.request(meta_key, region, pin=chosen if len(here) > 1 else None), rate)
         if wanted.max_rate is not None and candidate.rate > wanted.max_rate:
             over_cap = True
             left_out.append(f"{region} costs {candidate.rate}, the cap is {wanted.max_rate}")
@@ -231,6 +271,7 @@ def launch(wanted: Wanted, *, adopt: bool = False, backoff: float = 0.5) -> Step
             continue
         if not adopt:
             yield from check_same(wanted, instance)
+        _tell_differences(wanted, instance)
         return instance
     raise AmbiguousResult(f"The machine under the key {wanted.key!r} is released as fast as it is started.")
 
@@ -245,7 +286,10 @@ def launch_planned(wanted: Wanted, planned: Plan, *, backoff: float = 0.5) -> St
         raise StalePlan(changes, now.existing)
     instance, is_new = yield from carry_out(_as_shown(planned, now), backoff=backoff)
     if not is_new:
+        if instance.status in LEAVING:
+            raise StalePlan([f"machine {instance.instance_id} was started under the key and released meanwhile"])
         yield from check_same(wanted, instance)
+        _tell_differences(wanted, instance)
     return instance
 
 
@@ -256,7 +300,7 @@ def carry_out(planned: Plan, *, backoff: float) -> Steps[tuple[Instance, bool]]:
     refused: APIError | None = None
     for candidate in planned.candidates:
         try:
-            return (yield from create(candidate.request, backoff=backoff)), True
+            return (yield from create(candidate.request, promised=candidate.rate, backoff=backoff)), True
         except MetaKeyExists as error:
             found = yield from look_up(planned.meta_key)
             if found is None:
@@ -268,8 +312,13 @@ def carry_out(planned: Plan, *, backoff: float) -> Steps[tuple[Instance, bool]]:
     raise refused
 
 
-def create(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
+def create(request: CreateInstance, *, promised: Rate | None = None, backoff: float = 0.5) -> Steps[Instance]:
     """One create, sent again only when its outcome was looked up and nothing was found.
+
+    Args:
+        request: what to start.
+        promised: what it costs per hour by the plan; a machine that turns out dearer is said loudly (`PriceWatch`).
+        backoff: seconds before the first repetition.
 
     Raises:
         MetaKeyExists: the key was taken before.
@@ -278,7 +327,7 @@ def create(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
     key = request.custom_meta_key
     return (
         yield from write(
-            create_instance(request),
+            replace(create_instance(request), promised=promised),
             lambda: look_up(key),
             f"A machine may be there under the key {key!r}: client.instances.get(meta_key={key!r}) finds it; "
             "launching again with the same arguments is safe.",
@@ -288,11 +337,11 @@ def create(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
     )
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, account_mark: str = "") -> None:
     """Refuse a name that no machine can be launched with.
 
     Raises:
-        InvalidRequest: it is empty, too long, or can't be shown as it is.
+        InvalidRequest: it is empty, too long, can't be shown as it is, or reads like a key that is made of a name.
     """
     if not 1 <= len(name) <= KEY_LIMIT:
         raise InvalidRequest(
@@ -300,6 +349,10 @@ def check_name(name: str) -> None:
         )
     if not name.isprintable() or name != name.strip():
         raise InvalidRequest("name", f"{shortened(name)} holds a control character or a space at its ends.")
+    stem = made_from_name(name, account_mark)
+    if stem is not None:
+        problem = f"{shortened(name)} is a key made of a name; give the name, {_name_in(stem, account_mark)!r}."
+        raise InvalidRequest("name", problem)
 
 
 def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
@@ -325,12 +378,29 @@ def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
         raise MachineDiffers(instance, differences)
 
 
-def _checked_max_rate(max_price_per_hour: float | Decimal | None) -> Rate | None:
+def _tell_differences(wanted: Wanted, found: Instance) -> None:
+    """Warn of what the machine that is there has otherwise, where that is no reason to rent another or to stop."""
+    if wanted.max_rate is not None:
+        warn_if_dearer(found, wanted.max_rate, "is the cap of this launch")
+    has = dict(part.partition("=")[::2] for part in found.envs.get_secret_value().split(";") if "=" in part)
+    others = [
+        name for name, value in wanted.template.envs.items() if name in has and has[name] != value.get_secret_value()
+    ]
+    if others:
+        warnings.warn(
+            f"Machine {found.instance_id} was started with another value of {', '.join(sorted(others))}, and keeps it.",
+            stacklevel=2,
+        )
+
+
+def _checked_max_rate(max_price_per_hour: float | Decimal | str | None) -> Rate | None:
     if max_price_per_hour is None:
         return None
-    if not Decimal(str(max_price_per_hour)).is_finite() or max_price_per_hour <= 0:
-        raise InvalidRequest("max_price_per_hour", f"{max_price_per_hour!r} is not a number of Credits above 0.")
-    return Rate.from_credits(max_price_per_hour)
+    try:
+        return Rate.cap(max_price_per_hour)
+    except ValueError as error:
+        problem = str(error)
+    raise InvalidRequest("max_price_per_hour", problem)
 
 
 def _check_regions(wanted: Sequence[str], known: set[str]) -> None:
@@ -348,9 +418,52 @@ def _why_not(here: Sequence[Spec], units: int) -> str:
 
 
 def _identity(fields: Mapping[str, Any], regions: tuple[str, ...]) -> list[Any]:
-    """What a launch without a name asks for, as JSON."""
+    """What a launch without a name asks for, as JSON: nothing of it is secret, or in an order that means nothing.
+
+    Of variables the names count: a token that is renewed asks for no other machine.
+    """
     request = CreateInstance(**fields, custom_meta_key="derived", region_name=regions[0])
-    return [request.wire(), regions]
+    body = request.wire()
+    if request.envs:
+        body["envs"] = sorted(request.envs)
+    if request.ports:
+        body["ports"] = sorted(str(port) for port in request.ports)
+    return [body, regions]
+
+
+def _in_order(values: Any) -> Any:
+    """One text as a list of it, and what comes in no order (a set's is another in each process) in one."""
+    if isinstance(values, str):
+        return [values]
+    return sorted(values, key=str) if isinstance(values, Set) else list(values)
+
+
+def _check_own_key(meta_key: str, account_mark: str) -> None:
+    """A user's own key has no generations, so it may not read like one of those that are made of names.
+
+    Raises:
+        InvalidRequest: it does.
+    """
+    stem = made_from_name(meta_key, account_mark)
+    if stem is not None and stem != meta_key:
+        raise InvalidRequest(
+            "meta_key",
+            f"{meta_key!r} reads like a later machine of the name {_name_in(stem, account_mark)!r}; "
+            "launch by name=, or choose another key.",
+        )
+
+
+def _name_in(stem: str, account_mark: str) -> str:
+    return stem.removesuffix(f"-{account_mark}")
+
+
+def _used_key(ended: Instance) -> MetaKeyExists:
+    error = MetaKeyExists(ErrCode.MetaKeyExist, "", "create instance")
+    error.args = (
+        f"The key {ended.meta_key!r} was that of {ended.instance_id}, which is {ended.status}. A key of your own is "
+        "used once: choose another, or launch by name=, which counts on by itself.",
+    )
+    return error
 
 
 def _gpu_counts(asked: CreateInstance) -> Steps[set[int]]:
@@ -382,13 +495,39 @@ def _changes(planned: Plan, now: Plan) -> list[str]:
     region = promised.region_name
     if region != offered.region_name:
         return [next((why for why in now.left_out if why.startswith(f"{region} ")), f"{region} has none left")]
-    if promised.rate != offered.rate:
-        return [f"the price in {region} is {offered.rate}, it was {promised.rate}"]
-    return []
+    there = {candidate.region_name: candidate for candidate in now.candidates}
+    return [
+        change
+        for shown in planned.candidates
+        if shown.region_name in there
+        for change in _differences(shown, there[shown.region_name])
+    ]
+
+
+def _differences(shown: Candidate, now: Candidate) -> list[str]:
+    """What of a candidate is no longer as it was shown."""
+    region, before, after = shown.region_name, shown.request, now.request
+    found = []
+    if shown.rate != now.rate:
+        found.append(f"the price in {region} is {now.rate}, it was {shown.rate}")
+    for what, was, is_now in (
+        ("the key", before.custom_meta_key, after.custom_meta_key),
+        ("the image", before.from_image_id or before.from_snap_id, after.from_image_id or after.from_snap_id),
+        ("the number of units", before.unit_qty, after.unit_qty),
+        ("the offer's id", shown.spec.resource_id, now.spec.resource_id),
+        *(
+            (f"the offer's {label}", getattr(shown.spec.unit, name), getattr(now.spec.unit, name))
+            for name, label in UNIT_FIELDS.items()
+        ),
+    ):
+        if was != is_now:
+            found.append(f"{what} in {region} is {is_now}, it was {was}")
+    if not found and before != after:
+        found.append(f"what would be ordered in {region} is not what was shown")
+    return found
 
 
 def _as_shown(planned: Plan, now: Plan) -> Plan:
-    """The plan of now without the regions that the user was not shown, or was shown at a lower price."""
-    shown = {candidate.region_name: candidate.rate for candidate in planned.candidates}
-    kept = [each for each in now.candidates if each.region_name in shown and each.rate <= shown[each.region_name]]
-    return replace(now, candidates=tuple(kept))
+    """The plan of now without the regions that the user was not shown."""
+    shown = {candidate.region_name for candidate in planned.candidates}
+    return replace(now, candidates=tuple(each for each in now.candidates if each.region_name in shown))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
-from glows_nb.api.steps import Operation
+from glows_nb.api.steps import Noted, Operation
 
 log: Final = logging.getLogger("glows_nb")
 
@@ -40,6 +40,14 @@ Event = Sending | Answered | Failed
 Observer = Callable[[Event], None]
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """An observer that can say what it noted."""
+
+    def noted(self, meta_key: str) -> Sequence[Noted]:
+        """The machines under a key and its generations that it has noted."""
+
+
 class Observers:
     """The observers of one client, in the order in which they were added."""
 
@@ -64,9 +72,24 @@ class Observers:
             try:
                 observer(event)
             except Exception as error:  # noqa: BLE001 - a machine was rented: its id must reach the caller
-                log.warning("an observer failed: %s", error)
-                if observer not in self._broken:
-                    self._broken.add(observer)
-                    # Where warnings are errors, one here would swallow the answer to a create.
-                    with suppress(UserWarning):
-                        warnings.warn(f"{error} Calls go on without it.", stacklevel=2)
+                self._say_once(observer, error)
+
+    def recall(self, meta_key: str) -> list[Noted]:
+        """What those that remember have noted of machines under a key and its generations."""
+        noted: list[Noted] = []
+        for observer in self._all:
+            asked: object = observer
+            if isinstance(asked, Remembering):
+                try:
+                    noted += asked.noted(meta_key)
+                except Exception as error:  # noqa: BLE001 - the service is asked too
+                    self._say_once(observer, error)
+        return noted
+
+    def _say_once(self, observer: Observer, error: Exception) -> None:
+        log.warning("an observer failed: %s", error)
+        if observer not in self._broken:
+            self._broken.add(observer)
+            # Where warnings are errors, one here would swallow the answer to a create.
+            with suppress(UserWarning):
+                warnings.warn(f"{error} Calls go on without it.", stacklevel=3)

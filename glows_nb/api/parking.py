@@ -6,7 +6,6 @@ ended machine is found by its key, its newest available snapshot by its id.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Final
 
 from glows_nb.api import launching
 from glows_nb.api.errors import InvalidRequest, MachineEnded, SnapshotFailed, WaitTimeout
-from glows_nb.api.keys import find_newest, key_for_name
+from glows_nb.api.keys import find_machine, find_newest, key_for_name, made_from_name
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.api.models.specs import Spec
@@ -32,7 +31,6 @@ SNAPSHOTTING: Final = frozenset({InstanceStatus.PAUSING, InstanceStatus.PAUSED, 
 NOT_YET_RUNNING: Final = frozenset(
     {InstanceStatus.SCHED_INIT, InstanceStatus.SCHED_QUEUED, InstanceStatus.PENDING, InstanceStatus.PRICE_CHANGED}
 )
-GENERATION: Final = re.compile(r"\.([2-9]|[1-9]\d+)$")
 PAUSE: Final = 2.0
 
 
@@ -96,14 +94,18 @@ def find_parked(machine: str | Parked | Instance, account_mark: str) -> Steps[tu
     """
     if isinstance(machine, Parked | Instance):
         machine = machine.meta_key
-    for key in dict.fromkeys((key_for_name(machine, account_mark), GENERATION.sub("", machine), machine)):
-        newest, _ = yield from find_newest(key)
-        if newest is not None:
-            return newest, key
-    by_id = yield from perform(get_instance(machine))
-    if not by_id.meta_key:
-        return by_id, ""
-    return (yield from find_parked(by_id, account_mark))
+    newest = yield from find_machine(machine, account_mark)
+    stem = made_from_name(newest.meta_key, account_mark)
+    if stem is not None and newest.meta_key == machine:
+        # A key of one generation was given: its newest one is meant.
+        newest = (yield from find_newest(stem))[0] or newest
+    return newest, stem_of(newest, account_mark)
+
+
+def stem_of(machine: Instance, account_mark: str) -> str:
+    """The key of the machine that comes after this one, first generation: a key of the user's own counts as a name."""
+    key = machine.meta_key
+    return made_from_name(key, account_mark) or key_for_name(key or machine.instance_id, account_mark)
 
 
 def unpark(
@@ -138,14 +140,14 @@ def want_again(
         ParamIllegal: there is no such machine.
         SnapshotFailed: no snapshot of it is available.
     """
-    newest, key = yield from find_parked(machine, account_mark)
+    newest, _ = yield from find_parked(machine, account_mark)
     if newest.status not in LEAVING:
         return newest, None
     snapshot = yield from _newest_available(newest.instance_id)
     if snapshot is None:
         raise SnapshotFailed(f"There is no available snapshot of {newest.instance_id} to start again from.")
     fields = yield from _same_again(newest, snapshot)
-    return newest, launching.want(account_mark, meta_key=key or newest.meta_key, **(fields | changes))
+    return newest, launching.want(account_mark, stem=stem_of(newest, account_mark), **(fields | changes))
 
 
 def _same_again(ended: Instance, snapshot: Snapshot) -> Steps[dict[str, Any]]:

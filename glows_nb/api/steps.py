@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from glows_nb.api.routes import Route
+from glows_nb.money import Rate
 
 T = TypeVar("T")
 Kept = TypeVar("Kept")
@@ -31,6 +32,8 @@ class Operation(Generic[T]):
     # Not in the repr: environment variables stand in it.
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     is_repeatable: bool = True
+    promised: Rate | None = None
+    """Of a create: what the machine costs per hour by the plan that was shown."""
     read_bytes: Callable[[bytes], T | None] | None = None
 
     @property
@@ -63,7 +66,21 @@ class Probe(NamedTuple):
     is_ssh: bool = False
 
 
-Step = Operation[Any] | Batch[Any] | Pause | Probe
+class Recall(NamedTuple):
+    """What was noted on this computer of machines under a key and its generations? The result is `Noted`s."""
+
+    meta_key: str
+
+
+class Noted(NamedTuple):
+    """A machine that was started or seen from here: `has_ended` where it was seen to end."""
+
+    meta_key: str
+    instance_id: str
+    has_ended: bool
+
+
+Step = Operation[Any] | Batch[Any] | Pause | Probe | Recall
 Steps = Generator[Step, Any, T]
 
 
@@ -85,6 +102,12 @@ def probe(url: str, *, is_ssh: bool = False) -> Steps[bool]:
     """A step: does something answer at this address of a machine, and greet as SSH where that is asked?"""
     answers: bool = yield Probe(url, is_ssh)
     return answers
+
+
+def recall(meta_key: str) -> Steps[Sequence[Noted]]:
+    """A step: what was noted on this computer of machines under a key and its generations."""
+    noted: Sequence[Noted] = yield Recall(meta_key)
+    return noted
 
 
 def pause(seconds: float) -> Steps[None]:

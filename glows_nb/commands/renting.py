@@ -126,10 +126,11 @@ def launch(
         problem = f"you have none with the id {image_id!r}; to see them: {program()} images"
         raise InvalidRequest("image", problem) from None
     gpu_name = match_gpu(specs, gpu)
-    more = _given(cmd=cmd, envs=variables, network=network, snapshot=snapshot, public_ip=public_ip_id)
+    # Of variables the names count, so that a renewed token rents no second machine.
+    more = _given(cmd=cmd, envs=sorted(variables), network=network, snapshot=snapshot, public_ip=public_ip_id)
     planned = client.instances.plan(
         # The key comes from the line as it was typed: what is chosen for it may be another region tomorrow.
-        name=derived_name([gpu, regions, image_id, units, category, ports, *([more] if more else [])])
+        name=derived_name([gpu, regions, image_id, units, category, sorted(ports), *([more] if more else [])])
         if name is None
         else name,
         gpu_name=gpu_name,

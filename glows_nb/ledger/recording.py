@@ -20,7 +20,7 @@ from glows_nb.api.observing import Answered, Event, Failed, Sending
 from glows_nb.api.offers import rate_for
 from glows_nb.api.routes import ROUTES
 from glows_nb.api.statuses import ENDED, LEAVING
-from glows_nb.api.steps import Operation
+from glows_nb.api.steps import Noted, Operation
 from glows_nb.api.writes.lost_answers import may_have_happened
 from glows_nb.ledger.journal import Ledger, LedgerError, account_id
 from glows_nb.ledger.records import Account
@@ -93,6 +93,29 @@ class Recorder:
     def now_ms(self) -> int:
         """The time, in milliseconds since the epoch."""
         return int(self._clock() * 1000)
+
+    def noted(self, meta_key: str) -> list[Noted]:
+        """The machines under a key and its generations that were started or seen from here.
+
+        An order of which nothing was seen is none of them: it may never have become a machine.
+
+        Raises:
+            LedgerError: the ledger can't be used.
+        """
+        with self.ledger.transaction() as db:
+            rows = db.execute(
+                "SELECT m.meta_key, m.instance_id, s.status, max(s.id) FROM machines m"
+                " JOIN sightings s ON s.account_id = m.account_id AND s.instance_id = m.instance_id"
+                " WHERE m.account_id = :account AND (m.meta_key = :key OR substr(m.meta_key, 1, :length) = :stem)"
+                " GROUP BY m.instance_id",
+                {
+                    "account": account_id(db, self.account),
+                    "key": meta_key,
+                    "stem": f"{meta_key}.",
+                    "length": len(meta_key) + 1,
+                },
+            ).fetchall()
+        return [Noted(row["meta_key"], row["instance_id"], row["status"] in LEAVING) for row in rows]
 
     def _note(self, event: Event) -> None:
         match event:
@@ -331,7 +354,7 @@ class Recorder:
             if spec.region_name == body["region_name"]
             and (spec.resource_id == resource_id if resource_id else spec.hardware_name == _hardware_name(body))
         ]
-        if len(fitting) != 1 or not fitting[0].rate.millicents_per_hour:
+        if len(fitting) != 1 or fitting[0].rate is None:
             return None
         try:
             return rate_for(fitting[0], body.get("unit_qty", 1), body.get("extra_resource"))

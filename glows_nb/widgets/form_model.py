@@ -71,7 +71,7 @@ class Filled:
     @property
     def rate(self) -> Rate | None:
         """What the chosen units cost per hour."""
-        return None if self.offer is None else self.offer.rate * self.units
+        return None if self.offer is None or self.offer.rate is None else self.offer.rate * self.units
 
     def dearest(self, choices: Choices) -> Spec | None:
         """The dearest offer that may be taken, among the chosen one and those of the other regions to try."""
@@ -80,7 +80,7 @@ class Filled:
         elsewhere = choices.elsewhere(self.offer)
         return max(
             [self.offer, *(elsewhere[region] for region in self.fallbacks if region in elsewhere)],
-            key=lambda spec: spec.rate,
+            key=lambda spec: spec.price_order,
         )
 
 
@@ -138,7 +138,7 @@ def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
         arguments["gpu_name" if offer.unit.gpus else "cpu_name"] = offer.hardware_name
     arguments |= {"region_name": offer.region_name, "instance_category": filled.category, "unit_qty": filled.units}
     cap = _cap(filled)
-    if cap is None and dearest is not None:
+    if cap is None and dearest is not None and dearest.rate is not None:
         cap = (dearest.rate * filled.units).per_hour
     return arguments | _given(
         regions=list(filled.fallbacks),
@@ -233,7 +233,8 @@ def _derived(filled: Filled, offer: Spec) -> str:
     Whether an offer has to be pinned depends on what else is there, and a cap is no part of a machine. What a form
     seldom has counts only where it has it. Of variables the names count and not the secrets.
     """
-    chosen: list[Any] = [filled.image_id, filled.category, offer_id(offer), filled.units, _ports(filled)]
+    ports = sorted(str(port) for port in _ports(filled))
+    chosen: list[Any] = [filled.image_id, filled.category, offer_id(offer), filled.units, ports]
     seldom = _given(
         snapshot=filled.snapshot_id,
         envs=sorted(name for name, _ in filled.envs),

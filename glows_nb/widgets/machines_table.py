@@ -8,9 +8,10 @@ from typing import Final
 
 import pandas as pd
 
+from glows_nb.api.keys import made_from_name
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.snapshots import Snapshot
-from glows_nb.api.parking import GENERATION, SNAPSHOTTING
+from glows_nb.api.parking import SNAPSHOTTING
 from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 from glows_nb.columns import MOMENT
 from glows_nb.ledger.accounting import cost_by_day
@@ -76,9 +77,8 @@ def ended_frame(
 def name_of(machine: Instance | MachineRecord, account_mark: str) -> str:
     """What a person calls a machine: its remark, else the name in its key, else its id."""
     key = machine.meta_key
-    generation = GENERATION.search(key)
-    stem = GENERATION.sub("", key)
-    name = stem.removesuffix(f"-{account_mark}") + (generation[0] if generation else "")
+    stem = made_from_name(key, account_mark)
+    name = key if stem is None else stem.removesuffix(f"-{account_mark}") + key.removeprefix(stem)
     return machine.remark or name or machine.instance_id
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 from glows_nb.api.errors import GlowsError, RateLimited, TransportError, api_error
-from glows_nb.api.steps import Batch, Operation, Pause, Steps, drive
+from glows_nb.api.steps import Batch, Noted, Operation, Pause, Recall, Steps, drive
 
 T = TypeVar("T")
 SAMPLES = Path(__file__).parent.parent / "contract_examples"
@@ -63,20 +63,27 @@ class FakeService:
     pauses: list[float] = field(default_factory=list)
     statuses: Iterator[str | GlowsError] | None = None
     on_pause: Callable[[float], None] | None = None
+    noted: list[Noted] = field(default_factory=list)
+    """What this computer's ledger says."""
+    forgotten: set[str] = field(default_factory=set)
+    """Keys under which the service tells nothing any more."""
 
     def play(self, steps: Steps[T]) -> T:
         """Carry steps out against this service."""
         return drive(steps, self.answer)
 
-    def answer(self, step: Operation[Any] | Batch[Any] | Pause) -> Any:
+    def answer(self, step: Operation[Any] | Batch[Any] | Pause | Recall) -> Any:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
             if self.on_pause is not None:
                 self.on_pause(step.seconds)
             return None
+        if isinstance(step, Recall):
+            return self.noted
         if isinstance(step, Batch):
             return [step.keep(self.answer(operation)) for operation in step.operations]
         params = {name: values[-1] for name, values in parse_qs(urlencode(step.params)).items()}
+        self.asked_statuses = {value for name, value in step.params if name == "statuses"}
         self.asked.append((step.name, params))
         return step.read(getattr(self, f"_{step.name.replace(' ', '_')}")(params, step.body))
 
@@ -90,7 +97,9 @@ class FakeService:
         self.late.clear()
 
     def _get_instance(self, params: dict[str, str], body: Any) -> dict[str, Any]:
-        found = self.machines.get(params.get("meta_key", "")) or next(
+        key = params.get("meta_key", "")
+        found = None if key in self.forgotten else self.machines.get(key)
+        found = found or next(
             (row for row in self.machines.values() if row["instanceID"] == params.get("request_id")), None
         )
         if found is None:
@@ -126,7 +135,10 @@ class FakeService:
         return {"code": 0, "msg": "", "instance": row}
 
     def _list_instances(self, params: dict[str, str], body: Any) -> dict[str, Any]:
-        rows = list(self.machines.values())[:: 1 if params.get("ascending") else -1]
+        rows = [row for key, row in self.machines.items() if key not in self.forgotten or row["status"] != "Finished"]
+        rows = rows[:: 1 if params.get("ascending") else -1]
+        if statuses := self.asked_statuses:
+            rows = [row for row in rows if row["status"] in statuses]
         number, size = int(params["page"]), int(params["per_page"])
         pagination = {"total": len(rows), "numPages": -(-len(rows) // size), "page": number, "perPage": size}
         shown = rows[size * (number - 1) : size * number]

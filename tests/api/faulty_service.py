@@ -100,6 +100,11 @@ class FaultyService:
             rows = [spec_row()] if query["machine_category"] == "0" else []
             pagination = {"total": len(rows), "numPages": 1, "page": 1, "perPage": 20}
             return json_answer({"code": 0, "msg": "", "pagination": pagination, "specs": rows, "regions": []})
+        if path == "/instance/list":
+            with self._lock:
+                machines = list(self.machines.values())
+            pagination = {"total": len(machines), "numPages": 1, "page": 1, "perPage": 20}
+            return json_answer({"code": 0, "msg": "", "pagination": pagination, "instances": machines})
         if request.method == "GET":
             return self._look_up(query["meta_key"])
         return self._create(json.loads(request.body))

@@ -268,20 +268,22 @@ def test_a_plan_that_would_cost_more_than_the_cap_by_now_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "by_now",
+    ("by_now", "error", "creates"),
     [
-        pytest.param([spec_row("TW-03"), spec_row("TW-04", millicents=90_000)], id="dearer than shown"),
-        pytest.param([spec_row("TW-03"), spec_row("TW-01")], id="not shown"),
+        pytest.param([spec_row("TW-03"), spec_row("TW-04", millicents=90_000)], StalePlan, 0, id="dearer than shown"),
+        pytest.param([spec_row("TW-03"), spec_row("TW-01")], NoResourceAvailable, 1, id="not shown"),
     ],
 )
-def test_a_region_is_not_fallen_back_to_at_a_price_that_was_not_shown(by_now: list[dict[str, Any]]) -> None:
+def test_a_region_is_not_fallen_back_to_at_a_price_that_was_not_shown(
+    by_now: list[dict[str, Any]], error: type[GlowsError], creates: int
+) -> None:
     service = FakeService(specs=[spec_row("TW-03"), spec_row("TW-04")], faults=["code 215"])
     asked = wanted(regions=["TW-04", "TW-01"])
     planned = service.play(plan(asked))
     service.specs = by_now
-    with pytest.raises(NoResourceAvailable):
+    with pytest.raises(error):
         service.play(launch_planned(asked, planned))
-    assert service.creates() == 1
+    assert service.creates() == creates
     assert service.machines == {}
 
 

@@ -269,3 +269,29 @@ def test_machines_that_the_ledger_knows_to_have_ended_are_not_written_again(
     assert before.count("Finished") == 2
     assert written == [machine.instance_id for machine in machines if machine.remark == "third"]
     assert [record.last.status for record in recorder.ledger.machines(recorder.account)] == ["Finished"] * 3
+
+
+def test_a_key_s_generations_are_told_with_whether_they_ended(
+    client: glows.Client, recorder: Recorder, image: str
+) -> None:
+    first = launch(client, image)
+    other = launch(client, image, name="train.2")
+    client.instances.cancel(first.instance_id)
+    client.instances.wait(first.instance_id, until="Finished")
+    second = launch(client, image)
+    noted = {note.meta_key: (note.instance_id, note.has_ended) for note in recorder.noted(first.meta_key)}
+    assert noted == {
+        first.meta_key: (first.instance_id, True),
+        f"{first.meta_key}.2": (second.instance_id, False),
+    }
+    assert other.meta_key not in noted
+    assert client.observers.recall(first.meta_key) == recorder.noted(first.meta_key)
+
+
+def test_a_ledger_that_can_not_be_asked_is_said_and_the_service_is_asked_alone(
+    client: glows.Client, recorder: Recorder, image: str
+) -> None:
+    recorder.ledger.path.parent.mkdir(parents=True, exist_ok=True)
+    recorder.ledger.path.write_bytes(b"no database at all, but a long enough text to be taken for one" * 20)
+    with pytest.warns(UserWarning, match="ledger"):
+        assert client.observers.recall("train") == []

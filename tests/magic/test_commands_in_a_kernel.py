@@ -173,7 +173,7 @@ FAILURES = {
     "open": ("open train --port 1234", "has no address for port 1234"),
     "cancel": ("cancel", "Say which machines to release, or --all."),
     "park": ("park nobody --yes", "'nobody'"),
-    "unpark": ("unpark nobody --yes", "code 6 ParamIllegal"),
+    "unpark": ("unpark nobody --yes", "You have no machine with the name, key or id 'nobody'"),
     "snap": ("snap nobody", "'nobody'"),
     "snapshots": ("snapshots train", "unexpected extra argument (train)"),
     "networks": ("networks --public", "Did you mean '--public-ip'?"),

@@ -21,6 +21,7 @@ from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import instances as operations
 from glows_nb.api.parking import Parked
 from glows_nb.api.ports import SSH_PORT
+from glows_nb.api.price_watch import PriceWatch
 from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.api.steps import perform
@@ -36,6 +37,7 @@ class AsyncInstances:
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
+        client.observers.add(PriceWatch())
 
     async def get(self, request_id: str | None = None, *, meta_key: str | None = None) -> Instance:
         """One machine, by its id or its meta key (contract: "Query an instance").

@@ -1,0 +1,65 @@
+"""A machine that turns out dearer than its plan said is told of, loudly, as soon as its price is known."""
+
+from __future__ import annotations
+
+import warnings
+from threading import Lock
+from typing import Final
+
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.wire import Page
+from glows_nb.api.observing import Answered, Event, Sending
+from glows_nb.api.routes import ROUTES
+from glows_nb.money import MILLICENTS_PER_CENT, Rate
+
+CREATE: Final = ROUTES["create instance"].name
+
+
+class DearerThanShown(UserWarning):
+    """A machine costs more than the plan by which it was rented, or than the cap of the launch that found it."""
+
+
+class PriceWatch:
+    """Watches one client: what its plans promised, by key, against what its machines report.
+
+    A price is known only when the service has placed the machine, so each answer is looked at until then.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._promised: dict[str, Rate] = {}
+
+    def __call__(self, event: Event) -> None:
+        """What `Client.observers` calls."""
+        match event:
+            case Sending(operation) if operation.promised is not None and operation.body:
+                with self._lock:
+                    self._promised[operation.body["custom_meta_key"]] = operation.promised
+            case Answered(_, result) if self._promised:
+                for machine in result.items if isinstance(result, Page) else (result,):
+                    if isinstance(machine, Instance):
+                        self._compare(machine)
+
+    def _compare(self, machine: Instance) -> None:
+        if machine.rate is None:
+            return
+        with self._lock:
+            promised = self._promised.pop(machine.meta_key, None)
+        if promised is not None:
+            warn_if_dearer(machine, promised, "were shown")
+
+
+def is_dearer(rate: Rate, promised: Rate) -> bool:
+    """Is a machine's price above what was promised? It reports whole cents, so less than a cent says nothing."""
+    return rate.millicents_per_hour - promised.millicents_per_hour >= MILLICENTS_PER_CENT
+
+
+def warn_if_dearer(machine: Instance, limit: Rate, how: str) -> None:
+    """Warn where a machine's known price is above a limit, with the line that releases it."""
+    if machine.rate is not None and is_dearer(machine.rate, limit):
+        warnings.warn(
+            f"Machine {machine.instance_id} costs {machine.rate}; {limit} {how}. To release it: "
+            f"%glows cancel {machine.instance_id}, or client.instances.cancel({machine.instance_id!r}).",
+            DearerThanShown,
+            stacklevel=2,
+        )
