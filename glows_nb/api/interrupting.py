@@ -1,7 +1,11 @@
-"""What an interrupted call leaves behind, noted on the interrupt itself: tracebacks show it as their last line."""
+"""What an interrupted or cancelled call leaves behind, noted on the interrupt itself.
+
+Tracebacks show a note as their last line; that of a cancellation also where it became the cause of a TimeoutError.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,6 +38,13 @@ def noting_write(what_may_be: str, how_to_look: str) -> Iterator[None]:
 def _noting(text: str) -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt as stop:
-        stop.add_note(text)
+    except BaseException as stop:
+        if isinstance(stop, KeyboardInterrupt) or _is_cancellation(stop):
+            stop.add_note(text)
         raise
+
+
+def _is_cancellation(stop: BaseException) -> bool:
+    """Was a task of asyncio cancelled? Who awaits nothing has not loaded it, and starts faster without."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(stop, asyncio.CancelledError)

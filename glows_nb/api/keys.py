@@ -167,7 +167,7 @@ def find_machine(machine: str, account_mark: str) -> Steps[Instance]:
                 return living
         ended = [each for each in found if each is not None]
         if ended:
-            return max(ended, key=_age)
+            return max(ended, key=age)
     try:
         return (yield from perform(get_instance(machine)))
     except ParamIllegal:
@@ -182,5 +182,6 @@ def _by_id(instance_id: str) -> Steps[Instance | None]:
         return None
 
 
-def _age(machine: Instance) -> datetime:
+def age(machine: Instance) -> datetime:
+    """When a machine was made, to find the youngest; long ago where the service does not tell."""
     return machine.create_time or datetime.fromtimestamp(0, UTC)

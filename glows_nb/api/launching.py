@@ -41,12 +41,12 @@ from glows_nb.api.keys import (
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left, is_meant, rate_for, specs_for
-from glows_nb.api.operations.instances import create_instance
+from glows_nb.api.operations.instances import create_instance, get_instance
 from glows_nb.api.price_watch import warn_if_dearer
 from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.requests.limits import shortened
 from glows_nb.api.statuses import LEAVING
-from glows_nb.api.steps import Steps
+from glows_nb.api.steps import Steps, perform
 from glows_nb.api.writes.lost_answers import write
 from glows_nb.money import Rate
 
@@ -290,6 +290,18 @@ def launch_planned(wanted: Wanted, planned: Plan, *, backoff: float = 0.5) -> St
             raise StalePlan([f"machine {instance.instance_id} was started under the key and released meanwhile"])
         yield from check_same(wanted, instance)
         _tell_differences(wanted, instance)
+    return instance
+
+
+def look_again(planned: Plan) -> Steps[Instance]:
+    """The machine of a plan that only takes one, as it is now.
+
+    Raises:
+        StalePlan: it has ended since.
+    """
+    instance = yield from perform(get_instance(planned.existing.instance_id if planned.existing else None))
+    if instance.status in LEAVING:
+        raise StalePlan([f"machine {instance.instance_id} has ended"])
     return instance
 
 

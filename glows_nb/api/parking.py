@@ -1,31 +1,29 @@
-"""Park a machine (snapshot, wait, release) and bring it back; the service itself has no pause (FACTS 0.1, fact 8).
+"""Park a machine: snapshot, wait, release; the service itself has no pause (FACTS 0.1, fact 8). Back: `unparking.py`.
 
-Both go on from where they were when they are called again, and need nothing but the service's own records: the
-ended machine is found by its key, its newest available snapshot by its id.
+What is released is gone, so only a snapshot that this park ordered may stand for the disk: one that was there before,
+or that somebody else ordered, may be older than the work, and a list may lag.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from glows_nb.api import launching
-from glows_nb.api.errors import InvalidRequest, MachineEnded, SnapshotFailed, WaitTimeout
-from glows_nb.api.keys import find_machine, find_newest, key_for_name, made_from_name
+from glows_nb.api.errors import IllegalStatus, InvalidRequest, MachineEnded, RateLimited, SnapshotFailed, WaitTimeout
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.snapshots import Snapshot
-from glows_nb.api.models.specs import Spec
-from glows_nb.api.offers import all_specs
-from glows_nb.api.operations.instances import cancel_instance, get_instance
-from glows_nb.api.ports import SSH_PORT
-from glows_nb.api.requests.create import Port
+from glows_nb.api.operations import snapshots as operations
+from glows_nb.api.operations.instances import get_instance
 from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.api.steps import Steps, pause, perform
 from glows_nb.api.waiting import OnChange, wait_for_status
-from glows_nb.api.writes.snapshots import create_snapshot, snapshots_of
+from glows_nb.api.writes.instances import cancel_instance
+from glows_nb.api.writes.lost_answers import ATTEMPTS, OUTCOME_UNKNOWN
+from glows_nb.api.writes.snapshots import snapshots_of
 
 SNAPSHOTTING: Final = frozenset({InstanceStatus.PAUSING, InstanceStatus.PAUSED, InstanceStatus.RESUMING})
 NOT_YET_RUNNING: Final = frozenset(
@@ -56,8 +54,8 @@ def park(
 ) -> Steps[Parked]:
     """Snapshot a machine, wait until the snapshot is available and the machine runs again, release it, verify.
 
-    A snapshot that is being taken is waited for; one that was finished before is not used, since work may have been
-    done after it. A machine that is being released, or was, is parked if a snapshot of it is available.
+    No other snapshot than its own is used, since work may have been done after that; one that is being taken is waited
+    for, and then its own is ordered. A machine that is being released, or was, is parked if it has a snapshot.
 
     Raises:
         SnapshotFailed: no snapshot became available; the machine goes on.
@@ -68,145 +66,77 @@ def park(
     now = yield from perform(get_instance(machine.instance_id))
     if now.status in NOT_YET_RUNNING:
         raise InvalidRequest("machine", f"is {now.status}, and only a running machine can be snapshotted.")
-    if now.status in LEAVING:
-        taken = yield from _newest_available(now.instance_id)
-        if taken is None:
-            raise MachineEnded(f"Machine {now.instance_id} is {now.status} and has no snapshot.", now)
-    else:
-        if now.status in SNAPSHOTTING:
-            snapshot_ids = yield from _being_taken(now.instance_id)
-        else:
-            snapshot_ids = (yield from create_snapshot(now.instance_id, backoff=backoff)).snapshot_ids
-        yield from _runs_again(now.instance_id, deadline, on_change, clock)
-        taken = yield from _available(now.instance_id, snapshot_ids, deadline, clock)
-        yield from perform(cancel_instance(now.instance_id))
+    own: Snapshot | None = None
+    if now.status not in LEAVING:
+        own = yield from _keep_and_release(now.instance_id, deadline, on_change, backoff, clock)
+        now = yield from perform(get_instance(machine.instance_id))
+    # Who parks at the same time took another snapshot, perhaps: the newest is what all of them, and unpark, end with.
+    listed = yield from newest_available(now.instance_id)
+    taken = max((each for each in (own, listed) if each is not None), key=_age, default=None)
+    if taken is None:
+        raise MachineEnded(f"Machine {now.instance_id} is {now.status} and has no snapshot.", now)
     if now.status != InstanceStatus.FINISHED:
         remaining = max(PAUSE, deadline - clock())
         yield from wait_for_status(now.instance_id, InstanceStatus.FINISHED, remaining, on_change, clock)
     return Parked(now.instance_id, now.meta_key, taken.snapshot_id)
 
 
-def find_parked(machine: str | Parked | Instance, account_mark: str) -> Steps[tuple[Instance, str]]:
-    """The newest machine under a name, key or id, and the key's first generation.
+def _keep_and_release(
+    instance_id: str, deadline: float, on_change: OnChange | None, backoff: float, clock: Callable[[], float]
+) -> Steps[Snapshot | None]:
+    """Release a machine once a snapshot of this park's own is available, and give that; None where another did."""
+    snapshot_ids = yield from _ordered(instance_id, deadline, backoff, clock)
+    if not snapshot_ids:
+        return None
+    while True:
+        with suppress(MachineEnded):  # released meanwhile, and not by this park
+            yield from _runs_again(instance_id, deadline, on_change, clock)
+        own = yield from _available(instance_id, snapshot_ids, deadline, clock)
+        try:
+            yield from cancel_instance(instance_id)
+        except IllegalStatus:
+            # Another park at the same time snapshots it once more.
+            if clock() >= deadline:
+                raise
+        else:
+            return own
+        yield from pause(PAUSE)
 
-    Raises:
-        ParamIllegal: there is none.
+
+def _ordered(instance_id: str, deadline: float, backoff: float, clock: Callable[[], float]) -> Steps[tuple[str, ...]]:
+    """The ids of a snapshot that is ordered here, as the answer to the order names them; none where the machine left.
+
+    One that is found in the list is never taken for it, also where an answer was lost or somebody else's is under
+    way: a list that lags shows an older one just so. Once the machine runs again, another is ordered.
     """
-    if isinstance(machine, Parked | Instance):
-        machine = machine.meta_key
-    newest = yield from find_machine(machine, account_mark)
-    stem = made_from_name(newest.meta_key, account_mark)
-    if stem is not None and newest.meta_key == machine:
-        # A key of one generation was given: its newest one is meant.
-        newest = (yield from find_newest(stem))[0] or newest
-    return newest, stem_of(newest, account_mark)
-
-
-def stem_of(machine: Instance, account_mark: str) -> str:
-    """The key of the machine that comes after this one, first generation: a key of the user's own counts as a name."""
-    key = machine.meta_key
-    return made_from_name(key, account_mark) or key_for_name(key or machine.instance_id, account_mark)
-
-
-def unpark(
-    machine: str | Parked | Instance, account_mark: str, *, backoff: float = 0.5, **changes: Any
-) -> Steps[Instance]:
-    """Start a parked machine again from its newest available snapshot: same hardware, region, ports, environment.
-
-    A machine that is there already under the key is taken, so that calling again rents nothing twice.
-
-    Args:
-        machine: its name, key, id, or what `park` gave.
-        account_mark: the account's mark in keys of names.
-        backoff: seconds before the first repetition of a lost create.
-        changes: fields of `launch` to have otherwise, such as `regions` or `max_price_per_hour`.
-
-    Raises:
-        ParamIllegal: there is no such machine.
-        SnapshotFailed: no snapshot of it is available.
-    """
-    newest, wanted = yield from want_again(machine, account_mark, **changes)
-    if wanted is None:
-        return newest
-    return (yield from launching.launch(wanted, adopt=True, backoff=backoff))
-
-
-def want_again(
-    machine: str | Parked | Instance, account_mark: str, **changes: Any
-) -> Steps[tuple[Instance, launching.Wanted | None]]:
-    """The newest machine under a name, key or id, and the launch that brings it back: None where it has not ended.
-
-    Raises:
-        ParamIllegal: there is no such machine.
-        SnapshotFailed: no snapshot of it is available.
-    """
-    newest, _ = yield from find_parked(machine, account_mark)
-    if newest.status not in LEAVING:
-        return newest, None
-    snapshot = yield from _newest_available(newest.instance_id)
-    if snapshot is None:
-        raise SnapshotFailed(f"There is no available snapshot of {newest.instance_id} to start again from.")
-    fields = yield from _same_again(newest, snapshot)
-    return newest, launching.want(account_mark, stem=stem_of(newest, account_mark), **(fields | changes))
-
-
-def _same_again(ended: Instance, snapshot: Snapshot) -> Steps[dict[str, Any]]:
-    """The fields of a launch that gives the same machine again."""
-    image_id = ended.base_image.image_id if ended.base_image else None
-    specs = yield from all_specs(image_id or None, instance_category=ended.category or "container")
-    spec, units = _same_hardware(ended, specs)
-    hardware: dict[str, Any] = {"base_resource": spec.base_resource} if spec else _by_name(ended)
-    return {
-        "from_snap_id": snapshot.snapshot_id,
-        "priced_image_id": image_id or None,
-        "instance_category": ended.category or "container",
-        "region_name": ended.region_name,
-        "remark": ended.remark,
-        "cmd": ended.cmd,
-        "envs": _envs(ended),
-        "ports": [
-            Port(port=access.listen_port, protocol="http" if access.protocol == "http" else "tcp")
-            for access in ended.accesses
-            if access.listen_port not in (0, SSH_PORT)
-        ],
-        "unit_qty": units,
-        **hardware,
-    }
-
-
-def _same_hardware(ended: Instance, specs: list[Spec]) -> tuple[Spec | None, int]:
-    """The offer that the machine was an instance of, and how many units of it; None where no offer is like it."""
-    had = ended.hardware
-    for spec in specs:
-        unit = spec.unit
-        units = had.gpus // unit.gpus if unit.gpus else (had.cpus // unit.cpus if unit.cpus else 0)
-        if (
-            units
-            and spec.region_name == ended.region_name
-            and (unit.gpu_name, unit.gpus * units) == (had.gpu_name, had.gpus)
-            and unit.cpus * units == had.cpus
-            and unit.ram_mb * units == had.ram_mb
-        ):
-            return spec, units
-    return None, max(1, had.gpus)
-
-
-def _by_name(ended: Instance) -> dict[str, Any]:
-    had = ended.hardware
-    return {"gpu_name": had.gpu_name} if had.gpu_name else {"cpu_name": had.cpu_name}
-
-
-def _envs(ended: Instance) -> dict[str, str]:
-    pairs = [part.partition("=") for part in ended.envs.get_secret_value().split(";") if "=" in part]
-    return {name: value for name, _, value in pairs}
-
-
-def _being_taken(instance_id: str) -> Steps[tuple[str, ...]]:
-    """The snapshot for which the machine is paused: the newest one."""
-    snapshots = yield from snapshots_of(instance_id)
-    if not snapshots:
-        raise SnapshotFailed(f"Machine {instance_id} is being snapshotted, and no snapshot of it is listed.")
-    return (max(snapshots, key=_age).snapshot_id,)
+    lost = 0
+    while True:
+        now = yield from perform(get_instance(instance_id))
+        if now.status in LEAVING:
+            return ()
+        if now.status not in SNAPSHOTTING:
+            try:
+                created = yield from perform(operations.create_snapshot(instance_id))
+            except IllegalStatus:
+                # Somebody else's has begun in between.
+                if clock() >= deadline:
+                    raise
+            except (RateLimited, *OUTCOME_UNKNOWN):
+                lost += 1
+                if lost == ATTEMPTS:
+                    raise
+                yield from pause(backoff * 2 ** (lost - 1))
+            else:
+                if created.snapshot_ids:
+                    return created.snapshot_ids
+                raise SnapshotFailed(f"The service names no snapshot of {instance_id}, which was not released.")
+        if clock() >= deadline:
+            raise WaitTimeout(
+                f"Machine {instance_id} is still {now.status}, so that no snapshot can be ordered; it was not released."
+                " Park it again to go on.",
+                now,
+            )
+        yield from pause(PAUSE)
 
 
 def _runs_again(
@@ -249,10 +179,11 @@ def _available(
         yield from pause(PAUSE)
 
 
-def _newest_available(instance_id: str) -> Steps[Snapshot | None]:
+def newest_available(instance_id: str) -> Steps[Snapshot | None]:
+    """The newest snapshot of a machine that is there, None for none."""
     snapshots = yield from snapshots_of(instance_id)
     return max((snapshot for snapshot in snapshots if snapshot.is_available), key=_age, default=None)
 
 
-def _age(snapshot: Snapshot) -> datetime:
-    return snapshot.create_time or datetime.fromtimestamp(0, UTC)
+def _age(snapshot: Snapshot) -> tuple[datetime, str]:
+    return snapshot.create_time or datetime.fromtimestamp(0, UTC), snapshot.snapshot_id

@@ -15,6 +15,7 @@ from glows_nb.connection import current_client
 if TYPE_CHECKING:
     import pandas as pd
 
+    from glows_nb.api.launching import Plan
     from glows_nb.api.models.instances import Instance
     from glows_nb.api.models.snapshots import SnapshotsCreated
     from glows_nb.api.parking import Parked
@@ -55,7 +56,12 @@ def park(machine: str, timeout: float, yes: bool) -> Parked:
 @click.option(
     "--region", "regions", type=REGION, multiple=True, metavar="NAME", help="Where else, if its own has none."
 )
-@click.option("--max-price", type=POSITIVE, metavar="CREDITS", help="Rent nothing above this price per hour.")
+@click.option(
+    "--max-price",
+    type=POSITIVE,
+    metavar="CREDITS",
+    help="Rent nothing above this price per hour; without it, above what it cost.",
+)
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when it is Running.")
 @click.option("--yes", is_flag=True, help="Rent without asking.")
 def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_waiting: bool, yes: bool) -> Instance:
@@ -68,14 +74,26 @@ def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_w
     from glows_nb.commands.settings import settings
 
     client, chosen = current_client(), settings()
-    planned = client.instances.plan_unpark(
-        machine,
-        regions=regions,
-        max_price_per_hour=max_price if max_price is not None else chosen.max_price or None,
-    )
+    planned = client.instances.plan_unpark(machine, regions=regions, max_price_per_hour=max_price)
+    _keep_to_settings(planned, max_price)
     planned = show_plan(client, planned, yes=yes)
     instance = carry_out(client, planned, yes=yes)
     return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout) if is_waiting else instance
+
+
+def _keep_to_settings(planned: Plan, max_price: float | None) -> None:
+    """The cap of the settings holds beside what the machine cost, unless the line has one of its own.
+
+    Raises:
+        PriceTooHigh: the plan costs more.
+    """
+    from glows_nb.api.errors import PriceTooHigh
+    from glows_nb.commands.settings import settings
+    from glows_nb.money import Rate
+
+    cap, rate = settings().max_price, planned.highest_rate
+    if max_price is None and cap and planned.existing is None and rate is not None and rate > Rate.cap(cap):
+        raise PriceTooHigh(f"Nothing was rented: it costs {rate}, the cap of your settings is {Rate.cap(cap)}.")
 
 
 @group.command(examples=["snap train --name before-tuning --wait"])

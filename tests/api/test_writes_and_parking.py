@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api import parking
+from glows_nb.api import parking, unparking
 from glows_nb.api.errors import GlowsError, TransportError, api_error
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.steps import Steps
@@ -144,6 +144,7 @@ def page(field: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def running_machine(**fields: Any) -> dict[str, Any]:
     row = instance_row(KEY, 7, "Running", hardware=dict(HARDWARE), regionName="TW-03", envs="A=1;B=2", cmd="sleep 1")
+    row["priceCent"] = 49
     accesses = [
         {"protocol": "ssh", "listenPort": 22, "url": "ssh://h:1"},
         {"protocol": "http", "listenPort": 8888, "url": "https://h:2?token=t"},
@@ -298,7 +299,7 @@ def test_unpark_gives_the_same_machine_again_from_its_newest_snapshot() -> None:
     bodies: list[dict[str, Any]] = []
     create = service._create_instance
     service._create_instance = lambda params, body: (bodies.append(body), create(params, body))[1]  # type: ignore[method-assign,func-returns-value]
-    machine = service.play(parking.unpark("train", MARK))
+    machine = service.play(unparking.unpark("train", MARK))
     (body,) = bodies
     assert machine.meta_key == f"{KEY}.2"
     assert body["from_snap_id"] == parked.snapshot_id
@@ -312,8 +313,8 @@ def test_unpark_gives_the_same_machine_again_from_its_newest_snapshot() -> None:
 def test_unpark_twice_gives_one_machine_by_name_key_or_id(word: str) -> None:
     service = account()
     service.play(parking.park(instance(service)))
-    first = service.play(parking.unpark(word, MARK))
-    again = service.play(parking.unpark(word, MARK))
+    first = service.play(unparking.unpark(word, MARK))
+    again = service.play(unparking.unpark(word, MARK))
     assert first.instance_id == again.instance_id
     assert service.creates() == 1
 
@@ -323,14 +324,14 @@ def test_unpark_by_the_key_of_a_later_generation_finds_the_newest() -> None:
     service.machines[f"{KEY}.2"] = running_machine(metaKey=f"{KEY}.2", instanceID="ins-00000008")
     service.machines[KEY]["status"] = "Finished"
     service.play(parking.park(Instance.model_validate(service.machines[f"{KEY}.2"])))
-    assert service.play(parking.unpark(f"{KEY}.2", MARK)).meta_key == f"{KEY}.3"
+    assert service.play(unparking.unpark(f"{KEY}.2", MARK)).meta_key == f"{KEY}.3"
 
 
 def test_unpark_without_a_snapshot_rents_nothing() -> None:
     service = account()
     service.machines[KEY]["status"] = "Finished"
     with pytest.raises(glows.SnapshotFailed, match="no available snapshot"):
-        service.play(parking.unpark("train", MARK))
+        service.play(unparking.unpark("train", MARK))
     assert service.creates() == 0
 
 
@@ -338,5 +339,5 @@ def test_unpark_keeps_a_price_cap() -> None:
     service = account()
     service.play(parking.park(instance(service)))
     with pytest.raises(GlowsError, match="cap"):
-        service.play(parking.unpark("train", MARK, max_price_per_hour=0.1))
+        service.play(unparking.unpark("train", MARK, max_price_per_hour=0.1))
     assert service.creates() == 0

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from glows_nb.api import keys, launching, parking, waiting
+from glows_nb.api import keys, launching, parking, unparking, waiting
 from glows_nb.api.interrupting import noting_order, noting_wait, noting_write
 from glows_nb.api.launching import Plan
 from glows_nb.api.models.instances import Instance
@@ -232,40 +232,56 @@ class AsyncInstances:
         with noting_write(what_may_be, f"client.instances.get({found.instance_id!r})"):
             return await self._client.run(steps)
 
-    async def unpark(self, machine: str | Parked | Instance, **changes: Any) -> Instance:
+    async def unpark(
+        self, machine: str | Parked | Instance, *, max_price_per_hour: Any = None, **changes: Any
+    ) -> Instance:
         """Start a parked machine again: the same hardware, region, ports and environment, from its newest snapshot.
 
-        It reads the service's own records, so it works on another computer; called again, it rents nothing twice.
+        It reads the service's own records, so it works on another computer; called again, it rents nothing twice. It
+        never costs more than the machine did, unless `max_price_per_hour` allows it.
 
         Args:
             machine: what `park` gave, or the machine's id, key or name.
-            changes: fields of `launch` to have otherwise, such as `regions` or `max_price_per_hour`.
+            max_price_per_hour: Credits per hour at most; without it, what the machine cost.
+            changes: fields of `launch` to have otherwise, such as `regions`.
 
         Raises:
             ParamIllegal: there is no such machine.
             SnapshotFailed: no snapshot of it is available.
-            NoResourceAvailable, PriceTooHigh, AmbiguousResult: as for `launch`.
+            NoResourceAvailable: no offer has the hardware that it had, or none has enough left.
+            InvalidRequest: what it cost is not known, and no `max_price_per_hour` is given.
+            PriceTooHigh, AmbiguousResult: as for `launch`.
         """
         name = machine if isinstance(machine, str) else machine.meta_key
+        steps = unparking.unpark(
+            machine,
+            self._client.account_mark,
+            backoff=self._client.backoff,
+            max_price_per_hour=max_price_per_hour,
+            **changes,
+        )
         with noting_write("A machine may be started from its snapshot", f"client.instances.find({name!r})"):
-            return await self._client.run(
-                parking.unpark(machine, self._client.account_mark, backoff=self._client.backoff, **changes)
-            )
+            return await self._client.run(steps)
 
-    async def plan_unpark(self, machine: str | Parked | Instance, **changes: Any) -> Plan:
+    async def plan_unpark(
+        self, machine: str | Parked | Instance, *, max_price_per_hour: Any = None, **changes: Any
+    ) -> Plan:
         """What `unpark` with the same arguments would do: reads only, rents nothing.
 
         Args:
             machine, changes: as for `unpark`.
+            max_price_per_hour: as for `unpark`; where the machine's price is not known either, the plan has no cap.
 
         Raises:
             ParamIllegal, SnapshotFailed, NoResourceAvailable, PriceTooHigh: as for `unpark`.
         """
-        newest, wanted = await self._client.run(parking.want_again(machine, self._client.account_mark, **changes))
-        if wanted is None:
-            return Plan(newest.meta_key, newest, (), _launch=partial(self._look_again, newest.instance_id))
-        planned = await self._client.run(launching.plan(wanted))
-        return replace(planned, _launch=partial(self._launch_planned, wanted))
+        steps = unparking.plan_unpark(
+            machine, self._client.account_mark, max_price_per_hour=max_price_per_hour, **changes
+        )
+        planned, wanted = await self._client.run(steps)
+        if wanted is not None:
+            return replace(planned, _launch=partial(self._launch_planned, wanted))
+        return replace(planned, _launch=self._look_again)
 
     async def find(self, machine: str) -> Instance:
         """A machine by its id, its meta key or the name that it was launched with.
@@ -279,5 +295,5 @@ class AsyncInstances:
         with noting_order(planned.meta_key):
             return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
 
-    async def _look_again(self, instance_id: str, planned: Plan) -> Instance:
-        return await self._client.run(perform(operations.get_instance(instance_id)))
+    async def _look_again(self, planned: Plan) -> Instance:
+        return await self._client.run(launching.look_again(planned))
