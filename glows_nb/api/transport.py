@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -122,7 +123,10 @@ class HttpTransport:
 
     def __init__(self, session: Session, timeout: float, transport: httpx.BaseTransport | None) -> None:
         self.session = session
-        self._http = httpx.Client(transport=transport, **session.settings(timeout))
+        self._timeout = timeout
+        self._given = transport
+        self._http = self._connected()
+        self._dropped: list[httpx.Client] = []
 
     def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
@@ -148,16 +152,41 @@ class HttpTransport:
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
+        for dropped in self._dropped:
+            # Not waited for: whoever was interrupted may have left its pool locked for good.
+            Thread(target=dropped.close, daemon=True).start()
+
+    def _connected(self) -> httpx.Client:
+        return httpx.Client(transport=self._given, **self.session.settings(self._timeout))
+
+    def _reconnect(self, broken: httpx.Client) -> None:
+        """Take new connections from now on: a signal within a request may leave a pool locked, or in disorder.
+
+        The old ones stay open until `close`, since other threads may wait for answers on them.
+        """
+        if self._http is broken:
+            self._http = self._connected()
+            if self._given is None:
+                self._dropped.append(broken)
 
     def send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
         """What comes back from one try, or the error that httpx met."""
         # An error is returned, not raised: raised inside `except`, it would carry httpx's frames along, and they
         # hold the token.
         started = self.session.clock()
+        request, http = self.session.request(operation), self._http
         try:
-            response = self._http.request(**self.session.request(operation))
+            response = http.request(**request)
         except httpx.HTTPError as error:
             return transport_error(operation, self.session, error)
+        except Exception as error:
+            if self._given is not None:
+                raise  # a transport of the caller's own, and so its error
+            self._reconnect(http)
+            return _disorder(operation, self.session, error)
+        except BaseException:
+            self._reconnect(http)
+            raise
         return _reply(operation, response, self.session, started)
 
 
@@ -166,7 +195,10 @@ class AsyncHttpTransport:
 
     def __init__(self, session: Session, timeout: float, transport: httpx.AsyncBaseTransport | None) -> None:
         self.session = session
-        self._http = httpx.AsyncClient(transport=transport, **session.settings(timeout))
+        self._timeout = timeout
+        self._given = transport
+        self._http = self._connected()
+        self._dropped: list[httpx.AsyncClient] = []
 
     async def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
@@ -192,13 +224,26 @@ class AsyncHttpTransport:
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.aclose()
+        for dropped in self._dropped:
+            await dropped.aclose()
+
+    def _connected(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=self._given, **self.session.settings(self._timeout))
 
     async def _send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
         started = self.session.clock()
+        request, http = self.session.request(operation), self._http
         try:
-            response = await self._http.request(**self.session.request(operation))
+            response = await http.request(**request)
         except httpx.HTTPError as error:
             return transport_error(operation, self.session, error)
+        except Exception as error:
+            if self._given is not None:
+                raise  # a transport of the caller's own, and so its error
+            if self._http is http:
+                self._http = self._connected()
+                self._dropped.append(http)
+            return _disorder(operation, self.session, error)
         return _reply(operation, response, self.session, started)
 
 
@@ -283,6 +328,15 @@ def transport_error(operation: Operation[Any], session: Session, error: httpx.HT
     return TransportError(
         f"Could not {operation.name}: {session.connection.base_url} {kind} ({detail}).{advice}",
         may_have_arrived=not never_sent,
+    )
+
+
+def _disorder(operation: Operation[Any], session: Session, error: Exception) -> TransportError:
+    """What came out of the libraries below, whose connections were in disorder: nothing is known of the request."""
+    log.info("#%d %s: %s", session.next_number(), operation.name, type(error).__name__)
+    return TransportError(
+        f"Could not {operation.name}: the connection to {session.connection.base_url} broke ({type(error).__name__}); "
+        "a new one is made for the next call."
     )
 
 

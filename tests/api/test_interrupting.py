@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
+import traceback
 from typing import Any
 
+import httpx
 import pytest
 
 import glows_nb as glows
@@ -156,3 +159,108 @@ def test_write_that_was_done_when_it_was_interrupted_says_so_and_how_to_look(
     found = re.search(f"^{what} all the same. To look: ({look})$", note)
     assert found is not None, note
     assert eval(found[1], {"client": client}) is not None  # noqa: S307 - the line that users are told to run
+
+
+def an_order(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.instances.launch(**asked)
+
+
+def a_create(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.instances.create(custom_meta_key="cut", **{key: asked[key] for key in asked if key != "name"})
+
+
+async def a_plan(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return await (await client.instances.plan(**asked)).launch()
+
+
+def an_image(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.images.submit("registry.example.com/team/cut:1")
+
+
+def a_network(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.networks.create("cut", "TW-01")
+
+
+def a_release(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.instances.cancel("ins-12345678")
+
+
+def a_snapshot(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.snapshots.create("ins-12345678")
+
+
+def a_wait(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.instances.wait("ins-12345678")
+
+
+def a_wait_for_its_port(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.instances.wait_reachable("ins-12345678")
+
+
+WAYS = ["task.cancel", "timeout", "wait_for", "TaskGroup"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "call",
+    [an_order, a_create, a_plan, an_image, a_network, a_release, a_snapshot, a_wait, a_wait_for_its_port],
+)
+def test_a_cancelled_call_says_what_may_be_and_how_to_look(client: glows.Client, call: Any, way: str) -> None:
+    asked = offer(client)
+    is_wait = call in (a_wait, a_wait_for_its_port)
+
+    class Hangs(httpx.AsyncHTTPTransport):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hung = asyncio.Event()
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method != "GET" or is_wait:
+                self.hung.set()
+                await asyncio.Event().wait()
+            return await super().handle_async_request(request)
+
+    async def stopped(own: glows.AsyncClient, hangs: Hangs) -> None:
+        async def stop_when_it_hangs(task: asyncio.Task[Any]) -> None:
+            await hangs.hung.wait()
+            task.cancel()
+
+        if way == "task.cancel":
+            task = asyncio.ensure_future(call(own, asked))
+            await stop_when_it_hangs(task)
+            await task
+        elif way == "timeout":
+            async with asyncio.timeout(None) as limit:
+                asyncio.get_running_loop().create_task(reschedule(limit, hangs))
+                await call(own, asked)
+        elif way == "wait_for":
+            await asyncio.wait_for(call(own, asked), 1.0)
+        else:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(as_coroutine(call(own, asked)))
+                tasks.append(task)
+                await hangs.hung.wait()
+                raise ZeroDivisionError
+
+    async def reschedule(limit: asyncio.Timeout, hangs: Hangs) -> None:
+        await hangs.hung.wait()
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    async def as_coroutine(awaitable: Any) -> Any:
+        try:
+            return await awaitable
+        except asyncio.CancelledError as cancelled:
+            seen.append(cancelled)
+            raise
+
+    async def run() -> None:
+        hangs = Hangs()
+        async with glows.AsyncClient(client.connection.token, client.base_url, transport=hangs) as own:
+            await stopped(own, hangs)
+
+    tasks: list[asyncio.Task[Any]] = []
+    seen: list[BaseException] = []
+    with pytest.raises((asyncio.CancelledError, TimeoutError, ExceptionGroup)) as met:
+        asyncio.run(run())
+    told = "".join(traceback.format_exception(seen[0] if seen else met.value))
+    assert re.search("To look: client|To wait again: client|The same call again takes it", told), told

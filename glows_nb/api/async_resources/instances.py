@@ -207,7 +207,8 @@ class AsyncInstances:
             InvalidRequest: the machine has no address for this port.
             MachineEnded, WaitTimeout: as for `wait`.
         """
-        return await self._client.run(waiting.wait_until_reachable(request_id, port, timeout, on_change))
+        with noting_wait(request_id):
+            return await self._client.run(waiting.wait_until_reachable(request_id, port, timeout, on_change))
 
     async def park(
         self, machine: str | Instance, *, timeout: float = 1800, on_change: OnChange | None = None

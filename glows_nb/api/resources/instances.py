@@ -202,7 +202,8 @@ class Instances:
             InvalidRequest: the machine has no address for this port.
             MachineEnded, WaitTimeout: as for `wait`.
         """
-        return self._client.run(waiting.wait_until_reachable(request_id, port, timeout, on_change))
+        with noting_wait(request_id):
+            return self._client.run(waiting.wait_until_reachable(request_id, port, timeout, on_change))
 
     def park(self, machine: str | Instance, *, timeout: float = 1800, on_change: OnChange | None = None) -> Parked:
         """Snapshot a machine, wait until it runs again, and release it, so that it costs nothing till `unpark`.
