@@ -1,7 +1,7 @@
 """Park a machine: snapshot, wait, release; the service itself has no pause (FACTS 0.1, fact 8). Back: `unparking.py`.
 
-What is released is gone, so only a snapshot that this park ordered may stand for the disk: one that was there before,
-or that somebody else ordered, may be older than the work, and a list may lag.
+What is released is gone, so only a snapshot that this park ordered, or saw being taken, may stand for the disk: one
+that was there before may be older than the work, and a list may lag.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.api.operations import snapshots as operations
 from glows_nb.api.operations.instances import get_instance
-from glows_nb.api.statuses import LEAVING, InstanceStatus
+from glows_nb.api.statuses import LEAVING, InstanceStatus, SnapshotStatus
 from glows_nb.api.steps import Steps, pause, perform
 from glows_nb.api.waiting import OnChange, wait_for_status
 from glows_nb.api.writes.instances import cancel_instance
@@ -29,7 +29,12 @@ SNAPSHOTTING: Final = frozenset({InstanceStatus.PAUSING, InstanceStatus.PAUSED, 
 NOT_YET_RUNNING: Final = frozenset(
     {InstanceStatus.SCHED_INIT, InstanceStatus.SCHED_QUEUED, InstanceStatus.PENDING, InstanceStatus.PRICE_CHANGED}
 )
+BEING_TAKEN: Final = frozenset({SnapshotStatus.PENDING, SnapshotStatus.SAVING})
 PAUSE: Final = 2.0
+
+READS_OF_LAG: Final = 6
+LAG_PAUSE: Final = 0.5
+"""So many reads, so many seconds apart, may a list be behind."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,8 @@ def park(
 ) -> Steps[Parked]:
     """Snapshot a machine, wait until the snapshot is available and the machine runs again, release it, verify.
 
-    No other snapshot than its own is used, since work may have been done after that; one that is being taken is waited
-    for, and then its own is ordered. A machine that is being released, or was, is parked if it has a snapshot.
+    A snapshot that is seen being taken is waited for; one that was finished before is not used, since work may have
+    been done after it. A machine that is being released, or was, is parked if it has a snapshot.
 
     Raises:
         SnapshotFailed: no snapshot became available; the machine goes on.
@@ -85,36 +90,47 @@ def _keep_and_release(
     instance_id: str, deadline: float, on_change: OnChange | None, backoff: float, clock: Callable[[], float]
 ) -> Steps[Snapshot | None]:
     """Release a machine once a snapshot of this park's own is available, and give that; None where another did."""
-    snapshot_ids = yield from _ordered(instance_id, deadline, backoff, clock)
-    if not snapshot_ids:
-        return None
     while True:
+        snapshot_ids, is_ordered_here = yield from _begun(instance_id, deadline, backoff, clock)
+        if not snapshot_ids:
+            return None
         with suppress(MachineEnded):  # released meanwhile, and not by this park
             yield from _runs_again(instance_id, deadline, on_change, clock)
         own = yield from _available(instance_id, snapshot_ids, deadline, clock)
-        try:
-            yield from cancel_instance(instance_id)
-        except IllegalStatus:
-            # Another park at the same time snapshots it once more.
-            if clock() >= deadline:
-                raise
-        else:
-            return own
-        yield from pause(PAUSE)
+        if not is_ordered_here and (yield from _has_a_newer_one(own)):
+            continue  # the list lagged: what was seen being taken was an older one, and the newer may hold more
+        while True:
+            try:
+                yield from cancel_instance(instance_id)
+            except IllegalStatus:
+                # Another park at the same time snapshots it once more.
+                if clock() >= deadline:
+                    raise
+            else:
+                return own
+            yield from pause(PAUSE)
+            with suppress(MachineEnded):
+                yield from _runs_again(instance_id, deadline, on_change, clock)
 
 
-def _ordered(instance_id: str, deadline: float, backoff: float, clock: Callable[[], float]) -> Steps[tuple[str, ...]]:
-    """The ids of a snapshot that is ordered here, as the answer to the order names them; none where the machine left.
+def _begun(
+    instance_id: str, deadline: float, backoff: float, clock: Callable[[], float]
+) -> Steps[tuple[tuple[str, ...], bool]]:
+    """The ids of a snapshot that is ordered here, and True, or that is seen being taken; none where the machine left.
 
-    One that is found in the list is never taken for it, also where an answer was lost or somebody else's is under
-    way: a list that lags shows an older one just so. Once the machine runs again, another is ordered.
+    One that is available when it is first seen counts for nothing, also where an answer was lost: a list that lags
+    shows an older one just so. Once the machine runs again, another is ordered.
     """
     lost = 0
     while True:
         now = yield from perform(get_instance(instance_id))
         if now.status in LEAVING:
-            return ()
-        if now.status not in SNAPSHOTTING:
+            return (), False
+        if now.status in SNAPSHOTTING:
+            seen = [each for each in (yield from snapshots_of(instance_id)) if each.status in BEING_TAKEN]
+            if seen and not lost:
+                return (max(seen, key=_age).snapshot_id,), False
+        else:
             try:
                 created = yield from perform(operations.create_snapshot(instance_id))
             except IllegalStatus:
@@ -128,7 +144,7 @@ def _ordered(instance_id: str, deadline: float, backoff: float, clock: Callable[
                 yield from pause(backoff * 2 ** (lost - 1))
             else:
                 if created.snapshot_ids:
-                    return created.snapshot_ids
+                    return created.snapshot_ids, True
                 raise SnapshotFailed(f"The service names no snapshot of {instance_id}, which was not released.")
         if clock() >= deadline:
             raise WaitTimeout(
@@ -137,6 +153,15 @@ def _ordered(instance_id: str, deadline: float, backoff: float, clock: Callable[
                 now,
             )
         yield from pause(PAUSE)
+
+
+def _has_a_newer_one(own: Snapshot) -> Steps[bool]:
+    """Does the list of a machine's snapshots come to show one that is newer than this?"""
+    for _ in range(READS_OF_LAG):
+        if any(_age(each) > _age(own) for each in (yield from snapshots_of(own.instance_id))):
+            return True
+        yield from pause(LAG_PAUSE)
+    return False
 
 
 def _runs_again(
