@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from glows_nb.commands.arguments import MACHINE, POSITIVE, STATUS
 from glows_nb.commands.asking import ask
 from glows_nb.commands.browsing import status_words
 from glows_nb.commands.group import group, program, sandbox_word, say, say_what_is_left
-from glows_nb.connection import current_client
+from glows_nb.connection import current_client, recorder_of
 from glows_nb.wording import counted
 
 if TYPE_CHECKING:
@@ -44,18 +45,23 @@ def wait(machine: str, until: str, timeout: float | None) -> Instance:
     )
 
 
-@group.command(aliases=["rm"], examples=["cancel train --wait --yes", "cancel --all --yes"])
+@group.command(aliases=["rm"], examples=["cancel train --wait --yes", "cancel --all --yes", "cancel --all --others"])
 @click.argument("machines", nargs=-1, type=MACHINE, metavar="[MACHINE]...")
-@click.option("--all", "is_all", is_flag=True, help="Every machine that has not ended.")
+@click.option("--all", "is_all", is_flag=True, help="Every machine that was started from here and has not ended.")
+@click.option("--others", is_flag=True, help="With --all: also those that were not started from here.")
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when they have ended.")
 @click.option("--yes", is_flag=True, help="Release without asking.")
-def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool) -> None:
+def cancel(machines: tuple[str, ...], is_all: bool, others: bool, is_waiting: bool, yes: bool) -> None:
     """Release machines: they end, and their disks are gone.
 
-    Says first which will end and what that saves, and asks. What is on disk can be kept by park.
+    Says first which will end and what that saves, and asks. What is on disk can be kept by park. --all leaves what was
+    not started from here, such as a colleague's under the same account or what another computer of yours has started,
+    and says so; --others takes it too.
     """
     if is_all == bool(machines):
         raise click.UsageError("Say which machines to release, or --all.")
+    if others and not is_all:
+        raise click.UsageError("--others goes with --all; a machine that is named is released whoever started it.")
     from glows_nb.commands.carrying_out import wait_for
     from glows_nb.commands.settings import settings
 
@@ -65,11 +71,16 @@ def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool)
     for instance in found:
         if machines and instance not in alive:
             say(f"{instance.instance_id} is {instance.status} already.")
+    recorder = recorder_of(client)
+    whose = {instance.instance_id: recorder.whose(instance) for instance in alive}
+    if is_all and not others:
+        alive = _started_here(client, alive, whose)
     if not alive:
         say("There is nothing to release.")
         return
     for instance in alive:
-        say(f"{sandbox_word(client)}Will end: {instance}")
+        about = whose[instance.instance_id]
+        say(f"{sandbox_word(client)}Will end: {instance}{f' ({about})' if about else ''}")
     say(_saved(alive))
     if not yes:
         ask(f"Release {counted(len(alive), 'machine')}? What is on disk will be gone.")
@@ -77,6 +88,16 @@ def cancel(machines: tuple[str, ...], is_all: bool, is_waiting: bool, yes: bool)
     if is_waiting:
         for instance in alive:
             wait_for(client, instance, InstanceStatus.FINISHED, settings().wait_timeout)
+
+
+def _started_here(client: Client, alive: list[Instance], whose: Mapping[str, str]) -> list[Instance]:
+    """Those that were started from here; the others are named, with the line that releases them too."""
+    left = [instance for instance in alive if whose[instance.instance_id]]
+    for instance in left:
+        say(f"{sandbox_word(client)}Left as it is, since it was {whose[instance.instance_id]}: {instance}")
+    if left:
+        say(f"To release {'it' if len(left) == 1 else 'them'} too: {program()} cancel --all --others")
+    return [instance for instance in alive if not whose[instance.instance_id]]
 
 
 def _release(client: Client, instances: list[Instance]) -> None:

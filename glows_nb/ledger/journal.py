@@ -122,6 +122,15 @@ class Ledger:
                 for row in db.execute("SELECT * FROM machines WHERE account_id = ? ORDER BY rowid", (id_,))
             ]
 
+    def started_here(self, account: Account) -> frozenset[str]:
+        """The ids of an account's machines that were ordered by this ledger's user on this computer."""
+        with self.transaction() as db:
+            rows = db.execute(
+                "SELECT instance_id FROM machines WHERE account_id = ? AND order_id IS NOT NULL",
+                (account_id(db, account),),
+            )
+            return frozenset(row[0] for row in rows)
+
     def lost_orders(self, account: Account) -> list[Order]:
         """Orders of which nothing more is known: the answer was lost and no machine was seen under the key."""
         with self.transaction() as db:

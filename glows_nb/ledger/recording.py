@@ -42,6 +42,9 @@ CLOCKS_APART_MS: Final = 300_000
 REST_SECONDS: Final = 30.0
 """A ledger that failed is left alone for so long: one that stays locked would hold up every call."""
 
+SDK_SOURCE: Final = "SourceSDK"
+"""What the contract's samples say of machines that were started by this API."""
+
 CREATE_INSTANCE: Final = ROUTES["create instance"].name
 CREATE_SNAPSHOT: Final = ROUTES["create snapshot"].name
 
@@ -93,6 +96,19 @@ class Recorder:
     def now_ms(self) -> int:
         """The time, in milliseconds since the epoch."""
         return int(self._clock() * 1000)
+
+    def whose(self, machine: Instance) -> str:
+        """Whose machine it is, where it was not started from here: words to put behind its name; "" where it was.
+
+        What can't be known is not taken for ours: "the ledger can't be read" is such a word too.
+        """
+        if machine.source_type not in ("", SDK_SOURCE):
+            return f"not started by the SDK but by {machine.source_type}"
+        try:
+            is_ours = machine.instance_id in self.ledger.started_here(self.account)
+        except LedgerError:
+            return "started by nobody knows whom: the ledger can't be read"
+        return "" if is_ours else "not started from this computer"
 
     def noted(self, meta_key: str) -> list[Noted]:
         """The machines under a key and its generations that were started or seen from here.

@@ -19,7 +19,7 @@ from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import FrontEnd
 from glows_nb.widgets.machines_table import fitting_actions, name_of
 from glows_nb.widgets.parts import button
-from glows_nb.widgets.question import Question
+from glows_nb.widgets.question import Question, whose_words
 from glows_nb.widgets.ways_in import WaysIn
 from glows_nb.widgets.work import Say, Work
 
@@ -137,6 +137,8 @@ class ActionBar:
         text = question.format(
             name=self._name_of(machine), id=machine.instance_id, region=machine.region_name, price=_price_words(machine)
         )
+        if action in ("release", "park"):
+            text += whose_words(self._client, machine)
         self.question.ask(
             action,
             text,

@@ -27,7 +27,7 @@ from glows_nb.widgets.front_end import FrontEnd
 from glows_nb.widgets.machines_table import fitting_actions, name_of
 from glows_nb.widgets.parts import button, set_shown
 from glows_nb.widgets.phrases import error_html, time_html
-from glows_nb.widgets.question import Question
+from glows_nb.widgets.question import Question, whose_words
 from glows_nb.widgets.ways_in import WaysIn
 
 STEP_OF_STATUS: Final = {
@@ -208,6 +208,8 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         if instance is None:
             return
         text = question.format(name=self._name_of(instance), id=instance.instance_id)
+        if asked_by is self.release:
+            text += whose_words(self._client, instance)
         # The focus goes to the card itself: of its buttons, each may be off or gone by then.
         self.question.ask(
             instance.instance_id, text, yes, lambda field: do(instance, field), asked_by=asked_by, then=self, **options

@@ -8,7 +8,10 @@ from threading import Lock
 
 import ipywidgets
 
+from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.models.instances import Instance
+from glows_nb.connection import recorder_of
 from glows_nb.widgets import texts
 from glows_nb.widgets.parts import all_parts, button
 
@@ -97,6 +100,12 @@ class Question:
         if self.subject == subject:
             self.close()
         _focus(then)
+
+
+def whose_words(client: Client, machine: Instance) -> str:
+    """A sentence on whose machine it is, for a question about its end; "" where it was started from here."""
+    whose = recorder_of(client).whose(machine)
+    return texts.MACHINE_WHOSE.format(whose=whose) if whose else ""
 
 
 def _focus(widget: ipywidgets.Widget | None) -> None:

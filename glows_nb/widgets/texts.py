@@ -199,6 +199,7 @@ MACHINE_SNAPSHOTTING: Final = "{name}: taking a snapshot…"
 MACHINE_RELEASE: Final = "Release"
 MACHINE_RELEASE_HINT: Final = "End the machine; its disk is gone"
 MACHINE_RELEASE_QUESTION: Final = "Release {name} ({id})? It ends, and what is on its disk is gone for good."
+MACHINE_WHOSE: Final = " It was {whose}."
 MACHINE_RELEASE_YES: Final = "Release for good"
 MACHINE_RELEASING: Final = "{name}: releasing…"
 
