@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -17,7 +18,7 @@ from glows_nb.api.statuses import InstanceStatus
 from glows_nb.columns import SORT_WORDS
 from glows_nb.connection import current_client, recorder_of
 from glows_nb.ledger.journal import LedgerError
-from glows_nb.money import Rate
+from glows_nb.money import Rate, exact_amount
 from glows_nb.tables import Table, captioned
 from glows_nb.wording import counted
 
@@ -28,7 +29,7 @@ class Limits(NamedTuple):
     gpu: str | None = None
     region: str | Sequence[str] | None = None
     min_vram_gb: float | None = None
-    max_price: float | None = None
+    max_price: float | Decimal | str | None = None
     gpus: int | None = None
     available: bool = False
 
@@ -43,9 +44,16 @@ class Limits(NamedTuple):
         Raises:
             InvalidRequest: one is negative or no number.
         """
-        for field, limit in (("min_vram_gb", self.min_vram_gb), ("max_price", self.max_price), ("gpus", self.gpus)):
+        for field, limit in (("min_vram_gb", self.min_vram_gb), ("gpus", self.gpus)):
             if limit is not None and not limit >= 0:
                 raise InvalidRequest(field, f"{limit!r} is not a number of at least 0.")
+        if self.max_price is not None:
+            try:
+                is_sound = exact_amount(self.max_price) >= 0
+            except ValueError:
+                is_sound = False
+            if not is_sound:
+                raise InvalidRequest("max_price", f"{self.max_price!r} is not a number of at least 0.")
         if self.gpus is not None and (isinstance(self.gpus, bool) or self.gpus != int(self.gpus)):
             raise InvalidRequest("gpus", f"{self.gpus!r} is no whole number of GPUs.")
 
@@ -58,7 +66,7 @@ class Limits(NamedTuple):
         if self.min_vram_gb is not None:
             table = table[table["vram_gb"].ge(self.min_vram_gb).fillna(False)]
         if self.max_price is not None:
-            table = table[table["price_per_hour"].le(self.max_price)]
+            table = table[table["price_per_hour"].le(float(exact_amount(self.max_price)))]
         if self.gpus is not None:
             table = table[table["gpus"].eq(self.gpus).fillna(False)]
         if self.available:
@@ -75,7 +83,7 @@ def specs(
     gpu: str | None = None,
     region: str | Sequence[str] | None = None,
     min_vram_gb: float | None = None,
-    max_price: float | None = None,
+    max_price: float | Decimal | str | None = None,
     gpus: int | None = None,
     available: bool = False,
     sort: str | None = None,
@@ -127,7 +135,7 @@ def cheapest(
     gpu: str | None = None,
     region: str | Sequence[str] | None = None,
     min_vram_gb: float | None = None,
-    max_price: float | None = None,
+    max_price: float | Decimal | str | None = None,
     gpus: int | None = None,
     image_id: str | None = None,
     client: Client | None = None,

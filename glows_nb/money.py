@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from numbers import Rational, Real
@@ -38,7 +38,7 @@ class Rate:
         return cls(cents * MILLICENTS_PER_CENT)
 
     @classmethod
-    def from_credits(cls, credits_per_hour: Decimal | float | str) -> Rate:
+    def from_credits(cls, credits_per_hour: object) -> Rate:
         """The rate for `credits_per_hour`, rounded to a whole millicent."""
         return cls(millicents(credits_per_hour))
 
@@ -54,7 +54,7 @@ class Rate:
         """
         whole = floor(exact_amount(credits_per_hour) * MILLICENTS_PER_CREDIT)
         if whole < 1:
-            raise ValueError(f"{credits_per_hour!r} is refused: a price per hour is at least 0.00001 Credits.")
+            raise ValueError(f"{credits_per_hour!r} is refused: a price per hour is at least 0.00001 Credits")
         return cls(whole)
 
     @property
@@ -148,22 +148,16 @@ def exact_amount(amount: object) -> Fraction:
                 return Fraction(exact)
     except ArithmeticError:
         pass
-    raise ValueError(f"{amount!r} is not a number of Credits.")
+    raise ValueError(f"{amount!r} is not a number of Credits")
 
 
-def millicents(amount: Decimal | float | str) -> int:
-    """Whole millicents of an amount in Credits.
+def millicents(amount: object) -> int:
+    """Whole millicents of an amount in Credits, rounded half up.
 
     Raises:
         ValueError: it is no finite number.
     """
-    try:
-        exact = Decimal(str(amount))
-    except ArithmeticError:
-        raise ValueError(f"{amount!r} is not a number of Credits") from None
-    if not exact.is_finite():
-        raise ValueError(f"{amount!r} is not a number of Credits")
-    return int((exact * MILLICENTS_PER_CREDIT).to_integral_value(ROUND_HALF_UP))
+    return floor(exact_amount(amount) * MILLICENTS_PER_CREDIT + Fraction(1, 2))
 
 
 @dataclass(frozen=True)
@@ -180,7 +174,7 @@ class ExchangeRate:
 _chosen: list[ExchangeRate] = []
 
 
-def set_exchange_rate(currency: str | None, per_credit: Decimal | float | str = 0) -> ExchangeRate | None:
+def set_exchange_rate(currency: str | None, per_credit: object = 0) -> ExchangeRate | None:
     """Show prices and costs in another currency too, beside the Credits that are billed.
 
     Args:
@@ -197,10 +191,11 @@ def set_exchange_rate(currency: str | None, per_credit: Decimal | float | str = 
         _chosen.clear()
         return None
     try:
-        exact = Decimal(str(per_credit))
-    except ArithmeticError:
-        exact = Decimal(0)
-    if not currency.strip() or not exact.is_finite() or exact <= 0:
+        fraction = exact_amount(per_credit)
+    except ValueError:
+        fraction = Fraction(0)
+    exact = Decimal(fraction.numerator) / fraction.denominator
+    if not currency.strip() or exact <= 0:
         raise ValueError(
             f"1 Credit = {per_credit!r} {currency!r} is no exchange rate: it takes a name and a number > 0"
         )

@@ -411,7 +411,7 @@ def _checked_max_rate(max_price_per_hour: float | Decimal | str | None) -> Rate 
     try:
         return Rate.cap(max_price_per_hour)
     except ValueError as error:
-        problem = str(error)
+        problem = f"{error}."
     raise InvalidRequest("max_price_per_hour", problem)
 
 

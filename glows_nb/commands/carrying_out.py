@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 from glows_nb.api import waiting
@@ -81,8 +82,8 @@ def wait_for(client: Client, instance: Instance, until: str, timeout: float) -> 
 
 def _is_cheap(rate: Rate | None) -> bool:
     """Is it within what is rented without asking?"""
-    limit = Rate.from_credits(settings().ask_above)
-    return limit > Rate(0) and rate is not None and rate <= limit
+    limit = settings().ask_above
+    return rate is not None and limit > 0 and rate.per_hour <= Decimal(str(limit))
 
 
 @contextmanager

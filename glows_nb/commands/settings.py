@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import math
 from difflib import get_close_matches
 from typing import Any, Final
 
-from traitlets import Float, Int, List, TraitError, Unicode, observe, validate
+from traitlets import Float, Int, List, TraitError, Unicode, observe
 from traitlets.config import Config, Configurable
 
 from glows_nb.commands.group import CommandError
+from glows_nb.money import exact_amount
 from glows_nb.tables import MOST_ROWS, set_most_rows
+
+
+class Number(Float[float, float | int | str]):
+    """A number, or a text that is one; a truth value is none, and neither is what has no end."""
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """The number, within its bounds."""
+        try:
+            number = float(exact_amount(value))
+        except ValueError:
+            raise TraitError(f"Glows.{self.name} must be a number, not {value!r}") from None
+        return super().validate(obj, number)
 
 
 class Glows(Configurable):
     """What %glows does where a line does not say."""
 
-    ask_above = Float(0.0, min=0.0, help="launch asks above this, Credits/h; 0 always asks.").tag(config=True)
+    ask_above = Number(0.0, min=0.0, help="launch asks above this, Credits/h; 0 always asks.").tag(config=True)
     image = Unicode("", help="For launch and specs; '' is a base image.").tag(config=True)
-    max_price = Float(0.0, min=0.0, help="The most launch may pay, Credits/h; 0 is no limit.").tag(config=True)
+    max_price = Number(0.0, min=0.0, help="The most launch may pay, Credits/h; 0 is no limit.").tag(config=True)
     most_rows = Int(MOST_ROWS, min=1, help="How many rows of a table are shown.").tag(config=True)
     regions = List(Unicode(), help="For launch, in this order; [] is the cheapest.").tag(config=True)
-    wait_timeout = Float(600.0, min=1.0, help="Seconds to wait without --timeout.").tag(config=True)
+    wait_timeout = Number(600.0, min=1.0, help="Seconds to wait without --timeout.").tag(config=True)
 
     def update_config(self, config: Config) -> None:
         """Take over what `%config Glows.name = value` says.
@@ -39,13 +51,6 @@ class Glows(Configurable):
             super().update_config(config)
         except TraitError as error:
             raise CommandError(f"{error}".rstrip(".") + ".") from None
-
-    @validate("ask_above", "max_price", "wait_timeout")
-    def _check_number(self, proposal: Any) -> float:
-        value: float = proposal["value"]
-        if not math.isfinite(value):
-            raise TraitError(f"Glows.{proposal['trait'].name} must be a number, not {value}")
-        return value
 
     @observe("most_rows")
     def _show_so_many_rows(self, change: Any) -> None:
