@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glows_nb.api.errors import GlowsError, InvalidRequest, MetaKeyExists, ParamIllegal
+from glows_nb.api.errors import AmbiguousResult, GlowsError, InvalidRequest, MetaKeyExists, ParamIllegal
 from glows_nb.api.keys import find_machine, generation_of, key_for_name, key_of_generation, made_from_name
 from glows_nb.api.launching import launch, want
 from glows_nb.api.steps import Noted
@@ -250,3 +250,51 @@ def test_a_generation_leads_back_to_its_name_and_to_no_other(name: str, number: 
 @pytest.mark.parametrize("tail", [".1", ".0", ".02", ".x", ".2.3", ".²", ".", "2", "-2"])
 def test_a_tail_that_we_would_not_write_is_no_generation(tail: str) -> None:
     assert generation_of(f"{KEY}{tail}", KEY) == 0
+
+
+def test_keys_have_64_characters_at_most_and_the_last_fits() -> None:
+    stem = "k" * 62
+    assert len(key_of_generation(stem, 9)) == 64
+    with pytest.raises(InvalidRequest, match="of 65 characters is refused: the limit is 64"):
+        key_of_generation(stem, 10)
+
+
+@pytest.mark.parametrize(("length", "is_whole"), [(47, True), (48, True), (49, False), (64, False)])
+def test_a_name_of_48_characters_stands_whole_in_its_key_and_a_longer_one_by_its_hash(
+    length: int, is_whole: bool
+) -> None:
+    name = "n" * length
+    key = key_for_name(name, MARK)
+    assert (key == f"{name}-{MARK}") is is_whole
+    assert len(key) == min(length, 48) + 1 + len(MARK)
+    assert key_for_name("n" * (length - 1) + "m", MARK) != key
+
+
+@pytest.mark.parametrize("younger", ["train", KEY])
+def test_of_those_that_have_ended_the_youngest_is_meant(younger: str) -> None:
+    rows = [
+        machine(key, number, "Finished", createTime={"seconds": 2000 if key == younger else 1000})
+        for number, key in enumerate(("train", KEY), 1)
+    ]
+    assert found(service_with(*rows), "train") == younger
+
+
+def test_one_that_tells_no_time_is_older_than_one_that_does() -> None:
+    rows = [machine("train", 1, "Finished", createTime=None), machine(KEY, 2, "Finished", createTime={"seconds": 1})]
+    assert found(service_with(*rows), "train") == KEY
+
+
+def test_a_machine_that_is_released_as_fast_as_it_is_started_is_given_up_after_three_launches() -> None:
+    class Released(FakeService):
+        """Whatever is created is there already, and ended, when it is looked for."""
+
+        def _create_instance(self, params: dict[str, str], body: Any) -> dict[str, Any]:
+            key = body["custom_meta_key"]
+            self.machines[key] = machine(key, len(self.machines) + 1, "Finished")
+            return super()._create_instance(params, body)
+
+    service = Released()
+    with pytest.raises(AmbiguousResult, match="released as fast as it is started"):
+        service.play(launch(want(MARK, **ASKED, name="train")))
+    assert service.creates() == 3
+    assert list(service.machines) == [KEY, f"{KEY}.2", f"{KEY}.3"]

@@ -298,6 +298,20 @@ def test_a_snapshot_from_before_the_pause_is_not_taken_for_the_one_that_is_not_l
     assert world.saved[actor.result.snapshot_id] >= actor.needed
 
 
+def test_an_order_that_is_lost_three_times_releases_nothing() -> None:
+    world = World(random.Random(1))  # noqa: S311 - no secret
+    world.lag, world.fails, world.loses = 0, 0.0, 1.0
+    (actor,) = parks(world, 1)
+    actor.stops = 0
+    orders: list[int] = []
+    create = world._create_snapshot
+    world._create_snapshot = lambda params, step: (orders.append(1), create(params, step))[1]  # type: ignore[method-assign,func-returns-value]
+    play(world, [actor])
+    assert [type(error).__name__ for error in actor.errors] == ["TransportError"]
+    assert len(orders) == 3
+    assert world.machine["status"] == "Running"
+
+
 # Units and price of what comes back.
 
 
