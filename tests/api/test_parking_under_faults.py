@@ -298,7 +298,7 @@ def test_a_snapshot_from_before_the_pause_is_not_taken_for_the_one_that_is_not_l
     assert world.saved[actor.result.snapshot_id] >= actor.needed
 
 
-def test_an_order_that_is_lost_three_times_releases_nothing() -> None:
+def test_an_order_whose_answer_is_lost_releases_nothing_and_is_not_sent_again_blindly() -> None:
     world = World(random.Random(1))  # noqa: S311 - no secret
     world.lag, world.fails, world.loses = 0, 0.0, 1.0
     (actor,) = parks(world, 1)
@@ -307,8 +307,8 @@ def test_an_order_that_is_lost_three_times_releases_nothing() -> None:
     create = world._create_snapshot
     world._create_snapshot = lambda params, step: (orders.append(1), create(params, step))[1]  # type: ignore[method-assign,func-returns-value]
     play(world, [actor])
-    assert [type(error).__name__ for error in actor.errors] == ["TransportError"]
-    assert len(orders) == 3
+    assert [type(error).__name__ for error in actor.errors] == ["AmbiguousResult"]
+    assert len(orders) == 1
     assert world.machine["status"] == "Running"
 
 
@@ -361,11 +361,14 @@ def test_units_come_from_the_offer_alone(row: dict[str, Any], units: int) -> Non
     [
         (
             offer(8, 2_368_000, 159, 1_600_000),
-            r"had 8 × NVIDIA H100 SXM5 with 160 CPUs.*nearest is 1 × the offer offer",
+            "with less CPUs, RAM or disk only; the nearest is 8 × NVIDIA H100 SXM5, 159 CPUs",
         ),
-        (offer(3, 888_000, 60, 600_000), "no offer there has so many of it"),
-        (offer(16, 4_736_000, 320, 3_200_000), "no offer there has so many of it"),
-        (offer(8, 2_368_000, 160, 1_600_000, region="JP-01"), "TW-03 offers nothing"),
+        (offer(3, 888_000, 60, 600_000), "does not offer 8 × NVIDIA H100 SXM5 in whole units; the nearest is 3 ×"),
+        (offer(16, 4_736_000, 320, 3_200_000), "in whole units; the nearest is 16 ×"),
+        (
+            offer(8, 2_368_000, 160, 1_600_000, region="JP-01"),
+            r"TW-03 does not offer 8 × .*in JP-01 at 23\.680 Credits/h: regions=\['JP-01'\] takes it",
+        ),
     ],
 )
 def test_where_no_offer_has_what_the_machine_had_nothing_is_rented(row: dict[str, Any], said: str) -> None:

@@ -234,7 +234,7 @@ class AsyncInstances:
             return await self._client.run(steps)
 
     async def unpark(
-        self, machine: str | Parked | Instance, *, max_price_per_hour: Any = None, **changes: Any
+        self, machine: str | Parked | Instance, *, max_price_per_hour: unparking.Cap = None, **changes: Any
     ) -> Instance:
         """Start a parked machine again: the same hardware, region, ports and environment, from its newest snapshot.
 
@@ -265,7 +265,7 @@ class AsyncInstances:
             return await self._client.run(steps)
 
     async def plan_unpark(
-        self, machine: str | Parked | Instance, *, max_price_per_hour: Any = None, **changes: Any
+        self, machine: str | Parked | Instance, *, max_price_per_hour: unparking.Cap = None, **changes: Any
     ) -> Plan:
         """What `unpark` with the same arguments would do: reads only, rents nothing.
 
@@ -279,9 +279,9 @@ class AsyncInstances:
         steps = unparking.plan_unpark(
             machine, self._client.account_mark, max_price_per_hour=max_price_per_hour, **changes
         )
-        planned, wanted = await self._client.run(steps)
-        if wanted is not None:
-            return replace(planned, _launch=partial(self._launch_planned, wanted))
+        planned, again = await self._client.run(steps)
+        if again is not None:
+            return replace(planned, _launch=partial(self._launch_again, again))
         return replace(planned, _launch=self._look_again)
 
     async def find(self, machine: str) -> Instance:
@@ -295,6 +295,10 @@ class AsyncInstances:
     async def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
         with noting_order(planned.meta_key):
             return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+
+    async def _launch_again(self, again: unparking.Again, planned: Plan) -> Instance:
+        with noting_order(planned.meta_key):
+            return await self._client.run(unparking.launch_planned(again, planned, backoff=self._client.backoff))
 
     async def _look_again(self, planned: Plan) -> Instance:
         return await self._client.run(launching.look_again(planned))

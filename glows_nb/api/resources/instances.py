@@ -226,7 +226,9 @@ class Instances:
         with noting_write(what_may_be, f"client.instances.get({found.instance_id!r})"):
             return self._client.run(steps)
 
-    def unpark(self, machine: str | Parked | Instance, *, max_price_per_hour: Any = None, **changes: Any) -> Instance:
+    def unpark(
+        self, machine: str | Parked | Instance, *, max_price_per_hour: unparking.Cap = None, **changes: Any
+    ) -> Instance:
         """Start a parked machine again: the same hardware, region, ports and environment, from its newest snapshot.
 
         It reads the service's own records, so it works on another computer; called again, it rents nothing twice. It
@@ -255,7 +257,9 @@ class Instances:
         with noting_write("A machine may be started from its snapshot", f"client.instances.find({name!r})"):
             return self._client.run(steps)
 
-    def plan_unpark(self, machine: str | Parked | Instance, *, max_price_per_hour: Any = None, **changes: Any) -> Plan:
+    def plan_unpark(
+        self, machine: str | Parked | Instance, *, max_price_per_hour: unparking.Cap = None, **changes: Any
+    ) -> Plan:
         """What `unpark` with the same arguments would do: reads only, rents nothing.
 
         Args:
@@ -268,9 +272,9 @@ class Instances:
         steps = unparking.plan_unpark(
             machine, self._client.account_mark, max_price_per_hour=max_price_per_hour, **changes
         )
-        planned, wanted = self._client.run(steps)
-        if wanted is not None:
-            return replace(planned, _launch=partial(self._launch_planned, wanted))
+        planned, again = self._client.run(steps)
+        if again is not None:
+            return replace(planned, _launch=partial(self._launch_again, again))
         return replace(planned, _launch=self._look_again)
 
     def find(self, machine: str) -> Instance:
@@ -284,6 +288,10 @@ class Instances:
     def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
         with noting_order(planned.meta_key):
             return self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+
+    def _launch_again(self, again: unparking.Again, planned: Plan) -> Instance:
+        with noting_order(planned.meta_key):
+            return self._client.run(unparking.launch_planned(again, planned, backoff=self._client.backoff))
 
     def _look_again(self, planned: Plan) -> Instance:
         return self._client.run(launching.look_again(planned))
