@@ -78,6 +78,7 @@ EXAMPLES = [
     "launch --gpu 4090 --name short --wait --yes",
     "rm short --yes",
     "cancel --all --yes",
+    "cancel --all --others --yes",
 ]
 
 KINDS = {
