@@ -108,7 +108,7 @@ class Client(_Connected):
         max_retries: how often a read is repeated.
         backoff: seconds before the first repetition.
         max_concurrency: how many requests run at once where several are needed.
-        transport: an httpx transport, for tests.
+        transport: an httpx transport, for tests; it is kept after an interrupt, as it can't be made anew.
         routes: other paths for operations, such as {"count instances": "/instance/stat"}.
         allow_http: send the token without encryption to another machine too.
 

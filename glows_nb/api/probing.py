@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from glows_nb.api.steps import Probe
+from glows_nb.api.transport import close_aside, unlocked
 
 TIMEOUT: Final = 5.0
 SSH_GREETING: Final = b"SSH-"
@@ -22,11 +23,13 @@ def probe(wanted: Probe) -> bool:
     except ValueError:
         return False
     if parts.scheme in ("http", "https"):
+        http = unlocked(httpx.Client(timeout=TIMEOUT))
         try:
-            with httpx.Client(timeout=TIMEOUT) as http:
-                return http.get(wanted.url).status_code < 500
-        except (httpx.HTTPError, httpx.InvalidURL):
+            return http.get(wanted.url).status_code < 500
+        except Exception:  # noqa: BLE001 - whatever the libraries below make of what answers, it is no page
             return False
+        finally:
+            close_aside(http)
     try:
         with socket.create_connection((parts.hostname, parts.port or 0), TIMEOUT) as connection:
             return not wanted.is_ssh or connection.recv(len(SSH_GREETING)) == SSH_GREETING
@@ -46,7 +49,7 @@ async def probe_async(wanted: Probe) -> bool:
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT) as http:
                 return (await http.get(wanted.url)).status_code < 500
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except Exception:  # noqa: BLE001 - as above
             return False
     try:
         async with asyncio.timeout(TIMEOUT):

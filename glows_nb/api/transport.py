@@ -13,10 +13,12 @@ import logging
 import re
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from threading import Thread
-from typing import Any, Final, TypeVar
+from threading import Lock, Thread
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -29,8 +31,12 @@ from glows_nb.api.steps import Operation, Pause
 from glows_nb.api.tokens import Token, expiry, is_sandbox
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
+H = TypeVar("H")
 
 EXCERPT_LENGTH: Final = 200
+KEPT_FOR: Final = 5.0
+"""Seconds that an idle connection is kept, as httpx does."""
 CHECK_THE_WAY: Final = " Check the network, the proxy and the address; glows.doctor() looks at each."
 SANDBOX_STOPPED: Final = " That sandbox has stopped; %glows sandbox starts another."
 SECRET_FIELDS: Final = r'("?(?:password|token|envs|authorization)"?\s*[:=]\s*"?)[^"&\s,}]+'  # noqa: S105 - their names
@@ -94,7 +100,7 @@ class Session:
             # A proxy from the environment can't reach a sandbox on this machine.
             "trust_env": not is_loopback(urlsplit(self.connection.base_url).hostname or ""),
             # How many requests run at once is the callers' matter; a pool with a limit would let them time out.
-            "limits": httpx.Limits(max_connections=None),
+            "limits": httpx.Limits(max_connections=None, keepalive_expiry=KEPT_FOR),
             "auth": _BearerToken(self.connection.token),
             # Reading the certificates takes longer than a request; where no TLS is spoken, none are needed.
             "verify": _certificates() if self.connection.base_url.startswith("https:") else False,
@@ -118,15 +124,72 @@ class _BearerToken(httpx.Auth):
         yield request
 
 
+class _Clients(Generic[H]):
+    """Clients of httpx that wait for a request, the last used on top.
+
+    Each carries one request at a time: what an interrupt leaves of one, such as a held lock, no other request meets.
+    A transport of the caller's own can't be made anew, so there all requests share one client.
+    """
+
+    def __init__(self, make: Callable[[], H], is_shared: bool) -> None:
+        self._make = make
+        self._is_shared = is_shared
+        self._is_closed = False
+        self._lock = Lock()
+        # Made at once, so that a proxy in the environment that can't be used is met where the client is made.
+        self._waiting = deque([(time.monotonic(), make())])
+
+    def take(self) -> H:
+        """One for a request.
+
+        Raises:
+            GlowsError: all were closed.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise GlowsError("This client is closed; connect again.")
+            if self._is_shared:
+                return self._waiting[-1][1]
+            if self._waiting:
+                return self._waiting.pop()[1]
+        return self._make()
+
+    def give_back(self, http: H) -> bool:
+        """After an answer; False where all were closed meanwhile, and this one is to be."""
+        with self._lock:
+            if not self._is_closed and not self._is_shared:
+                self._waiting.append((time.monotonic(), http))
+            return self._is_shared or not self._is_closed
+
+    def expired(self) -> list[H]:
+        """Those whose connections have been idle for too long; they are to be closed."""
+        expired: list[H] = []
+        oldest = time.monotonic() - KEPT_FOR
+        with self._lock:
+            while not self._is_shared and self._waiting and self._waiting[0][0] < oldest:
+                expired.append(self._waiting.popleft()[1])
+        return expired
+
+    def close(self) -> list[H]:
+        """Hand none out any more; those that waited are to be closed."""
+        with self._lock:
+            self._is_closed = True
+            closed = [http for _, http in self._waiting]
+            self._waiting.clear()
+        return closed
+
+
 class HttpTransport:
-    """One pool of connections, for threads."""
+    """Connections for threads."""
 
     def __init__(self, session: Session, timeout: float, transport: httpx.BaseTransport | None) -> None:
         self.session = session
-        self._timeout = timeout
         self._given = transport
-        self._http = self._connected()
-        self._dropped: list[httpx.Client] = []
+        settings = session.settings(timeout)
+        if transport is None:
+            self._clients = _Clients(lambda: unlocked(httpx.Client(**settings)), is_shared=False)
+        else:
+            self._clients = _Clients(lambda: httpx.Client(transport=transport, **settings), is_shared=True)
 
     def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
@@ -151,54 +214,66 @@ class HttpTransport:
 
     def close(self) -> None:
         """Give the connections back."""
-        self._http.close()
-        for dropped in self._dropped:
-            # Not waited for: whoever was interrupted may have left its pool locked for good.
-            Thread(target=dropped.close, daemon=True).start()
-
-    def _connected(self) -> httpx.Client:
-        return httpx.Client(transport=self._given, **self.session.settings(self._timeout))
-
-    def _reconnect(self, broken: httpx.Client) -> None:
-        """Take new connections from now on: a signal within a request may leave a pool locked, or in disorder.
-
-        The old ones stay open until `close`, since other threads may wait for answers on them.
-        """
-        if self._http is broken:
-            self._http = self._connected()
-            if self._given is None:
-                self._dropped.append(broken)
+        for http in self._clients.close():
+            http.close()
 
     def send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
         """What comes back from one try, or the error that httpx met."""
-        # An error is returned, not raised: raised inside `except`, it would carry httpx's frames along, and they
-        # hold the token.
         started = self.session.clock()
-        request, http = self.session.request(operation), self._http
+        request = self.session.request(operation)
+        for expired in self._clients.expired():
+            expired.close()
+        http = self._clients.take()
+        # An error is returned, and an interrupt raised only after `except`: within, they would carry httpx's frames
+        # along, and those hold the token.
+        stopped: GlowsError | BaseException
         try:
-            response = http.request(**request)
+            reply = _reply(operation, http.request(**request), self.session, started)
         except httpx.HTTPError as error:
-            return transport_error(operation, self.session, error)
+            stopped = transport_error(operation, self.session, error)
         except Exception as error:
             if self._given is not None:
                 raise  # a transport of the caller's own, and so its error
-            self._reconnect(http)
-            return _disorder(operation, self.session, error)
-        except BaseException:
-            self._reconnect(http)
-            raise
-        return _reply(operation, response, self.session, started)
+            stopped = _disorder(operation, self.session, error)
+        except BaseException as stop:  # noqa: BLE001 - raised below
+            stopped = stop
+        else:
+            if not self._clients.give_back(http):
+                http.close()
+            return reply
+        if self._given is None:
+            close_aside(http)
+        if isinstance(stopped, GlowsError):
+            return stopped
+        raise _without_frames(stopped)
+
+
+def unlocked(http: httpx.Client) -> httpx.Client:
+    """The client without the locks of its pools, which a client that carries one request at a time has no use for.
+
+    A signal right after such a lock was taken leaves it held, and httpcore's own tidying up would wait for it for good.
+    """
+    # No part of httpx's interface; where a version has it no more, nothing is changed.
+    for transport in (getattr(http, "_transport", None), *getattr(http, "_mounts", {}).values()):
+        pool: Any = getattr(transport, "_pool", None)
+        if hasattr(pool, "_optional_thread_lock"):
+            pool._optional_thread_lock = nullcontext()
+    return http
+
+
+def close_aside(http: httpx.Client) -> None:
+    """Close it without waiting: a signal within a request may have left its pool locked for good."""
+    Thread(target=http.close, daemon=True).start()
 
 
 class AsyncHttpTransport:
-    """One pool of connections, for tasks."""
+    """Connections for tasks."""
 
     def __init__(self, session: Session, timeout: float, transport: httpx.AsyncBaseTransport | None) -> None:
         self.session = session
-        self._timeout = timeout
         self._given = transport
-        self._http = self._connected()
-        self._dropped: list[httpx.AsyncClient] = []
+        settings = session.settings(timeout)
+        self._clients = _Clients(lambda: httpx.AsyncClient(transport=transport, **settings), transport is not None)
 
     async def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
@@ -223,28 +298,44 @@ class AsyncHttpTransport:
 
     async def close(self) -> None:
         """Give the connections back."""
-        await self._http.aclose()
-        for dropped in self._dropped:
-            await dropped.aclose()
-
-    def _connected(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=self._given, **self.session.settings(self._timeout))
+        for http in self._clients.close():
+            await http.aclose()
 
     async def _send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
         started = self.session.clock()
-        request, http = self.session.request(operation), self._http
+        request = self.session.request(operation)
+        for expired in self._clients.expired():
+            await expired.aclose()
+        http = self._clients.take()
+        stopped: GlowsError | BaseException
         try:
-            response = await http.request(**request)
+            reply = _reply(operation, await http.request(**request), self.session, started)
         except httpx.HTTPError as error:
-            return transport_error(operation, self.session, error)
+            stopped = transport_error(operation, self.session, error)
         except Exception as error:
             if self._given is not None:
                 raise  # a transport of the caller's own, and so its error
-            if self._http is http:
-                self._http = self._connected()
-                self._dropped.append(http)
-            return _disorder(operation, self.session, error)
-        return _reply(operation, response, self.session, started)
+            stopped = _disorder(operation, self.session, error)
+        except BaseException as stop:  # noqa: BLE001 - raised below
+            stopped = _innermost(stop)
+        else:
+            if not self._clients.give_back(http):
+                await http.aclose()
+            return reply
+        # After an interrupt the loop may stop, and who closes a coroutine does not let it await anything.
+        if self._given is None and not isinstance(stopped, KeyboardInterrupt | SystemExit | GeneratorExit):
+            with suppress(Exception):
+                await http.aclose()
+        if isinstance(stopped, GlowsError):
+            return stopped
+        raise _without_frames(stopped)
+
+
+def _innermost(stop: BaseException) -> BaseException:
+    """The interrupt itself, where the tasks below wrapped it into a group."""
+    while isinstance(stop, BaseExceptionGroup):
+        stop = (stop.subgroup(KeyboardInterrupt) or stop).exceptions[0]
+    return stop
 
 
 async def pause_async(seconds: float) -> None:
@@ -352,7 +443,7 @@ def excerpt(body: bytes, token: Token) -> str:
     return re.sub(SECRET_FIELDS, r"\1***", text, flags=re.IGNORECASE)[:EXCERPT_LENGTH]
 
 
-def _without_frames(error: GlowsError) -> GlowsError:
+def _without_frames(error: E) -> E:
     """The error without the frames it came through: the answer stood in them, with the passwords of machines."""
     error.__context__ = None
     return error.with_traceback(None)

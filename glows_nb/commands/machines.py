@@ -45,7 +45,9 @@ def wait(machine: str, until: str, timeout: float | None) -> Instance:
     )
 
 
-@group.command(aliases=["rm"], examples=["cancel train --wait --yes", "cancel --all --yes", "cancel --all --others --yes"])
+@group.command(
+    aliases=["rm"], examples=["cancel train --wait --yes", "cancel --all --yes", "cancel --all --others --yes"]
+)
 @click.argument("machines", nargs=-1, type=MACHINE, metavar="[MACHINE]...")
 @click.option("--all", "is_all", is_flag=True, help="Every machine that was started from here and has not ended.")
 @click.option("--others", is_flag=True, help="With --all: also those that were not started from here.")

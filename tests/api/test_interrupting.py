@@ -189,6 +189,23 @@ def a_snapshot(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
     return client.snapshots.create("ins-12345678")
 
 
+def an_attachment(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.networks.attach("net-12345678", ["ins-12345678"])
+
+
+def a_deletion(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.images.delete("img-12345678")
+
+
+async def a_park(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    (machine,) = await client.instances.all()
+    return await client.instances.park(machine)
+
+
+def an_unpark(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
+    return client.instances.unpark("cut")
+
+
 def a_wait(client: glows.AsyncClient, asked: dict[str, Any]) -> Any:
     return client.instances.wait("ins-12345678")
 
@@ -203,11 +220,29 @@ WAYS = ["task.cancel", "timeout", "wait_for", "TaskGroup"]
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "call",
-    [an_order, a_create, a_plan, an_image, a_network, a_release, a_snapshot, a_wait, a_wait_for_its_port],
+    [
+        an_order,
+        a_create,
+        a_plan,
+        an_image,
+        a_deletion,
+        a_network,
+        an_attachment,
+        a_release,
+        a_snapshot,
+        a_park,
+        an_unpark,
+        a_wait,
+        a_wait_for_its_port,
+    ],
 )
 def test_a_cancelled_call_says_what_may_be_and_how_to_look(client: glows.Client, call: Any, way: str) -> None:
     asked = offer(client)
     is_wait = call in (a_wait, a_wait_for_its_port)
+    if call is a_park:
+        running(client)
+    elif call is an_unpark:
+        client.instances.park(running(client))
 
     class Hangs(httpx.AsyncHTTPTransport):
         def __init__(self) -> None:
