@@ -236,7 +236,9 @@ WAYS = ["task.cancel", "timeout", "wait_for", "TaskGroup"]
         a_wait_for_its_port,
     ],
 )
-def test_a_cancelled_call_says_what_may_be_and_how_to_look(client: glows.Client, call: Any, way: str) -> None:
+def test_a_cancelled_call_says_what_may_be_and_how_to_look(
+    client: glows.Client, call: Any, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = offer(client)
     is_wait = call in (a_wait, a_wait_for_its_port)
     if call is a_park:
@@ -269,7 +271,8 @@ def test_a_cancelled_call_says_what_may_be_and_how_to_look(client: glows.Client,
                 asyncio.get_running_loop().create_task(reschedule(limit, hangs))
                 await call(own, asked)
         elif way == "wait_for":
-            await asyncio.wait_for(call(own, asked), 1.0)
+            asyncio.get_running_loop().create_task(let_an_hour_pass(hangs))
+            await asyncio.wait_for(call(own, asked), 3600)
         else:
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(as_coroutine(call(own, asked)))
@@ -280,6 +283,12 @@ def test_a_cancelled_call_says_what_may_be_and_how_to_look(client: glows.Client,
     async def reschedule(limit: asyncio.Timeout, hangs: Hangs) -> None:
         await hangs.hung.wait()
         limit.reschedule(asyncio.get_running_loop().time())
+
+    async def let_an_hour_pass(hangs: Hangs) -> None:
+        await hangs.hung.wait()
+        loop = asyncio.get_running_loop()
+        time = loop.time
+        monkeypatch.setattr(loop, "time", lambda: time() + 3600)
 
     async def as_coroutine(awaitable: Any) -> Any:
         try:
