@@ -162,3 +162,12 @@ def test_exchange_rate_that_is_none_is_refused_and_changes_nothing(currency: str
     with pytest.raises(ValueError, match="no exchange rate"):
         money.set_exchange_rate(currency, rate)
     assert str(Rate(49_000)) == "0.490 Credits/h"
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"per_credit": 0}, {"per_credit": -1}, {"per_credit": True}, {"per_credit": "x"}]
+)
+def test_a_currency_without_a_rate_above_0_is_refused_and_the_old_rate_stays(given: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="is no exchange rate"):
+        money.set_exchange_rate("TWD", **given)
+    assert money.exchange_rate() is None

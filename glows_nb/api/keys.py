@@ -118,7 +118,7 @@ def find_newest(key: str) -> Steps[tuple[Instance | None, int]]:
     if found is not None:
         return found, generation
     # One that was not seen to end may yet come to light: the same generation again can't make a second one of it.
-    return newest, generation if noted.has_ended else max(known, generation - 1)
+    return newest, generation if noted.has_ended else generation - 1
 
 
 def find_exact(meta_key: str) -> Steps[Instance | None]:

@@ -41,20 +41,22 @@ def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | 
     if rate is None:
         return None
     for name, quantity in (extra_resource or {}).items():
-        sold = {
-            extra.resource[name]: extra.price.millicent_per_hour
+        if not quantity:
+            continue
+        sold = [
+            (extra.resource[name], extra.price.millicent_per_hour)
             for extra in spec.extra_resources
             if extra.price is not None
             and extra.price.millicent_per_hour is not None
             and set(extra.resource) == {name}
             and _is_count(extra.resource[name])
-        }
-        step = max((size for size in sold if quantity % size == 0), default=None)
-        if quantity and step is None:
-            sizes = ", ".join(str(size) for size in sorted(sold)) or "none"
+        ]
+        # Where several steps make up the quantity, nobody tells which of them is billed: the dearest is shown.
+        cost = max((price * (quantity // size) for size, price in sold if quantity % size == 0), default=None)
+        if cost is None:
+            sizes = ", ".join(str(size) for size in sorted({size for size, _ in sold})) or "none"
             raise InvalidRequest("extra_resource", f"{quantity} more {name} are not sold there; steps of {sizes} are.")
-        if quantity and step is not None:
-            rate = rate + Rate(sold[step]) * (quantity // step)
+        rate = rate + Rate(cost)
     return rate * unit_qty
 
 

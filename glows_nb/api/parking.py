@@ -225,7 +225,7 @@ def _what_is_left(
         MachineEnded: it has no snapshot.
         WaitTimeout: it has not ended, or its newest snapshot is still being taken.
     """
-    left = _Disk(machine.instance_id, is_ordered=True)
+    left = _Disk(machine.instance_id)
     yield from left.glance()
     if machine.status not in ENDED:
         ending = wait_for_status(

@@ -132,10 +132,7 @@ def test_one_that_only_the_ledger_knows_is_asked_by_its_id() -> None:
         forgotten={KEY, f"{KEY}.2"},
         noted=[Noted(f"{KEY}.2", "ins-00000002", has_ended=False)],
     )
-    service._list_instances = lambda params, body: {  # type: ignore[method-assign]  # a list that lags
-        "pagination": {"total": 0, "numPages": 0, "page": 1, "perPage": 20},
-        "instances": [],
-    }
+    a_list_that_lags(service)
     assert found(service, "train") == f"{KEY}.2"
     assert service.play(launch(want(MARK, **ASKED, name="train"))).instance_id == "ins-00000002"
     assert service.creates() == 0
@@ -178,6 +175,37 @@ def test_no_retention_leads_to_a_second_machine_or_to_none_found(
         assert not lives
     alive = [row for row in service.machines.values() if row["status"] != "Finished"]
     assert len(alive) <= 1
+
+
+def test_of_several_later_generations_that_live_the_newest_is_meant() -> None:
+    service = service_with(machine(KEY, 1, "Finished"), machine(f"{KEY}.2", 2), machine(f"{KEY}.3", 3))
+    service.forgotten = set(service.machines)
+    assert found(service, "train") == f"{KEY}.3"
+
+
+def test_a_later_one_that_was_not_seen_to_end_is_not_passed_over_either() -> None:
+    service = service_with(machine(KEY, 1, "Finished"), noted=[Noted(f"{KEY}.3", "ins-3", has_ended=False)])
+    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.3"
+
+
+def a_list_that_lags(service: FakeService) -> None:
+    service._list_instances = lambda params, body: {  # type: ignore[method-assign]
+        "pagination": {"total": 0, "numPages": 0, "page": 1, "perPage": 20},
+        "instances": [],
+    }
+
+
+def test_a_key_of_ones_own_that_only_the_ledger_knows_is_asked_by_its_id() -> None:
+    service = service_with(machine("order", 1), forgotten={"order"}, noted=[Noted("order", "ins-00000001", False)])
+    a_list_that_lags(service)
+    assert service.play(launch(want(MARK, **ASKED, meta_key="order"))).instance_id == "ins-00000001"
+    assert service.creates() == 0
+
+
+def test_a_note_of_another_key_leads_to_no_machine_of_that_name() -> None:
+    service = service_with(machine("order.2", 2), noted=[Noted("order.2", "ins-00000002", has_ended=False)])
+    a_list_that_lags(service)
+    assert service.play(launch(want(MARK, **ASKED, meta_key="order"))).meta_key == "order"
 
 
 # A key with a number behind it is not always a generation.
@@ -268,6 +296,10 @@ def test_a_name_of_48_characters_stands_whole_in_its_key_and_a_longer_one_by_its
     assert (key == f"{name}-{MARK}") is is_whole
     assert len(key) == min(length, 48) + 1 + len(MARK)
     assert key_for_name("n" * (length - 1) + "m", MARK) != key
+
+
+def test_a_name_may_have_one_character() -> None:
+    assert want(MARK, **ASKED, name="a").key == f"a-{MARK}"
 
 
 @pytest.mark.parametrize("younger", ["train", KEY])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -18,7 +19,8 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.observing import Answered, Sending
 from glows_nb.api.offers import rate_for
-from glows_nb.api.operations.instances import create_instance, get_instance
+from glows_nb.api.operations.instances import cancel_instance, create_instance, get_instance
+from glows_nb.api.operations.snapshots import create_snapshot
 from glows_nb.api.price_watch import DearerThanShown, PriceWatch
 from glows_nb.money import Rate
 from tests.api.fake_service import FakeService, instance_row, spec_row
@@ -85,6 +87,26 @@ def test_an_extra_whose_price_can_be_none_does_not_offset_and_is_not_sold(price:
         rate_for(Spec.model_validate(row), 1, {"cpus": 4})
 
 
+def sold_by(*extras: tuple[Any, int]) -> Spec:
+    rows = [{"resource": {"cpus": size}, "price": {"millicent_per_hour": price}} for size, price in extras]
+    return Spec.model_validate(spec_row(millicents=1000) | {"extra_resources": rows})
+
+
+@pytest.mark.parametrize("size", [0, -4, True, 4.0, "4", None])
+def test_an_extra_in_steps_that_can_be_none_is_not_sold(size: Any) -> None:
+    with pytest.raises(InvalidRequest, match="steps of none are"):
+        rate_for(sold_by((size, 100)), 1, {"cpus": 4})
+
+
+@pytest.mark.parametrize("extras", [[(4, 100), (8, 150)], [(8, 150), (4, 100)], [(4, 100), (4, 90), (8, 1)]])
+def test_of_several_steps_that_make_up_an_extra_the_dearest_is_shown(extras: list[tuple[int, int]]) -> None:
+    assert rate_for(sold_by(*extras), 3, {"cpus": 8}) == Rate(3 * (1000 + 200))
+
+
+def test_no_extra_costs_nothing() -> None:
+    assert rate_for(sold_by((4, 100)), 2, {"cpus": 0}) == Rate(2000)
+
+
 @pytest.mark.parametrize(
     ("cap", "is_rented"),
     [
@@ -130,6 +152,13 @@ def test_nothing_above_a_cap_is_rented_and_everything_else_is(price: int, cap: D
 
 
 # A plan that was shown is what is carried out.
+
+
+def test_plans_that_show_the_same_are_equal_whoever_carries_them_out() -> None:
+    planned = FakeService().play(plan(want(MARK, **ASKED)))
+    assert replace(planned, _launch=print) == planned
+    with pytest.raises(GlowsError, match="not made by a client"):
+        planned.launch()
 
 
 def shown_then(service: FakeService, row: dict[str, Any], **fields: Any) -> tuple[Any, Plan]:
@@ -225,6 +254,13 @@ def test_a_machine_as_dear_as_its_plan_within_its_cents_is_not(promised: int, ce
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         watch(seen(cents))
+
+
+def test_orders_that_promise_no_price_are_none_of_its_matter() -> None:
+    watch = PriceWatch()
+    watch(Sending(cancel_instance("ins-00000001")))
+    watch(Sending(create_snapshot("ins-00000001")))
+    watch(seen(392))
 
 
 def test_a_launch_under_a_cap_that_finds_a_dearer_machine_says_so() -> None:
