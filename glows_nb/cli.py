@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit status: 2 for words that can't be understood or carried out, 1 for other errors, 130 for an interrupt.
     """
     shells.register()
+    # A warning here is a sentence for the user, not for who reads the code that it comes from.
+    warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
     if shells.is_completing(PROGRAM):
         # Looking for garbage when the process ends takes as long as finding the words.
         gc.freeze()

@@ -117,6 +117,26 @@ def test_machine_is_launched_listed_counted_and_released(sandbox: glows.Sandbox)
     assert program("stats", **place).stdout.split() == ["1", "Finished"]
 
 
+def test_a_machine_dearer_than_the_cap_is_said_in_plain_words(sandbox: glows.Sandbox) -> None:
+    place = environment_of(sandbox)
+    program("launch", "--gpu", "4090", "--name", "dear", "--wait", "--yes", **place)
+    for words in (["launch", "--gpu", "4090", "--name", "dear"], ["unpark", "dear"]):
+        # As the installed program shows warnings, where they are no errors.
+        again = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "glows_nb", *words, "--max-price", "0.1", "--yes"],
+            env={**os.environ, **place},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert again.returncode == 0
+        assert "is there already. It costs more than the cap of 0.100 Credits/h." in again.stdout
+        said = r"DearerThanShown: Machine (\S+) costs \S+ Credits/h; 0\.100 Credits/h is the cap of this launch\. .*\n"
+        assert re.fullmatch(said, again.stderr)
+
+
 @pytest.mark.parametrize("words", [[], ["--help"], ["help"]])
 def test_help_lists_the_commands_of_the_terminal(words: list[str]) -> None:
     done = program(*words)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import doctest
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glows_nb import money
-from glows_nb.money import Cost, Rate
+from glows_nb.money import Cost, ExchangeRate, Rate, exact_amount
 from glows_nb.money import millicents as millicents_of
 
 millicents = st.integers(min_value=0, max_value=10**9)
@@ -132,6 +134,20 @@ def test_cost_is_rounded_half_up_as_bills_are() -> None:
 
 def test_ten_minutes_at_039_cost_what_the_console_shows() -> None:
     assert str(Rate(39_000).over(600)) == "0.065 Credits"  # FACTS 4.4
+
+
+@pytest.mark.parametrize(("sound", "wrong"), [("1e30", "1e31"), ("9.9e30", "10e30"), ("-1e-30", "1e-31")])
+def test_powers_of_ten_beyond_30_are_no_amounts(sound: str, wrong: str) -> None:
+    assert exact_amount(sound) == Fraction(sound)
+    with pytest.raises(ValueError, match="not a number of Credits"):
+        exact_amount(wrong)
+
+
+@pytest.mark.parametrize("amount", [Rate(49_000), Cost(49_000), ExchangeRate("TWD", Decimal(32))], ids=repr)
+def test_amounts_are_values_that_never_change(amount: Any) -> None:
+    assert hash(amount) == hash(replace(amount))
+    with pytest.raises(FrozenInstanceError):
+        setattr(amount, fields(amount)[0].name, 0)
 
 
 @pytest.mark.parametrize("amount", ["a lot", float("nan"), float("inf"), ""])

@@ -42,11 +42,11 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left, is_meant, rate_for, specs_for
 from glows_nb.api.operations.instances import create_instance, get_instance
-from glows_nb.api.price_watch import warn_if_dearer
+from glows_nb.api.price_watch import is_dearer
 from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.requests.limits import shortened
 from glows_nb.api.statuses import LEAVING
-from glows_nb.api.steps import Steps, perform
+from glows_nb.api.steps import Steps, hold_to, perform
 from glows_nb.api.writes.lost_answers import write
 from glows_nb.money import Rate
 
@@ -119,12 +119,14 @@ class Plan:
         existing: the machine that is there already under the key, else None.
         candidates: what would be tried, in this order, when nothing exists.
         left_out: one sentence for each region that can't be used.
+        cap: the most per hour that was allowed, None for no limit.
     """
 
     meta_key: str
     existing: Instance | None
     candidates: tuple[Candidate, ...]
     left_out: tuple[str, ...] = ()
+    cap: Rate | None = None
     _launch: Callable[[Plan], Any] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -152,10 +154,18 @@ class Plan:
 
     def __str__(self) -> str:
         if self.existing is not None:
-            return f"Nothing new is rented: {self.existing} is there already."
+            return f"Nothing new is rented: {self.existing} is there already.{self._over_cap()}"
         first, *others = self.candidates
         elsewhere = ", ".join(f"{other.region_name} at {other.rate}" for other in others)
         return f"Rents {first}." + (f" If none is left: {elsewhere}." if others else "")
+
+    def _over_cap(self) -> str:
+        """A further sentence where the machine that is there costs more than is allowed, or may."""
+        if self.cap is None or (self.rate is not None and not is_dearer(self.rate, self.cap)):
+            return ""
+        if self.rate is None:
+            return f" What it costs is not known yet; the cap is {self.cap}."
+        return f" It costs more than the cap of {self.cap}."
 
     def __repr__(self) -> str:
         return f"<Plan {self.meta_key!r}: {self}>"
@@ -199,7 +209,7 @@ def want(
     else:
         key = key_for_name(derived_name(_identity(fields, places)) if name is None else name, account_mark)
     requests = [CreateInstance(**fields, custom_meta_key=key, region_name=place) for place in places]
-    max_rate = _checked_max_rate(max_price_per_hour)
+    max_rate = checked_max_rate(max_price_per_hour)
     return Wanted(requests[0], places, max_rate, priced_image_id, has_generations=meta_key is None)
 
 
@@ -215,7 +225,7 @@ def plan(wanted: Wanted) -> Steps[Plan]:
     else:
         newest, generation = (yield from find_exact(wanted.key)), 0
     if newest is not None and newest.status not in LEAVING:
-        return Plan(newest.meta_key or key_of_generation(wanted.key, generation), newest, ())
+        return Plan(newest.meta_key or key_of_generation(wanted.key, generation), newest, (), cap=wanted.max_rate)
     if newest is not None and not wanted.has_generations:
         raise _used_key(newest)
     meta_key = key_of_generation(wanted.key, generation + 1)
@@ -251,7 +261,7 @@ def plan(wanted: Wanted) -> Steps[Plan]:
         raise NoResourceAvailable.in_offers(
             f"Nothing was rented: {reasons}; regions that have it: {elsewhere or 'none'}."
         )
-    return Plan(meta_key, None, tuple(candidates), tuple(left_out))
+    return Plan(meta_key, None, tuple(candidates), tuple(left_out), wanted.max_rate)
 
 
 def launch(wanted: Wanted, *, adopt: bool = False, backoff: float = 0.5) -> Steps[Instance]:
@@ -271,7 +281,7 @@ def launch(wanted: Wanted, *, adopt: bool = False, backoff: float = 0.5) -> Step
             continue
         if not adopt:
             yield from check_same(wanted, instance)
-        _tell_differences(wanted, instance)
+        yield from _tell_differences(wanted, instance)
         return instance
     raise AmbiguousResult(f"The machine under the key {wanted.key!r} is released as fast as it is started.")
 
@@ -289,7 +299,7 @@ def launch_planned(wanted: Wanted, planned: Plan, *, backoff: float = 0.5) -> St
         if instance.status in LEAVING:
             raise StalePlan([f"machine {instance.instance_id} was started under the key and released meanwhile"])
         yield from check_same(wanted, instance)
-        _tell_differences(wanted, instance)
+        yield from _tell_differences(wanted, instance)
     return instance
 
 
@@ -302,6 +312,7 @@ def look_again(planned: Plan) -> Steps[Instance]:
     instance = yield from perform(get_instance(planned.existing.instance_id if planned.existing else None))
     if instance.status in LEAVING:
         raise StalePlan([f"machine {instance.instance_id} has ended"])
+    yield from hold_to(instance.meta_key, instance, planned.cap)
     return instance
 
 
@@ -390,10 +401,9 @@ def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
         raise MachineDiffers(instance, differences)
 
 
-def _tell_differences(wanted: Wanted, found: Instance) -> None:
+def _tell_differences(wanted: Wanted, found: Instance) -> Steps[None]:
     """Warn of what the machine that is there has otherwise, where that is no reason to rent another or to stop."""
-    if wanted.max_rate is not None:
-        warn_if_dearer(found, wanted.max_rate, "is the cap of this launch")
+    yield from hold_to(found.meta_key, found, wanted.max_rate)
     has = dict(part.partition("=")[::2] for part in found.envs.get_secret_value().split(";") if "=" in part)
     others = [
         name for name, value in wanted.template.envs.items() if name in has and has[name] != value.get_secret_value()
@@ -405,7 +415,12 @@ def _tell_differences(wanted: Wanted, found: Instance) -> None:
         )
 
 
-def _checked_max_rate(max_price_per_hour: float | Decimal | str | None) -> Rate | None:
+def checked_max_rate(max_price_per_hour: float | Decimal | str | None) -> Rate | None:
+    """A cap in Credits per hour, floored to what prices are counted in; None is no cap.
+
+    Raises:
+        InvalidRequest: it is no price.
+    """
     if max_price_per_hour is None:
         return None
     try:

@@ -10,9 +10,12 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.observing import Answered, Event, Sending
 from glows_nb.api.routes import ROUTES
+from glows_nb.api.steps import Taken
 from glows_nb.money import MILLICENTS_PER_CENT, Rate
 
 CREATE: Final = ROUTES["create instance"].name
+SHOWN: Final = "were shown"
+CAP: Final = "is the cap of this launch"
 
 
 class DearerThanShown(UserWarning):
@@ -20,46 +23,45 @@ class DearerThanShown(UserWarning):
 
 
 class PriceWatch:
-    """Watches one client: what its plans promised, by key, against what its machines report.
+    """Watches one client: what its plans promised and its caps allow, by key, against what its machines report.
 
     A price is known only when the service has placed the machine, so each answer is looked at until then.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._promised: dict[str, Rate] = {}
+        self._limits: dict[str, tuple[Rate, str]] = {}
 
     def __call__(self, event: Event) -> None:
         """What `Client.observers` calls."""
         match event:
             case Sending(operation) if operation.promised is not None and operation.body:
                 with self._lock:
-                    self._promised[operation.body["custom_meta_key"]] = operation.promised
-            case Answered(_, result) if self._promised:
+                    self._limits[operation.body["custom_meta_key"]] = operation.promised, SHOWN
+            case Taken(meta_key, machine, limit):
+                with self._lock:
+                    # What was promised for an order of this client's own stays, where that is less.
+                    self._limits[meta_key] = min((limit, CAP), self._limits.get(meta_key, (limit, CAP)))
+                self._compare(machine, meta_key)
+            case Answered(_, result) if self._limits:
                 for machine in result.items if isinstance(result, Page) else (result,):
                     if isinstance(machine, Instance):
-                        self._compare(machine)
+                        self._compare(machine, machine.meta_key)
 
-    def _compare(self, machine: Instance) -> None:
+    def _compare(self, machine: Instance, meta_key: str) -> None:
         if machine.rate is None:
             return
         with self._lock:
-            promised = self._promised.pop(machine.meta_key, None)
-        if promised is not None:
-            warn_if_dearer(machine, promised, "were shown")
+            limit, how = self._limits.pop(meta_key, (None, ""))
+        if limit is not None and is_dearer(machine.rate, limit):
+            warnings.warn(
+                f"Machine {machine.instance_id} costs {machine.rate}; {limit} {how}. To release it: "
+                f"%glows cancel {machine.instance_id}, or client.instances.cancel({machine.instance_id!r}).",
+                DearerThanShown,
+                stacklevel=2,
+            )
 
 
 def is_dearer(rate: Rate, promised: Rate) -> bool:
     """Is a machine's price above what was promised? It reports whole cents, so less than a cent says nothing."""
     return rate.millicents_per_hour - promised.millicents_per_hour >= MILLICENTS_PER_CENT
-
-
-def warn_if_dearer(machine: Instance, limit: Rate, how: str) -> None:
-    """Warn where a machine's known price is above a limit, with the line that releases it."""
-    if machine.rate is not None and is_dearer(machine.rate, limit):
-        warnings.warn(
-            f"Machine {machine.instance_id} costs {machine.rate}; {limit} {how}. To release it: "
-            f"%glows cancel {machine.instance_id}, or client.instances.cancel({machine.instance_id!r}).",
-            DearerThanShown,
-            stacklevel=2,
-        )

@@ -80,7 +80,15 @@ class Noted(NamedTuple):
     has_ended: bool
 
 
-Step = Operation[Any] | Batch[Any] | Pause | Probe | Recall
+class Taken(NamedTuple):
+    """A machine that was there already stands for the one that was asked for, under a cap; who observes is told."""
+
+    meta_key: str
+    machine: Any
+    limit: Rate
+
+
+Step = Operation[Any] | Batch[Any] | Pause | Probe | Recall | Taken
 Steps = Generator[Step, Any, T]
 
 
@@ -108,6 +116,12 @@ def recall(meta_key: str) -> Steps[Sequence[Noted]]:
     """A step: what was noted on this computer of machines under a key and its generations."""
     noted: Sequence[Noted] = yield Recall(meta_key)
     return noted
+
+
+def hold_to(meta_key: str, machine: Any, limit: Rate | None) -> Steps[None]:
+    """A step: a machine that was found is held to a cap, from when its price is known; None is no cap."""
+    if limit is not None:
+        yield Taken(meta_key, machine, limit)
 
 
 def pause(seconds: float) -> Steps[None]:

@@ -30,10 +30,9 @@ from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left, rate_for, specs_for
 from glows_nb.api.parking import Parked, is_being_taken
 from glows_nb.api.ports import SSH_PORT
-from glows_nb.api.price_watch import warn_if_dearer
 from glows_nb.api.requests.create import Port
 from glows_nb.api.statuses import LEAVING
-from glows_nb.api.steps import Steps
+from glows_nb.api.steps import Steps, hold_to
 from glows_nb.api.writes.snapshots import snapshots_of
 from glows_nb.money import MILLICENTS_PER_CENT, Rate
 
@@ -122,6 +121,7 @@ def unpark(
     """
     newest, again = yield from want_again(machine, account_mark, max_price_per_hour=max_price_per_hour, **changes)
     if again is None:
+        yield from hold_to(newest.meta_key, newest, launching.checked_max_rate(max_price_per_hour))
         return newest
     cap = again.wanted.max_rate
     if cap is None:
@@ -134,7 +134,7 @@ def unpark(
         if is_new:
             return instance
         if instance.status not in LEAVING:
-            warn_if_dearer(instance, cap, "is the cap of this launch")
+            yield from hold_to(instance.meta_key, instance, cap)
             return instance
     raise AmbiguousResult(f"The machine under the key {again.wanted.key!r} is released as fast as it is started.")
 
@@ -152,7 +152,7 @@ def plan_unpark(
     """
     newest, again = yield from want_again(machine, account_mark, max_price_per_hour=max_price_per_hour, **changes)
     if again is None:
-        return Plan(newest.meta_key, newest, ()), None
+        return Plan(newest.meta_key, newest, (), cap=launching.checked_max_rate(max_price_per_hour)), None
     return (yield from plan_again(again)), again
 
 
@@ -220,7 +220,7 @@ def plan_again(again: Again, *, only_no_less: bool = False) -> Steps[Plan]:
     wanted, had = again.wanted, again.ended.hardware
     newest, generation = yield from find_newest(wanted.key)
     if newest is not None and newest.status not in LEAVING:
-        return Plan(newest.meta_key or key_of_generation(wanted.key, generation), newest, ())
+        return Plan(newest.meta_key or key_of_generation(wanted.key, generation), newest, (), cap=wanted.max_rate)
     meta_key = key_of_generation(wanted.key, generation + 1)
     _check_known(again.ended)
     specs = yield from specs_for(wanted.template, wanted.priced_image_id)
@@ -244,7 +244,7 @@ def plan_again(again: Again, *, only_no_less: bool = False) -> Steps[Plan]:
         if _differs(spec, had):
             differences[region] = _differs(spec, had)
     if candidates:
-        return PlanAgain(meta_key, None, tuple(candidates), tuple(left_out), differences=differences)
+        return PlanAgain(meta_key, None, tuple(candidates), tuple(left_out), wanted.max_rate, differences=differences)
     reasons = f"Nothing was rented: {'; '.join(left_out)}"
     if over_cap:
         raise _too_dear(f"{reasons}.", again)

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -96,6 +97,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The words as arguments and options."""
+        self._check_values(ctx, args)
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -104,6 +106,24 @@ class Command(click.Command):
             if not error.message.startswith("Got unexpected extra argument"):
                 raise
             raise click.UsageError(f"{error.message}; words that belong together need quotes.", ctx) from None
+
+    def _check_values(self, ctx: click.Context, args: Sequence[str]) -> None:
+        """Refuse an option that would take the next one for its value, as where `--name $name` expands to nothing.
+
+        Raises:
+            UsageError: there is one.
+        """
+        options = [param for param in self.params if isinstance(param, click.Option)]
+        takes_value = {name for option in options if not option.is_flag for name in option.opts}
+        known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+        for word, value in pairwise(args):
+            if word == "--":
+                return
+            if word in takes_value and (value in known or value.partition("=")[0] in takes_value):
+                raise click.UsageError(
+                    f"Option {word!r} requires an argument, and {value!r} follows; {word}={value} takes it as such.",
+                    ctx,
+                )
 
     def invoke(self, ctx: click.Context) -> Any:
         """Its value, or that as JSON."""

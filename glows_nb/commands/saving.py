@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -75,14 +76,14 @@ def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_w
 
     client, chosen = current_client(), settings()
     planned = client.instances.plan_unpark(machine, regions=regions, max_price_per_hour=max_price)
-    _keep_to_settings(planned, max_price)
+    planned = _kept_to_settings(planned, max_price)
     planned = show_plan(client, planned, yes=yes)
     instance = carry_out(client, planned, yes=yes)
     return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout) if is_waiting else instance
 
 
-def _keep_to_settings(planned: Plan, max_price: float | None) -> None:
-    """The cap of the settings holds beside what the machine cost, unless the line has one of its own.
+def _kept_to_settings(planned: Plan, max_price: float | None) -> Plan:
+    """The plan under the cap of the settings, which holds beside what the machine cost, unless the line has its own.
 
     Raises:
         PriceTooHigh: the plan costs more.
@@ -91,9 +92,14 @@ def _keep_to_settings(planned: Plan, max_price: float | None) -> None:
     from glows_nb.commands.settings import settings
     from glows_nb.money import Rate
 
-    cap, rate = settings().max_price, planned.highest_rate
-    if max_price is None and cap and planned.existing is None and rate is not None and rate > Rate.cap(cap):
-        raise PriceTooHigh(f"Nothing was rented: it costs {rate}, the cap of your settings is {Rate.cap(cap)}.")
+    if max_price is not None or not settings().max_price:
+        return planned
+    cap, rate = Rate.cap(settings().max_price), planned.highest_rate
+    if planned.existing is not None:
+        return replace(planned, cap=cap)
+    if rate is not None and rate > cap:
+        raise PriceTooHigh(f"Nothing was rented: it costs {rate}, the cap of your settings is {cap}.")
+    return planned
 
 
 @group.command(examples=["snap train --name before-tuning --wait"])

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 from glows_nb.api.errors import GlowsError, RateLimited, TransportError, api_error
-from glows_nb.api.steps import Batch, Noted, Operation, Pause, Recall, Steps, drive
+from glows_nb.api.price_watch import PriceWatch
+from glows_nb.api.steps import Batch, Noted, Operation, Pause, Recall, Steps, Taken, drive
 
 T = TypeVar("T")
 SAMPLES = Path(__file__).parent.parent / "contract_examples"
@@ -67,12 +68,14 @@ class FakeService:
     """What this computer's ledger says."""
     forgotten: set[str] = field(default_factory=set)
     """Keys under which the service tells nothing any more."""
+    prices: PriceWatch = field(default_factory=PriceWatch)
+    """What the client's own watch does: it is told of machines that are taken under a cap."""
 
     def play(self, steps: Steps[T]) -> T:
         """Carry steps out against this service."""
         return drive(steps, self.answer)
 
-    def answer(self, step: Operation[Any] | Batch[Any] | Pause | Recall) -> Any:
+    def answer(self, step: Operation[Any] | Batch[Any] | Pause | Recall | Taken) -> Any:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
             if self.on_pause is not None:
@@ -80,6 +83,8 @@ class FakeService:
             return None
         if isinstance(step, Recall):
             return self.noted
+        if isinstance(step, Taken):
+            return self.prices(step)
         if isinstance(step, Batch):
             return [step.keep(self.answer(operation)) for operation in step.operations]
         params = {name: values[-1] for name, values in parse_qs(urlencode(step.params)).items()}

@@ -239,6 +239,33 @@ def test_a_key_of_ones_own_that_lives_is_found_though_asking_for_it_tells_nothin
     assert service.play(launch(want(MARK, **ASKED, meta_key="order.7"))).instance_id == "ins-00000001"
 
 
+def test_a_key_that_was_freed_and_used_again_means_the_machine_that_lives() -> None:
+    service = service_with(machine("order", 1, "Finished"))
+    again = machine("order", 2)
+    service._list_instances = lambda params, body: {  # type: ignore[method-assign]
+        "pagination": {"total": 1, "numPages": 1, "page": 1, "perPage": 20},
+        "instances": [again],
+    }
+    assert service.play(launch(want(MARK, **ASKED, meta_key="order"))).instance_id == "ins-00000002"
+    assert service.creates() == 0
+
+
+def asked_keys(service: FakeService) -> list[str]:
+    return [params["meta_key"] for name, params in service.asked if name == "get instance"]
+
+
+def test_a_first_machine_that_lives_takes_one_look_up() -> None:
+    service = service_with(machine(KEY, 1))
+    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == KEY
+    assert asked_keys(service) == [KEY]
+
+
+def test_a_note_of_the_generation_that_was_read_is_not_asked_for_again() -> None:
+    service = service_with(machine(KEY, 1, "Finished"), noted=[Noted(KEY, "ins-00000001", has_ended=False)])
+    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.2"
+    assert asked_keys(service) == [KEY, f"{KEY}.2"]
+
+
 def test_what_nothing_leads_to_is_said() -> None:
     with pytest.raises(ParamIllegal, match="no machine"):
         found(service_with(machine("llama3.2", 2)), "llama3")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glows_nb as glows
+from glows_nb.api import unparking
 from glows_nb.api.errors import GlowsError, InvalidRequest, NoResourceAvailable, PriceTooHigh, StalePlan
 from glows_nb.api.launching import Plan, launch, launch_planned, plan, want
 from glows_nb.api.models.instances import Instance
@@ -22,6 +23,7 @@ from glows_nb.api.offers import rate_for
 from glows_nb.api.operations.instances import cancel_instance, create_instance, get_instance
 from glows_nb.api.operations.snapshots import create_snapshot
 from glows_nb.api.price_watch import DearerThanShown, PriceWatch
+from glows_nb.api.steps import Taken
 from glows_nb.money import Rate
 from tests.api.fake_service import FakeService, instance_row, spec_row
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
@@ -271,3 +273,118 @@ def test_a_launch_under_a_cap_that_finds_a_dearer_machine_says_so() -> None:
     with pytest.warns(DearerThanShown, match=r"costs 3\.920 Credits/h; 0\.490 Credits/h is the cap of this launch"):
         service.play(launch(asked))
     assert service.creates() == 0
+
+
+# A cap holds for a machine that is there already too.
+
+
+def living(cents: int, **fields: Any) -> FakeService:
+    key = want(MARK, **ASKED).key
+    return FakeService(machines={key: instance_row(key, 7, "Running", priceCent=cents) | fields})
+
+
+def seen_by(service: FakeService, cents: int) -> None:
+    """The machine is read again, as `wait` does, and has a price by now."""
+    key = want(MARK, **ASKED).key
+    service.prices(
+        Answered(get_instance("ins-00000007"), Instance.model_validate(service.machines[key] | {"priceCent": cents}))
+    )
+
+
+WAYS = {
+    "launch": lambda cap: launch(want(MARK, **ASKED, max_price_per_hour=cap), adopt=True),
+    "unpark": lambda cap: unparking.unpark("train", MARK, max_price_per_hour=cap),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_cap_on_a_machine_that_is_there_is_said_at_once(way: str) -> None:
+    with pytest.warns(
+        DearerThanShown, match=r"costs 0\.500 Credits/h; 0\.490 Credits/h is the cap .* %glows cancel ins-0"
+    ):
+        living(50).play(WAYS[way](0.49))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_cap_on_a_machine_that_is_queued_is_said_when_its_price_is_known(way: str) -> None:
+    service = living(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        service.play(WAYS[way](0.49))
+        seen_by(service, 0)
+    with pytest.warns(DearerThanShown, match=r"0\.490 Credits/h is the cap"):
+        seen_by(service, 50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        seen_by(service, 50)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cap", [None, 0.5, 0.499])
+def test_a_machine_that_is_there_within_its_cap_is_not(way: str, cap: float | None) -> None:
+    service = living(50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        service.play(WAYS[way](cap))
+        seen_by(service, 50)
+
+
+def test_of_a_promise_and_a_cap_the_lower_holds() -> None:
+    key = want(MARK, **ASKED).key
+    machine = Instance.model_validate(instance_row(key, 1, "SchedQueued", priceCent=0))
+    for limit, how in ((60_000, "were shown"), (30_000, "is the cap")):
+        watch = PriceWatch()
+        ordered(watch, 49_000)
+        watch(Taken(key, machine, Rate(limit)))
+        with pytest.warns(DearerThanShown, match=how):
+            watch(seen(50))
+
+
+PLANS = {
+    "launch": lambda cap: plan(want(MARK, **ASKED, max_price_per_hour=cap)),
+    "unpark": lambda cap: (yield from unparking.plan_unpark("train", MARK, max_price_per_hour=cap))[0],
+}
+
+
+@pytest.mark.parametrize("way", PLANS)
+@pytest.mark.parametrize(
+    ("cents", "cap", "said"),
+    [
+        (50, 0.49, "It costs more than the cap of 0.490 Credits/h."),
+        (0, 0.49, "What it costs is not known yet; the cap is 0.490 Credits/h."),
+        (49, 0.49, "is there already."),
+        (50, None, "is there already."),
+    ],
+)
+def test_a_plan_that_takes_a_machine_says_what_is_above_its_cap(
+    way: str, cents: int, cap: float | None, said: str
+) -> None:
+    planned: Plan = living(cents).play(PLANS[way](cap))
+    assert str(planned).endswith(said)
+
+
+@pytest.mark.parametrize("cap", ["nothing", True, -1, float("nan")], ids=repr)
+def test_unpark_refuses_a_cap_that_is_none_for_a_machine_that_is_there_too(cap: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^max_price_per_hour: "):
+        living(50).play(unparking.unpark("train", MARK, max_price_per_hour=cap))
+    with pytest.raises(InvalidRequest, match=r"^max_price_per_hour: "):
+        living(50).play(unparking.plan_unpark("train", MARK, max_price_per_hour=cap))
+
+
+@pytest.mark.parametrize("way", ["launch", "plan", "unpark", "plan_unpark"])
+def test_a_second_call_with_a_cap_and_then_wait_says_it(sandbox: glows.Sandbox, way: str) -> None:
+    with sandbox.client() as client:
+        asked = ASKED | {"from_image_id": client.images.default().image_id}
+        client.instances.launch(**asked)
+    with sandbox.client() as client:
+        match way:
+            case "launch":
+                found = client.instances.launch(**asked, max_price_per_hour=0.1)
+            case "plan":
+                found = client.instances.plan(**asked, max_price_per_hour=0.1).launch()
+            case "unpark":
+                found = client.instances.unpark("train", max_price_per_hour=0.1)
+            case _:
+                found = client.instances.plan_unpark("train", max_price_per_hour=0.1).launch()
+        with pytest.warns(DearerThanShown, match=r"0\.100 Credits/h is the cap of this launch"):
+            client.instances.wait(found.instance_id)

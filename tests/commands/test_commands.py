@@ -155,6 +155,29 @@ def test_words_that_are_wrong_say_what_is_right_and_where_it_stands(line: str, s
     assert str(refused.value).endswith(sentence)
 
 
+@pytest.mark.parametrize("name", [name for name in all_commands(group) if name != "help"])
+def test_an_option_whose_value_expanded_to_nothing_does_not_take_the_next_one_for_it(name: str) -> None:
+    command = all_commands(group)[name]
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    flags = [option.opts[0] for option in options if option.is_flag]
+    for option in options:
+        if not option.is_flag:
+            for following in (*flags, option.opts[0], f"{option.opts[0]}=x"):
+                with pytest.raises(CommandError, match=f"{option.opts[0]}' requires an argument, and '{following}'"):
+                    run([*name.split(), option.opts[0], following])
+
+
+def test_a_launch_whose_name_expanded_to_nothing_rents_nothing(client: glows.Client) -> None:
+    with pytest.raises(CommandError, match="'--name' requires an argument, and '--yes' follows; --name=--yes"):
+        run("launch --gpu 4090 --name  --yes")
+    assert client.instances.all() == []
+
+
+def test_a_value_that_begins_with_minus_is_taken_where_it_can_not_be_an_option(client: glows.Client) -> None:
+    assert run("launch --gpu 4090 --name=--json --yes").meta_key == f"--json-{client.account_mark}"
+    assert run("launch --gpu 4090 --name x --cmd --serve --yes").cmd == "--serve"
+
+
 def test_other_names_mean_the_same_command() -> None:
     run(f"{TRAIN} --wait")
     assert run("ls")["remark"].tolist() == ["train"]

@@ -121,7 +121,9 @@ def test_offer_that_is_not_ambiguous_is_the_cheapest_of_its_name_there(
         same = [
             other.rate
             for other in offers
-            if has_left(other) and (other.region_name, other.hardware_name) == (offer.region_name, offer.hardware_name)
+            if has_left(other)
+            and other.rate is not None
+            and (other.region_name, other.hardware_name) == (offer.region_name, offer.hardware_name)
         ]
         is_alone_the_cheapest = offer.rate == min(same) and same.count(offer.rate) == 1
         assert choices.is_ambiguous(offer) != is_alone_the_cheapest
