@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,9 @@ from tests.install.wheel import Installed, build_and_install
 # How long an example takes says more about the machine's other work than about our code.
 settings.register_profile("glows_nb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("glows_nb")
+
+# A shell that starts the tests in the background lets them ignore this signal, which many tests send; children too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FAST = 200.0
 """Virtual seconds per real one: a machine is Running after a quarter of a second."""

@@ -18,7 +18,7 @@ from glows_nb.api.config import Connection, masked, resolve
 from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
-from glows_nb.api.steps import Batch, Operation, Pause, Probe, Recall, Step, Steps, Taken, drive
+from glows_nb.api.steps import Adopted, Batch, Operation, Pause, Probe, Recall, Step, Steps, drive
 from glows_nb.api.tokens import Token, account_mark
 from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session, pause_async
 
@@ -197,7 +197,7 @@ class Client(_Connected):
                 return probe(step)
             case Recall(meta_key):
                 return self.observers.recall(meta_key)
-            case Taken():
+            case Adopted():
                 return self.observers.tell(step)
             case Batch():
                 return self._send_all(step)
@@ -315,7 +315,7 @@ class AsyncClient(_Connected):
                 return await probe_async(step)
             case Recall(meta_key):
                 return self.observers.recall(meta_key)
-            case Taken():
+            case Adopted():
                 return self.observers.tell(step)
             case Batch():
                 return await self._send_all(step)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
-from glows_nb.api.steps import Noted, Operation, Taken
+from glows_nb.api.steps import Adopted, Noted, Operation
 
 log: Final = logging.getLogger("glows_nb")
 
@@ -36,7 +36,7 @@ class Failed(NamedTuple):
     error: Exception
 
 
-Event = Sending | Answered | Failed | Taken
+Event = Sending | Answered | Failed | Adopted
 Observer = Callable[[Event], None]
 
 

@@ -10,7 +10,7 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.observing import Answered, Event, Sending
 from glows_nb.api.routes import ROUTES
-from glows_nb.api.steps import Taken
+from glows_nb.api.steps import Adopted
 from glows_nb.money import MILLICENTS_PER_CENT, Rate
 
 CREATE: Final = ROUTES["create instance"].name
@@ -38,7 +38,7 @@ class PriceWatch:
             case Sending(operation) if operation.promised is not None and operation.body:
                 with self._lock:
                     self._limits[operation.body["custom_meta_key"]] = operation.promised, SHOWN
-            case Taken(meta_key, machine, limit):
+            case Adopted(meta_key, machine, limit):
                 with self._lock:
                     # What was promised for an order of this client's own stays, where that is less.
                     self._limits[meta_key] = min((limit, CAP), self._limits.get(meta_key, (limit, CAP)))
@@ -54,11 +54,13 @@ class PriceWatch:
         with self._lock:
             limit, how = self._limits.pop(meta_key, (None, ""))
         if limit is not None and is_dearer(machine.rate, limit):
-            warnings.warn(
+            # Shown each time, and without a line of code: what it is about is a machine, not who asked for it.
+            warnings.warn_explicit(
                 f"Machine {machine.instance_id} costs {machine.rate}; {limit} {how}. To release it: "
                 f"%glows cancel {machine.instance_id}, or client.instances.cancel({machine.instance_id!r}).",
                 DearerThanShown,
-                stacklevel=2,
+                filename="glows_nb",
+                lineno=1,
             )
 
 

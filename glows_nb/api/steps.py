@@ -80,7 +80,7 @@ class Noted(NamedTuple):
     has_ended: bool
 
 
-class Taken(NamedTuple):
+class Adopted(NamedTuple):
     """A machine that was there already stands for the one that was asked for, under a cap; who observes is told."""
 
     meta_key: str
@@ -88,7 +88,7 @@ class Taken(NamedTuple):
     limit: Rate
 
 
-Step = Operation[Any] | Batch[Any] | Pause | Probe | Recall | Taken
+Step = Operation[Any] | Batch[Any] | Pause | Probe | Recall | Adopted
 Steps = Generator[Step, Any, T]
 
 
@@ -121,7 +121,7 @@ def recall(meta_key: str) -> Steps[Sequence[Noted]]:
 def hold_to(meta_key: str, machine: Any, limit: Rate | None) -> Steps[None]:
     """A step: a machine that was found is held to a cap, from when its price is known; None is no cap."""
     if limit is not None:
-        yield Taken(meta_key, machine, limit)
+        yield Adopted(meta_key, machine, limit)
 
 
 def pause(seconds: float) -> Steps[None]:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode
 
 from glows_nb.api.errors import GlowsError, RateLimited, TransportError, api_error
 from glows_nb.api.price_watch import PriceWatch
-from glows_nb.api.steps import Batch, Noted, Operation, Pause, Recall, Steps, Taken, drive
+from glows_nb.api.steps import Adopted, Batch, Noted, Operation, Pause, Recall, Steps, drive
 
 T = TypeVar("T")
 SAMPLES = Path(__file__).parent.parent / "contract_examples"
@@ -75,7 +75,7 @@ class FakeService:
         """Carry steps out against this service."""
         return drive(steps, self.answer)
 
-    def answer(self, step: Operation[Any] | Batch[Any] | Pause | Recall | Taken) -> Any:
+    def answer(self, step: Operation[Any] | Batch[Any] | Pause | Recall | Adopted) -> Any:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
             if self.on_pause is not None:
@@ -83,7 +83,7 @@ class FakeService:
             return None
         if isinstance(step, Recall):
             return self.noted
-        if isinstance(step, Taken):
+        if isinstance(step, Adopted):
             return self.prices(step)
         if isinstance(step, Batch):
             return [step.keep(self.answer(operation)) for operation in step.operations]

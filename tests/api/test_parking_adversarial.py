@@ -21,7 +21,7 @@ from glows_nb.api import parking, unparking
 from glows_nb.api.errors import GlowsError, TransportError, api_error
 from glows_nb.api.launching import Plan
 from glows_nb.api.models.instances import Instance
-from glows_nb.api.steps import Batch, Operation, Pause, Recall, Steps
+from glows_nb.api.steps import Adopted, Batch, Operation, Pause, Recall, Steps
 from tests.api.fake_service import instance_row, spec_row
 
 SEEDS = int(os.environ.get("GLOWS_NB_SEEDS", "60"))
@@ -100,6 +100,8 @@ class World:
             return None
         if isinstance(step, Recall):
             return []
+        if isinstance(step, Adopted):
+            return None
         if isinstance(step, Batch):
             return [step.keep(self.answer(operation)) for operation in step.operations]
         return step.read(getattr(self, f"_{step.name.replace(' ', '_')}")(dict(step.params), step))

@@ -23,7 +23,7 @@ from glows_nb.api.offers import rate_for
 from glows_nb.api.operations.instances import cancel_instance, create_instance, get_instance
 from glows_nb.api.operations.snapshots import create_snapshot
 from glows_nb.api.price_watch import DearerThanShown, PriceWatch
-from glows_nb.api.steps import Taken
+from glows_nb.api.steps import Adopted
 from glows_nb.money import Rate
 from tests.api.fake_service import FakeService, instance_row, spec_row
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
@@ -329,13 +329,22 @@ def test_a_machine_that_is_there_within_its_cap_is_not(way: str, cap: float | No
         seen_by(service, 50)
 
 
+def test_each_call_that_finds_a_dearer_machine_says_so_also_the_second() -> None:
+    service = living(50)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            service.play(launch(want(MARK, **ASKED, max_price_per_hour=0.49), adopt=True))
+    assert [warning.category for warning in said] == [DearerThanShown] * 3
+
+
 def test_of_a_promise_and_a_cap_the_lower_holds() -> None:
     key = want(MARK, **ASKED).key
     machine = Instance.model_validate(instance_row(key, 1, "SchedQueued", priceCent=0))
     for limit, how in ((60_000, "were shown"), (30_000, "is the cap")):
         watch = PriceWatch()
         ordered(watch, 49_000)
-        watch(Taken(key, machine, Rate(limit)))
+        watch(Adopted(key, machine, Rate(limit)))
         with pytest.warns(DearerThanShown, match=how):
             watch(seen(50))
 
