@@ -183,12 +183,15 @@ def as_words(value: Any) -> str:
         return str(value or "")
     import pandas as pd
 
+    from glows_nb.api.models.wire import AccessUrl
     from glows_nb.commands.facts import SHOWN, facts_text
     from glows_nb.diagnosis import Diagnosis
     from glows_nb.tables import as_text
 
     if isinstance(value, Diagnosis):
         return repr(value)
+    if isinstance(value, AccessUrl):
+        return value.get_secret_value()
     if isinstance(value, pd.DataFrame):
         return as_text(value)
     if type(value) in SHOWN:

@@ -169,7 +169,7 @@ def sandbox_token(user: str, lifetime: float | None = None) -> str:
     Raises:
         ConfigError: one of the two variables is not set, nothing answers there, or the sandbox refuses.
     """
-    base_url, admin_token = os.environ.get(BASE_URL_VARIABLE), os.environ.get(ADMIN_TOKEN_VARIABLE)
+    base_url, admin_token = os.getenv(BASE_URL_VARIABLE), os.getenv(ADMIN_TOKEN_VARIABLE)
     if not base_url or not admin_token:
         raise ConfigError(
             f"{BASE_URL_VARIABLE} and {ADMIN_TOKEN_VARIABLE} say which sandbox; glows-nb sandbox prints both."
@@ -185,7 +185,7 @@ def sandbox_token(user: str, lifetime: float | None = None) -> str:
 
 def sandbox_of_environment() -> bool:
     """Do GLOWS_SDK_TOKEN and GLOWS_BASE_URL name a sandbox, as under `glows-nb lab`?"""
-    if not (os.environ.get(TOKEN_VARIABLE) and os.environ.get(BASE_URL_VARIABLE)):
+    if not (os.getenv(TOKEN_VARIABLE) and os.getenv(BASE_URL_VARIABLE)):
         return False
     return is_sandbox(resolve().token.get_secret_value())
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -38,7 +38,8 @@ def run_lab(folder: Path, *, has_browser: bool, port: int, speed: float | None) 
         command = [sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART), f"--ServerApp.port={port}"]
         command += [] if has_browser else ["--no-browser"]
         command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        process = subprocess.Popen(command, env=_environment(server))  # noqa: S603 - our own command
+        with _found_by_kernels(server):
+            process = subprocess.Popen(command)  # noqa: S603 - our own command
         signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
         while True:
             # Ctrl-C reaches JupyterLab too, which asks whether it is meant: go on until it has ended.
@@ -64,7 +65,7 @@ def run_demo(output: Path) -> None:
     code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     with (
         sandbox() as server,
-        _environment_set(_environment(server)),
+        _found_by_kernels(server),
         click.progressbar(length=len(code_cells), label="Running the quickstart") as bar,
     ):
         client = NotebookClient(
@@ -113,21 +114,25 @@ def notebooks() -> list[Path]:
     raise ConfigError("The notebooks are missing from this installation; install glows-nb again.")
 
 
-def _environment(server: Sandbox) -> dict[str, str]:
-    """This process's environment, with the sandbox as the service that kernels find there."""
-    return {**os.environ, BASE_URL_VARIABLE: server.base_url, TOKEN_VARIABLE: server.token}
-
-
 @contextmanager
-def _environment_set(environment: dict[str, str]) -> Iterator[None]:
-    """A kernel inherits this process's environment, so it is changed for as long as one runs."""
-    before = dict(os.environ)
-    os.environ.update(environment)
+def _found_by_kernels(server: Sandbox) -> Iterator[None]:
+    """What this process starts meanwhile inherits its environment, with the sandbox as the service there."""
+    variables = {BASE_URL_VARIABLE: server.base_url, TOKEN_VARIABLE: server.token}
+    before = {name: os.getenv(name) for name in variables}
+    _set_variables(variables)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        _set_variables(before)
+
+
+def _set_variables(variables: Mapping[str, str | None]) -> None:
+    # Tracebacks print the values of what their lines name: the environment is named where nothing is raised.
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)  # noqa: TID251
+        else:
+            os.environ[name] = value  # noqa: TID251
 
 
 def _kernel_config() -> Any:

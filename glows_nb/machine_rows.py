@@ -138,7 +138,7 @@ def _web_addresses(machine: Instance) -> str | None:
     """Where Jupyter and then what else speaks HTTP can be reached, without the tokens."""
     first, others = "", ""
     for access in machine.accesses:
-        url = access.url.partition("?")[0]
+        url = access.url.without_secret
         if url and access.listen_port == JUPYTER_PORT and not first:
             first = url
         elif url and access.protocol == "http":

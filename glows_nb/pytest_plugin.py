@@ -60,7 +60,7 @@ def glows_sandbox(
     from glows_nb.api import config
 
     settings = _settings(request.node.get_closest_marker(FIXTURE))
-    for name in [name for name in os.environ if name.startswith("GLOWS_")]:
+    for name in _own_variables():
         monkeypatch.delenv(name)
     folder = tmp_path_factory.mktemp("glows")
     monkeypatch.setenv(config.CONFIG_FOLDER_VARIABLE, str(folder / "config"))
@@ -78,6 +78,11 @@ def glows_client(glows_sandbox: Sandbox) -> Client:
     from glows_nb import connection
 
     return connection.current_client()
+
+
+def _own_variables() -> list[str]:
+    # Tracebacks print the values of what their lines name: the whole environment is named where nothing is raised.
+    return [name for name in os.environ if name.startswith("GLOWS_")]  # noqa: TID251
 
 
 def _settings(marker: pytest.Mark | None) -> dict[str, Any]:

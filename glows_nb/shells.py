@@ -116,7 +116,7 @@ class Bash(BashComplete):
 
     def complete(self) -> str:
         """What can follow, in the form that the script reads."""
-        _, _, typed = os.environ["COMP_LINE"].lstrip().partition(" ")
+        _, _, typed = os.getenv("COMP_LINE", "").lstrip().partition(" ")
         line = unfinished(typed)
         items = _completions(self.cli, self.prog_name, line)
         words = [str(item.value) for item in items if item.type == "plain"]
@@ -168,7 +168,7 @@ def script(shell: str, commands: click.Group, name: str) -> str:
 
 def is_completing(name: str) -> bool:
     """Was this process of a program started for a Tab?"""
-    return _variable(name) in os.environ
+    return os.getenv(_variable(name)) is not None
 
 
 def _variable(name: str) -> str:

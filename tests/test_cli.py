@@ -285,7 +285,11 @@ def test_json_is_all_that_stdout_gets(sandbox: glows.Sandbox) -> None:
     with sandbox.client() as client:
         machine = client.instances.find("cli")
     assert machine.ssh_password is not None
-    secrets = [sandbox.token, machine.ssh_password.get_secret_value(), str(machine.url()).partition("token=")[2]]
+    secrets = [
+        sandbox.token,
+        machine.ssh_password.get_secret_value(),
+        machine.url().get_secret_value().partition("token=")[2],
+    ]
     assert [secret for secret in secrets for text in shown if secret in text] == []
 
 
@@ -298,7 +302,7 @@ def test_password_and_address_are_printed_where_they_are_asked_for(sandbox: glow
     assert program("ssh", "cli", "--password", **place).stdout == f"{machine.ssh_password.get_secret_value()}\n"
     refused = program("ssh", "cli", "--password", "--json", **place)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert program("url", "cli", **place).stdout == f"{machine.url()!s}\n"
+    assert program("url", "cli", **place).stdout == f"{machine.url().get_secret_value()}\n"
     no_screen = program("open", "cli", **place, DISPLAY="", WAYLAND_DISPLAY="", BROWSER="")
     assert no_screen.returncode == 2
     assert "glows-nb url cli --port 8888" in no_screen.stderr

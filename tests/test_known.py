@@ -101,7 +101,11 @@ def test_file_is_its_owners_alone_and_holds_no_secret(client: glows.Client, sand
     text = file.read_text()
     assert machine.instance_id in text
     assert machine.ssh_credentials is not None
-    secrets = (sandbox.token, machine.ssh_credentials.password.get_secret_value(), str(machine.url()).partition("=")[2])
+    secrets = (
+        sandbox.token,
+        machine.ssh_credentials.password.get_secret_value(),
+        machine.url().get_secret_value().partition("=")[2],
+    )
     assert all(len(secret) >= 8 for secret in secrets)
     assert [secret for secret in secrets if secret in text] == []
     assert client.account_mark not in file.name

@@ -22,7 +22,7 @@ from glows_nb.api.routes import ROUTES, Route
 from glows_nb.api.tokens import Token
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    pass
 
 LIVE_BASE_URL: Final = "https://a.glows.ai/sdk/v1"
 TOKEN_VARIABLE: Final = "GLOWS_SDK_TOKEN"  # noqa: S105 - the variable's name, not a token
@@ -59,11 +59,23 @@ class Connection:
         )
 
 
-def masked(token: str | SecretStr | Token | None) -> Token | None:
-    """The token as a value that no traceback shows; callers forget the plain one."""
+def masked(token: object) -> Token | None:
+    """The token as a value that no traceback shows; callers forget the plain one.
+
+    It never raises, since the plain one stands in the frames up to here: what can't be a token is refused when used.
+    """
     if token is None or isinstance(token, Token):
         return token
-    return Token(token if isinstance(token, str) else token.get_secret_value())
+    if isinstance(token, str):
+        return Token(token)
+    if isinstance(token, bytes | bytearray):
+        return Token("", "is bytes, not a text")
+    try:
+        # pydantic's SecretStr, by what it does: loading it takes time.
+        text = token.get_secret_value()  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 - anything may have been given
+        text = None
+    return Token(text) if isinstance(text, str) else Token("", f"is of the type {type(token).__name__}, not a text")
 
 
 def resolve(
@@ -83,8 +95,8 @@ def resolve(
     Raises:
         ConfigError: no token is found, the profile can't be used, or the address or a route is refused.
     """
-    settings = _settings(profile, has_token=token is not None or bool(os.environ.get(TOKEN_VARIABLE)))
-    given = _first(token, settings.get("token"), masked(os.environ.get(TOKEN_VARIABLE)))
+    settings = _settings(profile, has_token=token is not None or bool(os.getenv(TOKEN_VARIABLE)))
+    given = _first(token, settings.get("token"), masked(os.getenv(TOKEN_VARIABLE)))
     if given is None:
         raise ConfigError(
             "No GLOWS token. %glows login (in a terminal: glows-nb login) asks for one and keeps it; or give it in "
@@ -92,7 +104,7 @@ def resolve(
             f"{TOKEN_VARIABLE}, with glows.connect(token=…), or as a profile in {profiles_path()}; "
             "or rehearse without an account in the sandbox: glows.sandbox() or %glows sandbox."
         )
-    address = base_url or settings.get("base_url") or os.environ.get(BASE_URL_VARIABLE) or LIVE_BASE_URL
+    address = base_url or settings.get("base_url") or os.getenv(BASE_URL_VARIABLE) or LIVE_BASE_URL
     return Connection(
         checked_base_url(str(address), is_http_allowed=allow_http or settings.get("allow_http") is True),
         checked_token(given),
@@ -112,13 +124,13 @@ def profiles_path() -> Path:
 
 def config_folder() -> Path:
     """The folder for what the user sets: GLOWS_CONFIG_DIR, else the one in the system's folder for that."""
-    named = os.environ.get(CONFIG_FOLDER_VARIABLE)
+    named = os.getenv(CONFIG_FOLDER_VARIABLE)
     return Path(named) if named else user_config_path("glows-nb", appauthor=False)
 
 
 def data_folder() -> Path:
     """The folder for what is kept for the user: GLOWS_DATA_DIR, else the one in the system's folder for that."""
-    named = os.environ.get(DATA_FOLDER_VARIABLE)
+    named = os.getenv(DATA_FOLDER_VARIABLE)
     return Path(named) if named else user_data_path("glows-nb", appauthor=False)
 
 
@@ -138,7 +150,7 @@ def is_token_in_keyring() -> bool:
     Raises:
         ConfigError: the profile can't be used.
     """
-    return not os.environ.get(TOKEN_VARIABLE) and _is_in_keyring(_profile(os.environ.get(PROFILE_VARIABLE)))
+    return not os.getenv(TOKEN_VARIABLE) and _is_in_keyring(_profile(os.getenv(PROFILE_VARIABLE)))
 
 
 def stored_base_url(profile: str) -> str | None:
@@ -154,6 +166,8 @@ def stored_base_url(profile: str) -> str | None:
 
 def checked_token(token: Token) -> Token:
     """The token as it goes into a header: without stray white space, byte-order mark or "Bearer "."""
+    if token.problem:
+        raise ConfigError(f"The GLOWS token {token.problem}.")
     cleaned = Token(token.get_secret_value().strip().lstrip("\ufeff").strip().removeprefix("Bearer ").strip())
     if not cleaned.get_secret_value():
         raise ConfigError("The GLOWS token is empty; give one, or unset the variable or setting that it comes from.")
@@ -197,7 +211,7 @@ def _settings(profile: str | None, *, has_token: bool) -> Mapping[str, Any]:
     """The settings of the profile that counts: the named one, else the default one where nothing else has a token."""
     if profile is None and has_token:
         return {}
-    name = profile or os.environ.get(PROFILE_VARIABLE)
+    name = profile or os.getenv(PROFILE_VARIABLE)
     settings = _profile(name)
     if not _is_in_keyring(settings):
         return settings

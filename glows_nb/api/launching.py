@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from glows_nb.api.errors import (
     AmbiguousResult,
     APIError,
@@ -43,7 +45,7 @@ from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left, is_meant, rate_for, specs_for
 from glows_nb.api.operations.instances import create_instance, get_instance
 from glows_nb.api.price_watch import is_dearer
-from glows_nb.api.requests.create import CreateInstance
+from glows_nb.api.requests.create import CreateInstance, sealed
 from glows_nb.api.requests.limits import shortened
 from glows_nb.api.statuses import LEAVING
 from glows_nb.api.steps import Steps, hold_to, perform
@@ -190,6 +192,7 @@ def want(
     Raises:
         InvalidRequest: a field is unknown, missing or over its limit.
     """
+    fields = sealed(fields)
     if name is not None and meta_key is not None:
         raise InvalidRequest("name", "give name or meta_key, not both.")
     places = tuple(dict.fromkeys(([region_name] if region_name else []) + _in_order(regions)))
@@ -404,15 +407,18 @@ def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
 def _tell_differences(wanted: Wanted, found: Instance) -> Steps[None]:
     """Warn of what the machine that is there has otherwise, where that is no reason to rent another or to stop."""
     yield from hold_to(found.meta_key, found, wanted.max_rate)
-    has = dict(part.partition("=")[::2] for part in found.envs.get_secret_value().split(";") if "=" in part)
-    others = [
-        name for name, value in wanted.template.envs.items() if name in has and has[name] != value.get_secret_value()
-    ]
+    others = _other_values(wanted.template.envs, found)
     if others:
         warnings.warn(
             f"Machine {found.instance_id} was started with another value of {', '.join(sorted(others))}, and keeps it.",
             stacklevel=2,
         )
+
+
+def _other_values(asked: Mapping[str, SecretStr], found: Instance) -> list[str]:
+    """The names of the variables that a machine has with another value; a frame of its own, which raises nothing."""
+    has = dict(part.partition("=")[::2] for part in found.envs.get_secret_value().split(";") if "=" in part)
+    return [name for name, value in asked.items() if name in has and has[name] != value.get_secret_value()]
 
 
 def checked_max_rate(max_price_per_hour: float | Decimal | str | None) -> Rate | None:

@@ -92,7 +92,7 @@ def _look(transport: HttpTransport, operation: Operation[Any]) -> Look:
         return Look(route, error=reply)
     ahead = _clock_ahead(reply, started, datetime.now(UTC))
     try:
-        result = read_reply(operation, reply, connection)
+        result = read_reply(operation, reply, transport.session)
     except GlowsError as error:
         # Without its frames: the answer stood in them, with the passwords of machines.
         return Look(route, error=error.with_traceback(None), status=reply.status, clock_ahead=ahead)

@@ -25,10 +25,12 @@ class Token:
     one for each Tab in a shell.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "problem")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, problem: str = "") -> None:
         self._text = text
+        self.problem = problem
+        """Why what was given can't be one, as the second half of a sentence."""
 
     def get_secret_value(self) -> str:
         """The token itself."""
@@ -45,6 +47,12 @@ class Token:
 
     def __str__(self) -> str:
         return "**********"
+
+
+def revealed(secret: Any) -> str:
+    """What a Token or SecretStr hides; for where it leaves this process."""
+    value: str = secret.get_secret_value()
+    return value
 
 
 def claims(token: str) -> Mapping[str, Any] | None:

@@ -10,7 +10,6 @@ import functools
 import itertools
 import json
 import logging
-import re
 import ssl
 import time
 from collections import deque
@@ -25,21 +24,22 @@ import httpx
 
 from glows_nb.api.config import Connection, is_loopback
 from glows_nb.api.errors import AuthError, BadResponse, GlowsError, RateLimited, TransportError, api_error
+from glows_nb.api.masking import Held
 from glows_nb.api.observing import Answered, Failed, Observers, Sending
 from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota, pause_before_retry, read_retry_after
 from glows_nb.api.steps import Operation, Pause
-from glows_nb.api.tokens import Token, expiry, is_sandbox
+from glows_nb.api.tokens import Token, expiry, is_sandbox, revealed
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 H = TypeVar("H")
 
 EXCERPT_LENGTH: Final = 200
+TELLS_PASSWORDS: Final = frozenset({"get instance", "list instances", "create instance"})
 KEPT_FOR: Final = 5.0
 """Seconds that an idle connection is kept, as httpx does."""
 CHECK_THE_WAY: Final = " Check the network, the proxy and the address; glows.doctor() looks at each."
 SANDBOX_STOPPED: Final = " That sandbox has stopped; %glows sandbox starts another."
-SECRET_FIELDS: Final = r'("?(?:password|token|envs|authorization)"?\s*[:=]\s*"?)[^"&\s,}]+'  # noqa: S105 - their names
 
 log = logging.getLogger("glows_nb")
 
@@ -72,6 +72,7 @@ class Session:
         token = self.connection.token.get_secret_value()
         self.is_sandbox = is_sandbox(token)
         self.expiry = expiry(token)
+        self.held = Held(token)
         self._numbers = itertools.count(1)
 
     def request(self, operation: Operation[Any]) -> dict[str, Any]:
@@ -85,7 +86,7 @@ class Session:
         return {
             "method": route.method,
             "url": f"{self.connection.base_url}{route.path.rstrip('?')}{query}",
-            "content": None if operation.body is None or is_in_query else json.dumps(operation.body),
+            "content": None if operation.body is None or is_in_query else json.dumps(operation.body, default=revealed),
         }
 
     def next_number(self) -> int:
@@ -208,7 +209,7 @@ class HttpTransport:
             result: T = _result(operation, stop, self.session)
             return result
         except GlowsError as error:
-            failure = error
+            failure = _masked(error, self.session, operation)
         self.session.observers.tell(Failed(operation, failure))
         raise _without_frames(failure)
 
@@ -220,7 +221,6 @@ class HttpTransport:
     def send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
         """What comes back from one try, or the error that httpx met."""
         started = self.session.clock()
-        request = self.session.request(operation)
         for expired in self._clients.expired():
             expired.close()
         http = self._clients.take()
@@ -228,7 +228,7 @@ class HttpTransport:
         # along, and those hold the token.
         stopped: GlowsError | BaseException
         try:
-            reply = _reply(operation, http.request(**request), self.session, started)
+            reply = _reply(operation, http.request(**self.session.request(operation)), self.session, started)
         except httpx.HTTPError as error:
             stopped = transport_error(operation, self.session, error)
         except Exception as error:
@@ -292,7 +292,7 @@ class AsyncHttpTransport:
             result: T = _result(operation, stop, self.session)
             return result
         except GlowsError as error:
-            failure = error
+            failure = _masked(error, self.session, operation)
         self.session.observers.tell(Failed(operation, failure))
         raise _without_frames(failure)
 
@@ -303,13 +303,12 @@ class AsyncHttpTransport:
 
     async def _send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
         started = self.session.clock()
-        request = self.session.request(operation)
         for expired in self._clients.expired():
             await expired.aclose()
         http = self._clients.take()
         stopped: GlowsError | BaseException
         try:
-            reply = _reply(operation, await http.request(**request), self.session, started)
+            reply = _reply(operation, await http.request(**self.session.request(operation)), self.session, started)
         except httpx.HTTPError as error:
             stopped = transport_error(operation, self.session, error)
         except Exception as error:
@@ -355,7 +354,7 @@ def exchange(operation: Operation[T], session: Session) -> Generator[Operation[T
             yield Pause(remaining)
         try:
             reply: Reply = yield operation
-            result = read_reply(operation, reply, session.connection)
+            result = read_reply(operation, reply, session)
         except (TransportError, RateLimited) as error:
             if isinstance(error, RateLimited) and error.retry_after is not None:
                 session.cool_down.start(error.retry_after)
@@ -372,8 +371,9 @@ def exchange(operation: Operation[T], session: Session) -> Generator[Operation[T
     raise AssertionError("unreachable: the loop ends by a return or a raise")
 
 
-def read_reply(operation: Operation[T], reply: Reply, connection: Connection) -> T:
-    """The result in a reply, or the error that it stands for; the token never shows in either."""
+def read_reply(operation: Operation[T], reply: Reply, session: Session) -> T:
+    """The result in a reply, or the error that it stands for; what the client holds never shows in either."""
+    connection = session.connection
     if reply.status == 429:
         retry_after = read_retry_after(reply.retry_after)
         hint = "" if retry_after is None else f" Come back in {retry_after:.0f} s."
@@ -385,7 +385,7 @@ def read_reply(operation: Operation[T], reply: Reply, connection: Connection) ->
         result = operation.read_bytes(reply.body)
         if result is not None:
             return result
-    said = excerpt(reply.body, connection.token)
+    said = excerpt(reply.body, session, operation)
     if reply.status >= 500:
         raise TransportError(f"Could not {operation.name}: the service answered HTTP {reply.status}: {said}")
     if reply.status == 404:
@@ -393,8 +393,8 @@ def read_reply(operation: Operation[T], reply: Reply, connection: Connection) ->
     if 300 <= reply.status < 400:
         raise BadResponse(
             f"Could not {operation.name}: the service points elsewhere (HTTP {reply.status}), to "
-            f"{excerpt(reply.location.encode(), connection.token) or 'nowhere'}; that is not followed, since the token "
-            "would go along. Set base_url if the service has moved."
+            f"{excerpt(reply.location.encode(), session, operation) or 'nowhere'}; that is not followed, since the "
+            "token would go along. Set base_url if the service has moved."
         )
     answer = _json_object(operation, reply, said)
     code = answer.get("code")
@@ -403,7 +403,7 @@ def read_reply(operation: Operation[T], reply: Reply, connection: Connection) ->
     if code != 0:
         msg = answer.get("msg")
         text = msg if isinstance(msg, str) else ""
-        raise api_error(code, excerpt(text.encode(), connection.token), operation.name, reply.status)
+        raise api_error(code, excerpt(text.encode(errors="replace"), session, operation), operation.name, reply.status)
     if reply.status != 200:
         raise BadResponse(f"The answer to {operation.name} came with HTTP {reply.status}: {said}")
     return operation.read(answer)
@@ -413,7 +413,7 @@ def transport_error(operation: Operation[Any], session: Session, error: httpx.HT
     """What httpx met, in one line with the address."""
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     kind = "took too long" if isinstance(error, httpx.TimeoutException) else "could not be reached"
-    detail = excerpt((str(error) or type(error).__name__).encode(), session.connection.token)
+    detail = excerpt((str(error) or type(error).__name__).encode(errors="replace"), session, operation)
     log.info("#%d %s: %s", session.next_number(), operation.name, detail)
     advice = "" if not never_sent else SANDBOX_STOPPED if session.is_sandbox else CHECK_THE_WAY
     return TransportError(
@@ -431,16 +431,24 @@ def _disorder(operation: Operation[Any], session: Session, error: Exception) -> 
     )
 
 
-def excerpt(body: bytes, token: Token) -> str:
-    """The first 200 characters of a body on one line, with what looks like a secret masked.
+def excerpt(body: bytes, session: Session, operation: Operation[Any]) -> str:
+    """The first 200 characters of a body on one line, with what is or looks like a secret masked.
 
     Signs that don't print are left out: a terminal would obey them.
     """
-    text = " ".join(body[: 8 * EXCERPT_LENGTH].decode(errors="replace").split())
-    text = "".join(sign for sign in text if sign.isprintable())
-    if token.get_secret_value():
-        text = text.replace(token.get_secret_value(), "***")
-    return re.sub(SECRET_FIELDS, r"\1***", text, flags=re.IGNORECASE)[:EXCERPT_LENGTH]
+    return session.held.line(body, EXCERPT_LENGTH, _envs(operation))
+
+
+def _envs(operation: Operation[Any]) -> str:
+    envs = (operation.body or {}).get("envs")
+    return "" if envs is None else revealed(envs)
+
+
+def _masked(error: GlowsError, session: Session, operation: Operation[Any]) -> GlowsError:
+    """The error, whose sentence may quote the answer."""
+    envs = _envs(operation)
+    error.args = tuple(session.held.mask(part, envs) if isinstance(part, str) else part for part in error.args)
+    return error
 
 
 def _without_frames(error: E) -> E:
@@ -460,6 +468,10 @@ def _result(operation: Operation[Any], stop: StopIteration, session: Session) ->
         from glows_nb.api.models.instances import mark_sandbox
 
         mark_sandbox(stop.value)
+    if operation.name in TELLS_PASSWORDS:
+        for machine in getattr(stop.value, "items", (stop.value,)):
+            if machine.ssh_credentials is not None:
+                session.held.see(machine.ssh_credentials.password.get_secret_value())
     session.observers.tell(Answered(operation, stop.value))
     return stop.value
 

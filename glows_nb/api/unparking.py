@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from glows_nb.api import launching
 from glows_nb.api.errors import (
     AmbiguousResult,
@@ -30,7 +32,7 @@ from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left, rate_for, specs_for
 from glows_nb.api.parking import Parked, is_being_taken
 from glows_nb.api.ports import SSH_PORT
-from glows_nb.api.requests.create import Port
+from glows_nb.api.requests.create import Port, sealed
 from glows_nb.api.statuses import LEAVING
 from glows_nb.api.steps import Steps, hold_to
 from glows_nb.api.writes.snapshots import snapshots_of
@@ -119,6 +121,7 @@ def unpark(
         PriceTooHigh: it would cost more than before, or than the cap.
         InvalidRequest: what it cost is not known, and no cap is given.
     """
+    changes = sealed(changes)
     newest, again = yield from want_again(machine, account_mark, max_price_per_hour=max_price_per_hour, **changes)
     if again is None:
         yield from hold_to(newest.meta_key, newest, launching.checked_max_rate(max_price_per_hour))
@@ -150,6 +153,7 @@ def plan_unpark(
     Raises:
         ParamIllegal, SnapshotFailed, NoResourceAvailable, PriceTooHigh: as for `unpark`.
     """
+    changes = sealed(changes)
     newest, again = yield from want_again(machine, account_mark, max_price_per_hour=max_price_per_hour, **changes)
     if again is None:
         return Plan(newest.meta_key, newest, (), cap=launching.checked_max_rate(max_price_per_hour)), None
@@ -182,6 +186,7 @@ def want_again(
         SnapshotFailed: its newest snapshot is not available.
         InvalidRequest: units without an offer; they come from the offer that is taken.
     """
+    changes = sealed(changes)
     newest, stem = yield from find_parked(machine, account_mark)
     if newest.status not in LEAVING:
         return newest, None
@@ -415,6 +420,6 @@ def _too_dear(reasons: str, again: Again) -> PriceTooHigh:
     return PriceTooHigh(f"{reasons} {ended.instance_id} cost {ended.rate}; max_price_per_hour= allows more.")
 
 
-def _envs(ended: Instance) -> dict[str, str]:
+def _envs(ended: Instance) -> dict[str, SecretStr]:
     pairs = [part.partition("=") for part in ended.envs.get_secret_value().split(";") if "=" in part]
-    return {name: value for name, _, value in pairs}
+    return {name: SecretStr(value) for name, _, value in pairs}

@@ -98,7 +98,7 @@ def wait_until_reachable(
         if url is None:
             ports = ", ".join(str(access.listen_port) for access in instance.accesses)
             raise InvalidRequest("port", f"machine {request_id} has no address for port {port}; it has {ports}.")
-        if (yield from probe(url, is_ssh=port == SSH_PORT)):
+        if (yield from probe(url.get_secret_value(), is_ssh=port == SSH_PORT)):
             return instance
         if clock() >= deadline:
             raise WaitTimeout(

@@ -51,7 +51,7 @@ def url(machine: str, port: int) -> AccessUrl:
     """The address of a port of MACHINE.
 
     It may hold a token, which is hidden when it is shown. In a terminal it is printed as it is. In Python,
-    str(address) is the whole.
+    address.get_secret_value() is the whole.
     """
     return _address(current_client().instances.find(machine), port)
 
@@ -70,9 +70,7 @@ def open_machine(machine: str, port: int) -> Any:
         from glows_nb.widgets.open_button import OpenButton
 
         return OpenButton(found, address)
-    import webbrowser
-
-    if _only_text_browsers() or not webbrowser.open(address):
+    if _only_text_browsers() or not address.open():
         raise CommandError(f"There is no browser here; this prints the address: glows-nb url {machine} --port {port}")
     say(f"Opened {address.without_secret} in the browser.")
     return None
@@ -97,5 +95,5 @@ def _not_there(instance: Instance, what: str) -> CommandError:
 
 def _only_text_browsers() -> bool:
     """Is there no screen? A text browser would take the terminal over, and its history would keep the token."""
-    has_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    has_screen = any(os.getenv(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
     return sys.platform.startswith("linux") and not has_screen

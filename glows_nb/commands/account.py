@@ -52,7 +52,7 @@ def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_
         )
     from glows_nb.api.profiles import check_profile_name, has_keyring, store_token
 
-    name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
+    name = profile or os.getenv(PROFILE_VARIABLE) or DEFAULT_PROFILE
     try:
         check_profile_name(name)
     except ConfigError as error:
@@ -68,7 +68,7 @@ def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_
     client = connect(profile=name)
     place = "the keyring" if in_keyring else f"{path}, which only you can read"
     say(f"Logged in at {client.base_url}{_kind(client)}{_until(given)}. The token is in {place}, profile {name!r}.")
-    if os.environ.get(TOKEN_VARIABLE):
+    if os.getenv(TOKEN_VARIABLE):
         say(f"{TOKEN_VARIABLE} is set too and counts first in new sessions; there, say: {program()} use {name}")
     return client
 
@@ -83,13 +83,13 @@ def logout(profile: str | None) -> None:
     """
     from glows_nb.api.profiles import remove_token
 
-    name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
+    name = profile or os.getenv(PROFILE_VARIABLE) or DEFAULT_PROFILE
     if remove_token(name):
         say(f"The token of profile {name!r} is removed; it stays valid until it expires.")
     else:
         say(f"Profile {name!r} has no token in {profiles_path()}.")
     forget_client()
-    if os.environ.get(TOKEN_VARIABLE):
+    if os.getenv(TOKEN_VARIABLE):
         say(f"{TOKEN_VARIABLE} is still set in the environment, and is used without a profile.")
 
 
@@ -119,7 +119,7 @@ def use(profile: str) -> Client:
 
 def _address(base_url: str | None, profile: str) -> str:
     """Where the token is to be checked: the address given, the profile's, the environment's, the live service's."""
-    address = base_url or stored_base_url(profile) or os.environ.get(BASE_URL_VARIABLE) or LIVE_BASE_URL
+    address = base_url or stored_base_url(profile) or os.getenv(BASE_URL_VARIABLE) or LIVE_BASE_URL
     with suppress(ConfigError):
         return checked_base_url(address)
     # What was given is not repeated: it may be a token in the wrong place.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,15 +14,20 @@ import click
 from click.shell_completion import CompletionItem
 
 from glows_nb.api.errors import GlowsError, short_form
+from glows_nb.api.tokens import Token
 from glows_nb.wording import SANDBOX_WORD
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from glows_nb.api.client import Client
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 LONGEST_HELP: Final = 80
 MAGIC_PROGRAM: Final = "%glows"
 JSON: Final = "glows_nb.json"
+ENV: Final = "--env"
+ASSIGNMENT: Final = re.compile("(?P<option>--env=)?(?P<name>[^=]*)=(?P<value>.*)", re.DOTALL)
 
 F = TypeVar("F")
 
@@ -57,6 +63,8 @@ class Run:
 
     is_traced: bool = False
     has_said_what_is_left: bool = False
+    written_out: list[Token] = field(default_factory=list)
+    """Values of variables that stood in the line."""
 
 
 SECTIONS: Final = (
@@ -120,9 +128,9 @@ class Command(click.Command):
             if word == "--":
                 return
             if word in takes_value and (value in known or value.partition("=")[0] in takes_value):
+                following = value.partition("=")[0]
                 raise click.UsageError(
-                    f"Option {word!r} requires an argument, and {value!r} follows; {word}={value} takes it as such.",
-                    ctx,
+                    f"Option {word!r} requires an argument, and {following!r} follows; {word}=… takes anything.", ctx
                 )
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -305,18 +313,44 @@ def run(words: str | Sequence[str], commands: click.Group = group, name: str = M
             KeyboardInterrupt.
     """
     line = Run()
+    arguments = _without_values(words, line)
+    words = ""
     try:
-        return _carried_out(words, commands, name, line)
+        if isinstance(arguments, CommandError):
+            raise arguments
+        return _carried_out(arguments, commands, name, line)
     except GlowsError as error:
         error.is_traced = line.is_traced
         raise
 
 
-def _carried_out(words: str | Sequence[str], commands: click.Group, name: str, line: Run) -> Any:
+def _without_values(words: str | Sequence[str], line: Run) -> list[str] | CommandError:
+    """The words apart, values of variables taken out of them: no frame that a command comes through shows these.
+
+    It never raises, since they stand in this one.
+    """
     try:
         arguments = shlex.split(words) if isinstance(words, str) else list(words)
     except ValueError as error:
-        raise CommandError(f"The line can't be read: {error}.") from None
+        problem = str(error)
+        return CommandError(f"The line can't be read: {problem}.")
+    for number, word in enumerate(arguments):
+        is_value = number > 0 and arguments[number - 1] == ENV
+        found = ASSIGNMENT.fullmatch(word)
+        if found is not None and is_value != bool(found["option"]):
+            arguments[number] = f"{found['option'] or ''}{found['name']}={len(line.written_out)}"
+            line.written_out.append(Token(found["value"]))
+    return arguments
+
+
+def written_out(number: str) -> SecretStr:
+    """The value of a variable that stood in the line; commands get its number."""
+    from pydantic import SecretStr
+
+    return SecretStr(click.get_current_context().ensure_object(Run).written_out[int(number)].get_secret_value())
+
+
+def _carried_out(arguments: list[str], commands: click.Group, name: str, line: Run) -> Any:
     try:
         value = commands.main(arguments, prog_name=name, standalone_mode=False, obj=line)
     except click.ClickException as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -12,11 +12,13 @@ import click
 from glows_nb.api.errors import InvalidRequest, ParamIllegal
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.commands.arguments import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
-from glows_nb.commands.group import group, program, sandbox_word, say
+from glows_nb.commands.group import group, program, sandbox_word, say, written_out
 from glows_nb.commands.networks import network_id
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from glows_nb.api.client import Client
     from glows_nb.api.launching import Plan
     from glows_nb.api.models.images import Image
@@ -173,22 +175,24 @@ def _snapshot(client: Client, word: str) -> tuple[dict[str, Any], str | None]:
     return source, image
 
 
-def _variables(envs: Sequence[str]) -> dict[str, str]:
-    """Variables written as NAME=VALUE, or as NAME, whose value is this process's."""
+def _variables(envs: Sequence[str]) -> dict[str, SecretStr]:
+    """Variables written as NAME=VALUE, or as NAME, whose value is this process's; masked from here on."""
+    from pydantic import SecretStr
+
     variables = {}
     for word in envs:
-        name, sign, value = word.partition("=")
-        if not sign:
-            if name not in os.environ:
-                raise InvalidRequest(
-                    "env", f"{name} is not set in the environment here; set it, or write {name}=VALUE."
+        name, sign, number = word.partition("=")
+        if sign:
+            value = written_out(number)
+            if SECRET_NAMES.search(name):
+                say(
+                    f"The value of {name} was written out, so it stays in this notebook or history; "
+                    f"{name} alone takes it from the environment."
                 )
-            value = os.environ[name]
-        elif SECRET_NAMES.search(name):
-            say(
-                f"The value of {name} was written out, so it stays in this notebook or history; "
-                f"{name} alone takes it from the environment."
-            )
+        elif os.getenv(name) is None:
+            raise InvalidRequest("env", f"{name} is not set in the environment here; set it, or write {name}=VALUE.")
+        else:
+            value = SecretStr(os.getenv(name, ""))
         variables[name] = value
     return variables
 
@@ -212,7 +216,7 @@ def _check_early(name: str | None, regions: Sequence[str], ports: Sequence[str],
         CreateInstance(**anything, region_name=region, ports=ports, **given)
 
 
-def _check_lengths(cmd: str, variables: dict[str, str]) -> None:
+def _check_lengths(cmd: str, variables: Mapping[str, SecretStr]) -> None:
     """Say how much of the contract's limits is left; refuse what is over, before any request."""
     from glows_nb.api.requests.create import CMD_LIMIT, ENVS_LIMIT
 

@@ -48,11 +48,11 @@ def config() -> Table:
         (f"Glows.{name}", repr(getattr(chosen, name)), str(trait.help))
         for name, trait in sorted(chosen.traits(config=True).items())
     ]
-    address = client.base_url if client else os.environ.get(BASE_URL_VARIABLE, LIVE_BASE_URL)
+    address = client.base_url if client else os.getenv(BASE_URL_VARIABLE, LIVE_BASE_URL)
     rows += [
         ("address", address, "Where requests go." if client else "Nothing is connected yet; without a profile, this."),
-        (PROFILE_VARIABLE, os.environ.get(PROFILE_VARIABLE, ""), "The profile without use or login --profile."),
-        (TOKEN_VARIABLE, "set" if os.environ.get(TOKEN_VARIABLE) else "not set", "Counts before the default profile."),
+        (PROFILE_VARIABLE, os.getenv(PROFILE_VARIABLE, ""), "The profile without use or login --profile."),
+        (TOKEN_VARIABLE, "set" if os.getenv(TOKEN_VARIABLE) else "not set", "Counts before the default profile."),
         ("profiles", str(profiles_path()), "The file with profiles and their tokens."),
         ("ledger", str(ledger_path()), "The file with what was started and seen here."),
     ]

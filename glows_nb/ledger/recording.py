@@ -380,7 +380,7 @@ class Recorder:
 
 def notebook_name() -> str | None:
     """The notebook that this kernel belongs to, as Jupyter's server tells it; its name alone, not where it lies."""
-    path = os.environ.get("JPY_SESSION_NAME")
+    path = os.getenv("JPY_SESSION_NAME")
     return PurePath(path).name or None if path else None
 
 

@@ -29,7 +29,7 @@ class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.add_class(CONTAINER)
 
     def _open(self) -> None:
-        self.front_end.open_page(str(self._address))
+        self.front_end.open_page(self._address.get_secret_value())
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The button; where no widget lives, what it would open."""

@@ -54,7 +54,7 @@ class WaysIn:
     def _on_jupyter(self) -> None:
         url = self._machine.url() if self._machine else None
         if url is not None:
-            self._front_end.open_page(str(url))
+            self._front_end.open_page(url.get_secret_value())
 
     def _copy(self, text: str, what: str) -> None:
         said = texts.COPIED_WHAT.format(what=what)

@@ -6,6 +6,7 @@ GLOWS_NB_SEEDS says how many places in httpx, httpcore and h11 are tried.
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 import random
@@ -23,6 +24,14 @@ import pytest
 import glows_nb as glows
 from glows_nb.api.probing import probe
 from glows_nb.api.steps import Probe
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_for_others() -> Iterator[None]:
+    """What an interrupt leaves is collected while its warnings are ignored, and not within another test."""
+    yield
+    gc.collect()
+
 
 SEEDS = int(os.environ.get("GLOWS_NB_SEEDS", "60"))
 PATIENCE = 20.0

@@ -14,14 +14,14 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations.instances import list_instances
 from glows_nb.api.tokens import Token
-from glows_nb.api.transport import Reply, read_reply
+from glows_nb.api.transport import Reply, Session, read_reply
 from tests.bench import wire
 
 CONNECTION = Connection("https://service.example/v1", Token("token"))
 
 
 def read(body: bytes) -> Page[Instance]:
-    return read_reply(list_instances(), Reply(200, "application/json", "", "", body), CONNECTION)
+    return read_reply(list_instances(), Reply(200, "application/json", "", "", body), Session(CONNECTION))
 
 
 def page_of(*machines: dict[str, Any]) -> dict[str, Any]:

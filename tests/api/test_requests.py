@@ -35,7 +35,7 @@ USUAL: dict[str, Any] = {
         ({"ports": [70000]}, ["ports", "70000", "65535"]),
         ({"ports": ["80/udp"]}, ["ports", "80/udp", "3306/tcp"]),
         ({"envs": {"A": "x;y"}}, ["envs", "A", ";"]),
-        ({"envs": {"A=B": "x"}}, ["envs", "A=B"]),
+        ({"envs": {"A=B": "x"}}, ["envs", "'A'", "'='"]),
         ({"envs": {"A": "x" * 600}}, ["envs", "602", "512"]),
         ({"cpu_name": "Xeon"}, ["exactly one of gpu_name, cpu_name and base_resource", "2"]),
         ({"gpu_name": None}, ["exactly one of gpu_name, cpu_name and base_resource", "0"]),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import json
 import logging
 import pickle
+import pprint
 import re
 import traceback
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.ultratb import VerboseTB
 from pydantic import SecretStr
 from rich.console import Console
@@ -37,6 +43,15 @@ def machine() -> Instance:
     return Instance.model_validate(row)
 
 
+def whos(url: AccessUrl) -> str:
+    """What IPython's %whos says of a variable."""
+    shell = InteractiveShell()
+    shell.user_ns["url"] = url
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        shell.run_line_magic("whos", "")
+    return said.getvalue()
+
+
 @pytest.mark.parametrize("show", [repr, str, lambda shown: shown.model_dump_json(), lambda shown: repr(shown.accesses)])
 def test_a_machine_shows_none_of_its_secrets(show: object) -> None:
     assert callable(show)
@@ -45,13 +60,49 @@ def test_a_machine_shows_none_of_its_secrets(show: object) -> None:
     assert shown
 
 
-def test_a_url_is_whole_when_used_and_masked_when_echoed() -> None:
+SHOWS: list[Callable[[AccessUrl], str]] = [
+    repr,
+    str,
+    lambda url: f"{url} {url!r} {url:}",
+    lambda url: "%s" % url,  # noqa: UP031
+    lambda url: pd.DataFrame({"url": [url]}).to_string() + pd.DataFrame({"url": [url]}).to_csv(),
+    lambda url: str(pd.Series([url])) + pd.Series([url]).to_json(default_handler=str),
+    lambda url: json.dumps({"url": url}, default=str),
+    lambda url: pprint.pformat([url]),
+    whos,
+]
+
+
+@pytest.mark.parametrize("show", SHOWS)
+def test_a_url_is_masked_however_it_is_shown(show: Callable[[AccessUrl], str]) -> None:
     url = machine().url()
     assert url is not None
-    assert str(url).endswith(ACCESS_TOKEN)
-    assert f"{url}".endswith(ACCESS_TOKEN)
-    assert repr(url) == "AccessUrl('https://tw-03.access.glows.ai:24516?…')"
+    assert "planted" not in show(url)
+    assert "https://tw-03.access" in show(url)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [lambda url: url[:5], lambda url: url + "", lambda url: "" + url, urlsplit, json.dumps, lambda url: url.split("?")],
+)
+def test_a_url_is_no_text(use: Callable[[Any], Any]) -> None:
+    with pytest.raises((TypeError, AttributeError)) as refused:
+        use(machine().url())
+    assert "planted" not in str(refused.value)
+
+
+def test_a_url_is_whole_by_an_explicit_call_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = machine().url()
+    assert url is not None
+    assert url.get_secret_value().endswith(ACCESS_TOKEN)
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    assert url.open()
+    assert opened == [url.get_secret_value()]
+    assert str(url) == "https://tw-03.access.glows.ai:24516?…"
     assert repr(AccessUrl("ssh://host:22")) == "AccessUrl('ssh://host:22')"
+    assert url == pickle.loads(pickle.dumps(url))  # noqa: S301 - our own
+    assert len({url, machine().url()}) == 1
 
 
 def test_a_request_shows_no_value_of_envs() -> None:
@@ -63,7 +114,8 @@ def test_a_request_shows_no_value_of_envs() -> None:
         envs={"KEY": "planted-env"},
     )
     assert "planted" not in repr(request)
-    assert request.wire()["envs"] == ENVS
+    assert request.wire()["envs"].get_secret_value() == ENVS
+    assert "planted" not in repr(request.wire())
     with pytest.raises(glows.InvalidRequest) as refused:
         CreateInstance(envs={"KEY": "planted-env;"})
     assert "planted" not in str(refused.value)

@@ -20,7 +20,7 @@ from glows_nb.api.operations.snapshots import create_snapshot, list_snapshots
 from glows_nb.api.operations.specs import list_region_specs, list_specs
 from glows_nb.api.steps import Operation
 from glows_nb.api.tokens import Token
-from glows_nb.api.transport import Reply, read_reply
+from glows_nb.api.transport import Reply, Session, read_reply
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
 
@@ -138,7 +138,7 @@ def test_a_server_that_breaks_off_unread_is_a_transport_error() -> None:
 def test_retry_after_is_read_as_a_number_of_seconds_or_a_date(asked: str, slept: float | None) -> None:
     reply = Reply(429, "text/plain", asked, "", b"")
     with pytest.raises(glows.RateLimited) as limited:
-        read_reply(count_instances(), reply, CONNECTION)
+        read_reply(count_instances(), reply, Session(CONNECTION))
     assert limited.value.retry_after == slept
 
 
@@ -200,6 +200,6 @@ NAMES = st.sampled_from(
 def test_any_json_gives_a_result_or_a_glows_error(operation: Operation[Any], answer: Any, status: int) -> None:
     reply = Reply(status, "application/json", "", "", json.dumps(answer).encode())
     try:
-        read_reply(operation, reply, CONNECTION)
+        read_reply(operation, reply, Session(CONNECTION))
     except glows.GlowsError as error:
         assert str(error)

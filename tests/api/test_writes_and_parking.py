@@ -305,7 +305,8 @@ def test_unpark_gives_the_same_machine_again_from_its_newest_snapshot() -> None:
     assert body["from_snap_id"] == parked.snapshot_id
     assert "from_image_id" not in body
     assert body["base_resource"]["resource_id"] == "cnR4NDA5MC0xZ3B1"
-    assert (body["region_name"], body["unit_qty"], body["cmd"], body["envs"]) == ("TW-03", 1, "sleep 1", "A=1;B=2")
+    assert (body["region_name"], body["unit_qty"], body["cmd"]) == ("TW-03", 1, "sleep 1")
+    assert body["envs"].get_secret_value() == "A=1;B=2"
     assert body["ports"] == '[{"port":8888,"protocol":2},{"port":3306,"protocol":1}]'
 
 

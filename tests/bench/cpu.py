@@ -6,17 +6,17 @@ import json
 from collections.abc import Callable, Sequence
 
 import pandas as pd
-from pydantic import SecretStr
 
 from glows_nb import frames, machine_rows
 from glows_nb.api.config import Connection
 from glows_nb.api.operations.instances import list_instances
-from glows_nb.api.transport import Reply, read_reply
+from glows_nb.api.tokens import Token
+from glows_nb.api.transport import Reply, Session, read_reply
 from tests.bench import wire
 from tests.bench.flat_rows import flat
 from tests.bench.measuring import Figures, Size, cpu_seconds, in_turns
 
-CONNECTION = Connection("http://127.0.0.1", SecretStr(wire.token()))
+SESSION = Session(Connection("http://127.0.0.1", Token(wire.token())))
 ENOUGH_ROWS = 10_000
 """A run reads lists of these sizes until so many rows have been read, so that the clock is fine enough."""
 
@@ -45,7 +45,7 @@ def through_models(pages: Sequence[bytes]) -> pd.DataFrame:
     rows: list[machine_rows.Row] = []
     for number, body in enumerate(pages, 1):
         reply = Reply(200, "application/json", "", "", body)
-        rows += [row_of(machine) for machine in read_reply(list_instances(number), reply, CONNECTION).items]
+        rows += [row_of(machine) for machine in read_reply(list_instances(number), reply, SESSION).items]
     return frames.instances_of_rows(rows)
 
 

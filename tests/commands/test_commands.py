@@ -163,12 +163,13 @@ def test_an_option_whose_value_expanded_to_nothing_does_not_take_the_next_one_fo
     for option in options:
         if not option.is_flag:
             for following in (*flags, option.opts[0], f"{option.opts[0]}=x"):
-                with pytest.raises(CommandError, match=f"{option.opts[0]}' requires an argument, and '{following}'"):
+                flag = following.partition("=")[0]
+                with pytest.raises(CommandError, match=f"{option.opts[0]}' requires an argument, and '{flag}'"):
                     run([*name.split(), option.opts[0], following])
 
 
 def test_a_launch_whose_name_expanded_to_nothing_rents_nothing(client: glows.Client) -> None:
-    with pytest.raises(CommandError, match="'--name' requires an argument, and '--yes' follows; --name=--yes"):
+    with pytest.raises(CommandError, match="'--name' requires an argument, and '--yes' follows; --name="):
         run("launch --gpu 4090 --name  --yes")
     assert client.instances.all() == []
 
@@ -802,7 +803,7 @@ def test_wrong_word_is_one_sentence_with_the_nearest_right_one(line: str, words:
     with pytest.raises(CommandError, match=words) as refused:
         run(line)
     assert "\n" not in str(refused.value)
-    assert refused.value.__suppress_context__
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
     assert client.instances.all() == []
 
 
@@ -813,7 +814,11 @@ def test_refused_words_are_errors_of_glows() -> None:
 def test_values_hold_no_secret(sandbox: glows.Sandbox, said: Callable[[], str]) -> None:
     machine = run(f"{TRAIN} --wait")
     assert machine.ssh_password is not None
-    secrets = [sandbox.token, machine.ssh_password.get_secret_value(), str(machine.url()).partition("token=")[2]]
+    secrets = [
+        sandbox.token,
+        machine.ssh_password.get_secret_value(),
+        machine.url().get_secret_value().partition("token=")[2],
+    ]
     assert all(len(secret) >= 8 for secret in secrets)
     values = [run("list"), run("show train"), run("sandbox"), run("stats")]
     with pd.option_context("display.max_colwidth", None):

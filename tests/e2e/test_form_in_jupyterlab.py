@@ -117,7 +117,7 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     run_cell(page, OPEN)
     with page.expect_popup() as opened:
         page.get_by_role("button", name="Open", exact=True).click()
-    assert opened.value.url.startswith(str(machine.url()).partition("?")[0])
+    assert opened.value.url.startswith(machine.url().get_secret_value().partition("?")[0])
     opened.value.close()
 
     form.get_by_role("button", name="Snapshot", exact=True).click()
@@ -135,7 +135,11 @@ def test_pick_launch_copy_snapshot_release(lab: Lab, page: Page, service: glows.
     assert "glows-static" in saved, "and with that state as plain HTML"
     expect(page.locator(".glows-static").first).to_be_hidden()
     assert machine.ssh_password is not None
-    secrets = [service.token, machine.ssh_password.get_secret_value(), str(machine.url()).partition("token=")[2]]
+    secrets = [
+        service.token,
+        machine.ssh_password.get_secret_value(),
+        machine.url().get_secret_value().partition("token=")[2],
+    ]
     assert [secret for secret in [*secrets, ENV_SECRET] if secret in saved] == []
 
 

@@ -150,7 +150,11 @@ def test_saved_notebook_has_the_last_state_and_no_secret(
     assert machine.ssh_password is not None
     jupyter = machine.url()
     assert jupyter is not None
-    secrets = [sandbox.token, machine.ssh_password.get_secret_value(), jupyter.partition("token=")[2]]
+    secrets = [
+        sandbox.token,
+        machine.ssh_password.get_secret_value(),
+        jupyter.get_secret_value().partition("token=")[2],
+    ]
     assert all(secrets)
     assert [secret for secret in secrets if secret in saved] == []
 

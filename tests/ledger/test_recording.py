@@ -183,7 +183,13 @@ def test_ledger_is_private_and_holds_no_secret(client: glows.Client, sandbox: gl
     assert machine.instance_id.encode() in content
     url = machine.url(8888) or machine.url(22)
     assert url
-    for secret in (sandbox.token, machine.ssh_password.get_secret_value(), "planted-env", "sleep 7777", str(url)):
+    for secret in (
+        sandbox.token,
+        machine.ssh_password.get_secret_value(),
+        "planted-env",
+        "sleep 7777",
+        url.get_secret_value(),
+    ):
         assert secret.encode() not in content
 
 

@@ -664,7 +664,7 @@ def test_no_secret_is_in_any_output_or_history(session: Session) -> None:
     machine = session.client.instances.find("train")
     assert machine.ssh_password is not None
     secrets = [session.sandbox.token, PASTED, TYPED_WRONG]
-    secrets += [machine.ssh_password.get_secret_value(), str(machine.url()).partition("token=")[2]]
+    secrets += [machine.ssh_password.get_secret_value(), machine.url().get_secret_value().partition("token=")[2]]
     assert all(len(secret) >= 8 for secret in secrets)
     assert session.run("'a last cell, so that the one before is written'").error is None
     everything = str([each["content"] for each in session.kernel.everything if each["msg_type"] != "execute_input"])

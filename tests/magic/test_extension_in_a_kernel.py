@@ -73,7 +73,7 @@ use(os.environ["TEST_TOKEN"], first.ssh_password)
     "secrets": """
 import json, pathlib
 secrets = [os.environ["TEST_TOKEN"], os.environ["TEST_BAD_TOKEN"]]
-secrets += [first.ssh_password.get_secret_value(), str(first.url()).partition("token=")[2]]
+secrets += [first.ssh_password.get_secret_value(), first.url().get_secret_value().partition("token=")[2]]
 pathlib.Path(os.environ["TEST_SECRETS"]).write_text(json.dumps(secrets))
 """,
 }

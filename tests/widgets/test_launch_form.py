@@ -745,7 +745,7 @@ def test_ways_in_are_messages_and_never_in_the_state(form: LaunchForm) -> None:
     assert sent == [
         {"copy": machine.ssh_command},
         {"copy": machine.ssh_password.get_secret_value()},
-        {"open": str(machine.url())},
+        {"open": machine.url().get_secret_value()},
     ]
     form.front_end._on_message(form.front_end, {"copied": True}, [])
     assert "Copied" in form.card.message.value
@@ -755,7 +755,11 @@ def test_no_secret_is_in_the_state_of_any_widget(form: LaunchForm, sandbox: glow
     form.fields.envs.values = [{"name": "HF_TOKEN", "value": "hf-not-in-a-file"}]
     machine = form.launch()
     assert machine.ssh_password is not None
-    secrets = [sandbox.token, machine.ssh_password.get_secret_value(), str(machine.url()).partition("token=")[2]]
+    secrets = [
+        sandbox.token,
+        machine.ssh_password.get_secret_value(),
+        machine.url().get_secret_value().partition("token=")[2],
+    ]
     assert all(len(secret) >= 8 for secret in secrets)
     state = html.unescape(state_of(form))
     assert machine.instance_id in state

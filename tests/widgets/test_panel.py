@@ -158,7 +158,7 @@ def test_copying_sends_a_message_and_keeps_nothing(panel: Panel, machine: glows.
     assert sent == [
         {"copy": machine.ssh_command},
         {"copy": machine.ssh_password.get_secret_value()},
-        {"open": str(machine.url())},
+        {"open": machine.url().get_secret_value()},
     ]
     panel._front_end._on_message(None, {"copied": True}, [])
     assert said(panel) == "Copied: the SSH password of train"
@@ -266,7 +266,7 @@ def test_machine_page_has_timeline_and_ways_in_and_masks_secrets(panel: Panel, m
     for part in ("Timeline", "Running", "8000", "http://", "train-", "CUDA12.8", '"instanceID"', "**********"):
         assert part in page
     assert machine.ssh_password is not None
-    secrets = [machine.ssh_password.get_secret_value(), *(re.findall(r"token=(\w+)", str(machine.url())))]
+    secrets = [machine.ssh_password.get_secret_value(), *(re.findall(r"token=(\w+)", machine.url().get_secret_value()))]
     assert len(secrets) == 2
     assert [secret for secret in secrets if secret in page] == []
 
@@ -279,7 +279,11 @@ def test_no_trait_and_no_plain_form_holds_a_secret(
     state = json.dumps([widget.get_state() for widget in [panel, *all_parts(panel)]], default=str)
     assert machine.instance_id in state
     assert machine.ssh_password is not None
-    secrets = [sandbox.token, machine.ssh_password.get_secret_value(), *re.findall(r"token=(\w+)", str(machine.url()))]
+    secrets = [
+        sandbox.token,
+        machine.ssh_password.get_secret_value(),
+        *re.findall(r"token=(\w+)", machine.url().get_secret_value()),
+    ]
     assert len(secrets) == 3
     for text in (state, *panel._plain_form()):
         assert [secret for secret in secrets if secret in text] == []

@@ -22,7 +22,7 @@ from glows_nb.api.operations import instances as operations
 from glows_nb.api.parking import Parked
 from glows_nb.api.ports import SSH_PORT
 from glows_nb.api.price_watch import PriceWatch
-from glows_nb.api.requests.create import CreateInstance
+from glows_nb.api.requests.create import CreateInstance, sealed
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.api.steps import perform
 from glows_nb.api.waiting import OnChange
@@ -64,6 +64,7 @@ class AsyncInstances:
             MetaKeyExists: the key is taken.
             AmbiguousResult: the answer was lost and the machine can't be looked up.
         """
+        fields = sealed(fields)
         checked = CreateInstance(**fields) if request is None else request
         key = checked.custom_meta_key
         with noting_write(f"A machine may be started under the key {key!r}", f"client.instances.get(meta_key={key!r})"):
@@ -79,6 +80,7 @@ class AsyncInstances:
             NoResourceAvailable: no region offers it, or none has enough left.
             PriceTooHigh: what can be had costs more than `max_price_per_hour`.
         """
+        fields = sealed(fields)
         wanted = launching.want(self._client.account_mark, **fields)
         planned = await self._client.run(launching.plan(wanted))
         return replace(planned, _launch=partial(self._launch_planned, wanted))
@@ -109,6 +111,7 @@ class AsyncInstances:
             AmbiguousResult: it can't be known whether a machine was started; the text has its key.
             MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
         """
+        fields = sealed(fields)
         wanted = launching.want(self._client.account_mark, **fields)
         with noting_order(wanted.key):
             instance = await self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
@@ -253,6 +256,7 @@ class AsyncInstances:
             InvalidRequest: what it cost is not known, and no `max_price_per_hour` is given.
             PriceTooHigh, AmbiguousResult: as for `launch`.
         """
+        changes = sealed(changes)
         name = machine if isinstance(machine, str) else machine.meta_key
         steps = unparking.unpark(
             machine,
@@ -276,6 +280,7 @@ class AsyncInstances:
         Raises:
             ParamIllegal, SnapshotFailed, NoResourceAvailable, PriceTooHigh: as for `unpark`.
         """
+        changes = sealed(changes)
         steps = unparking.plan_unpark(
             machine, self._client.account_mark, max_price_per_hour=max_price_per_hour, **changes
         )

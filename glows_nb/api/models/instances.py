@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
-from glows_nb.api.models.wire import AccessUrl, ElseUnknown, ListOf, Moment, NullMeans, Page, SecretUrl, Text, WireModel
+from glows_nb.api.models.wire import AccessUrl, ElseUnknown, ListOf, Moment, NullMeans, Page, Text, WireModel
 from glows_nb.api.ports import JUPYTER_PORT, SSH_PORT
 from glows_nb.api.statuses import ENDED, InstanceStatus
 from glows_nb.money import Rate
 
+USER: Final = re.compile(r"[^\W-][^\s@/:]*")
+PLAIN_USER: Final = re.compile(r"[a-z0-9_]+")
 PLAIN_SSH_URL: Final = re.compile(r"ssh://([a-z0-9.-]+):([1-9][0-9]{0,3}|[1-5][0-9]{4})")
 
 
@@ -53,7 +56,7 @@ class Access(WireModel):
 
     protocol: Text = ""
     listen_port: int = Field(0, alias="listenPort")
-    url: SecretUrl = ""
+    url: AccessUrl = AccessUrl("")
 
 
 class NetworkEndpoint(WireModel):
@@ -117,22 +120,23 @@ class Instance(WireModel):
 
         Host and port come from the access's URL, never from `listen_port` or the region (FACTS 9, P4 and P14).
         """
-        url = self._address(SSH_PORT)
-        if not url:
+        url = self.url(SSH_PORT)
+        if url is None:
             return None
         user = self.ssh_credentials.user if self.ssh_credentials else ""
         # Nearly all look like this, and taking an address apart by all of its rules takes ten times as long.
-        if user and (plain := PLAIN_SSH_URL.fullmatch(url)):
+        if (plain := PLAIN_SSH_URL.fullmatch(url.get_secret_value())) and PLAIN_USER.fullmatch(user):
             host, port = plain.groups()
             return f"ssh -p {port} {user}@{host}"
         try:
-            target = urlsplit(url)
-            host, port = target.hostname, target.port
+            target = urlsplit(url.get_secret_value())
+            host, number = target.hostname, target.port
         except ValueError:
             return None
-        if not host:
+        # What ssh would take for an option is no host, and a user with @ or / in it none that a machine has.
+        if not host or host.startswith("-") or (user and not USER.fullmatch(user)):
             return None
-        return " ".join(["ssh", *(["-p", str(port)] if port else []), f"{user}@{host}" if user else host])
+        return shlex.join(["ssh", *(["-p", str(number)] if number else []), f"{user}@{host}" if user else host])
 
     @property
     def ssh_password(self) -> SecretStr | None:
@@ -142,16 +146,13 @@ class Instance(WireModel):
     def url(self, port: int = JUPYTER_PORT) -> AccessUrl | None:
         """The address outside of `port` inside the machine; None while there is none.
 
-        It may hold a token: its repr hides it, `print` and use as a string show it.
+        It may hold a token, so that whatever shows it leaves that out; `.get_secret_value()` is the whole, `.open()`
+        opens it.
         """
-        address = self._address(port)
-        return AccessUrl(address) if address else None
-
-    def _address(self, port: int) -> str:
         for access in self.accesses:
             if access.listen_port == port and access.url:
                 return access.url
-        return ""
+        return None
 
     def __str__(self) -> str:
         hardware = self.hardware

@@ -6,29 +6,74 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    PlainSerializer,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
-class AccessUrl(str):
-    """The address of an open port. Its query can hold a token, so its repr hides that; `str` is the whole."""
+class AccessUrl:
+    """The address of an open port. Its query can hold a token, so it is no text: whatever shows it shows the rest.
 
-    __slots__ = ()
+    `get_secret_value()` is the whole, as of pydantic's SecretStr; `open()` opens it in the browser.
+    """
+
+    __slots__ = ("_address",)
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def get_secret_value(self) -> str:
+        """The whole address, with its token."""
+        return self._address
 
     @property
     def without_secret(self) -> str:
         """The address with no query, fit to be shown."""
-        return self.partition("?")[0]
+        return self._address.partition("?")[0]
+
+    def open(self) -> bool:
+        """Open it in the browser of this computer; False where there is none."""
+        import webbrowser
+
+        return webbrowser.open(self._address)
+
+    def __bool__(self) -> bool:
+        return bool(self._address)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccessUrl) and self._address == other._address
+
+    def __hash__(self) -> int:
+        return hash(self._address)
+
+    def __str__(self) -> str:
+        return f"{self.without_secret}{'?…' if '?' in self._address else ''}"
 
     def __repr__(self) -> str:
-        return f"AccessUrl('{self.without_secret}{'?…' if '?' in self else ''}')"
+        return f"AccessUrl('{self}')"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls._read,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda address: address.without_secret, when_used="json"
+            ),
+        )
+
+    @classmethod
+    def _read(cls, value: Any) -> AccessUrl:
+        if isinstance(value, str):
+            return cls(value)
+        if value is None:
+            return cls("")
+        if isinstance(value, AccessUrl):
+            return value
+        raise PydanticCustomError("string_type", "Input should be a valid string")
 
 
 class NullMeans(NamedTuple):
@@ -61,12 +106,6 @@ class ElseUnknown:
 T = TypeVar("T")
 ListOf = Annotated[tuple[T, ...], NullMeans(())]
 Text = Annotated[str, NullMeans("")]
-SecretUrl = Annotated[
-    str,
-    NullMeans(""),
-    AfterValidator(AccessUrl),
-    PlainSerializer(lambda url: AccessUrl(url).without_secret, when_used="json"),
-]
 
 
 def _moment(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -51,6 +52,44 @@ def _ports(value: Any) -> Any:
     return [Port.parse(str(item)) if isinstance(item, str | int) else item for item in value]
 
 
+class Unreadable:
+    """What was given for the value of a variable and is no text; what it was is not kept."""
+
+    def __init__(self, value: object) -> None:
+        self.kind = type(value).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self.kind}>"
+
+
+def sealed(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a launch, with the values of variables masked, so that no frame that they come through shows them.
+
+    It is the first statement of whatever takes variables, and never raises: what is none is refused later.
+    """
+    envs = fields.get("envs")
+    if not envs:
+        return fields
+    try:
+        masked = (
+            _sealed(envs)
+            if not isinstance(envs, Mapping)
+            else {
+                re.split("=", name)[0] + "=" * ("=" in name) if isinstance(name, str) else name: _sealed(value)
+                for name, value in envs.items()
+            }
+        )
+    except Exception:  # noqa: BLE001 - anything may have been given
+        masked = Unreadable(envs)
+    return {**fields, "envs": masked}
+
+
+def _sealed(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return value
+    return SecretStr(value) if isinstance(value, str) else Unreadable(value)
+
+
 class CreateInstance(RequestModel):
     """A machine to start (contract: "Create a container or VM instance from an image or snapshot").
 
@@ -76,6 +115,10 @@ class CreateInstance(RequestModel):
     network_type: Annotated[int, Field(ge=0, le=7)] | None = None
     public_ip_id: Identifier | None = None
 
+    def __init__(self, **fields: Any) -> None:
+        fields = sealed(fields)
+        super().__init__(**fields)
+
     @classmethod
     def from_spec(cls, spec: Any, /, **fields: Any) -> CreateInstance:
         """A request for exactly this offer, pinned by its resource id.
@@ -87,6 +130,7 @@ class CreateInstance(RequestModel):
         Raises:
             InvalidRequest: a field is missing or over its limit, or the row is none of an offer.
         """
+        fields = sealed(fields)
         if isinstance(spec, Spec):
             resource, region, categories = spec.base_resource, spec.region_name, spec.categories
         else:
@@ -100,7 +144,9 @@ class CreateInstance(RequestModel):
     def _envs_can_be_written(cls, envs: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
         for name, value in envs.items():
             if not name or any(sign in name for sign in "=;"):
-                raise ValueError(f"the name {name!r} is empty or holds '=' or ';', which the wire can't carry")
+                # What follows may be the value, in the wrong place.
+                shown = re.split("[=;]", name)[0]
+                raise ValueError(f"the name {shown!r} is empty or holds '=' or ';', which the wire can't carry")
             if ";" in value.get_secret_value():
                 raise ValueError(f"the value of {name} holds ';', which the wire can't carry")
         if len(encode_envs(envs)) > ENVS_LIMIT:
@@ -124,7 +170,7 @@ class CreateInstance(RequestModel):
         return self
 
     def wire(self) -> dict[str, Any]:
-        """The JSON body: only what was given, ports and envs encoded to the wire's strings."""
+        """The JSON body: only what was given, ports and envs encoded to the wire's strings, envs masked."""
         body = self.model_dump(exclude_none=True, exclude_defaults=True, exclude={"ports", "envs"})
         body["instance_category"] = self.instance_category
         body["unit_qty"] = self.unit_qty
@@ -133,7 +179,7 @@ class CreateInstance(RequestModel):
         if self.ports:
             body["ports"] = encode_ports(self.ports)
         if self.envs:
-            body["envs"] = encode_envs(self.envs)
+            body["envs"] = SecretStr(encode_envs(self.envs))
         return body
 
 
