@@ -82,9 +82,9 @@ def connect(
     Raises:
         ConfigError: no token was found, or the address is refused. No request is made here.
     """
+    token = masked(token)
     from glows_nb.api.client import Client
 
-    token = masked(token)
     with _default.lock:
         return _default.use(Client(token, base_url, profile=profile))
 

@@ -86,6 +86,8 @@ class _Connected:
         return self._session.policy.backoff
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_session"):
+            return f"<{type(self).__name__}, not connected>"  # its making failed
         return f"<{type(self).__name__} {self.base_url}{' SANDBOX' if self.is_sandbox else ''}>"
 
     def __reduce__(self) -> NoReturn:

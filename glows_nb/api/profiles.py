@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import tomllib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -50,11 +51,10 @@ def store_token(name: str, token: Token, base_url: str | None = None, *, in_keyr
     """
     check_profile_name(name)
     if in_keyring:
-        _keyring("set_password", name, token.get_secret_value())
-    kept: dict[str, Any] = {"keyring": True} if in_keyring else {"token": token.get_secret_value()}
-    if base_url is not None:
-        kept["base_url"] = base_url
-    _change(name, kept)
+        _out_of_sight(lambda: _keyring("set_password", name, token.get_secret_value()))
+    address = {} if base_url is None else {"base_url": base_url}
+    kept = {"keyring": True} if in_keyring else {"token": token}
+    _out_of_sight(lambda: _change(name, {**kept, **address}))
     return profiles_path()
 
 
@@ -71,7 +71,7 @@ def remove_token(name: str) -> bool:
             _keyring("delete_password", name)
     if not any(setting in table for setting in OF_LOGIN):
         return False
-    _change(name, {})
+    _out_of_sight(lambda: _change(name, {}))
     return True
 
 
@@ -82,6 +82,16 @@ def has_keyring() -> bool:
     except ImportError:
         return False
     return True
+
+
+def _out_of_sight(work: Callable[[], None]) -> None:
+    """Do it, and let what it raises carry none of its frames: tokens stand in them, which tracebacks would show."""
+    try:
+        return work()
+    except BaseException as error:  # noqa: BLE001 - raised below
+        failure = error
+    failure.__context__ = None
+    raise failure.with_traceback(None)
 
 
 class _NotThere(ConfigError):
@@ -107,6 +117,7 @@ def _keyring(action: str, name: str, *secret: str) -> None:
 
 def _change(name: str, kept: dict[str, Any]) -> None:
     """Write the file with these settings in place of the profile's token, and nothing else changed."""
+    kept = {key: value.get_secret_value() if isinstance(value, Token) else value for key, value in kept.items()}
     before = _text()
     expected = _tables(before)
     table = {key: value for key, value in expected.get(name, {}).items() if key not in OF_LOGIN} | kept

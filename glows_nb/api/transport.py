@@ -57,7 +57,7 @@ class Reply:
     date: str = ""
 
 
-@dataclass
+@dataclass(repr=False)
 class Session:
     """What all calls of one client share: where to, with which token, how often again, and when not at all."""
 
@@ -69,10 +69,10 @@ class Session:
     observers: Observers = field(default_factory=Observers)
 
     def __post_init__(self) -> None:
-        token = self.connection.token.get_secret_value()
-        self.is_sandbox = is_sandbox(token)
-        self.expiry = expiry(token)
-        self.held = Held(token)
+        # The token stands in no variable, since tracebacks show those.
+        self.is_sandbox = is_sandbox(self.connection.token.get_secret_value())
+        self.expiry = expiry(self.connection.token.get_secret_value())
+        self.held = Held(self.connection.token.get_secret_value())
         self._numbers = itertools.count(1)
 
     def request(self, operation: Operation[Any]) -> dict[str, Any]:

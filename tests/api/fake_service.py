@@ -51,7 +51,7 @@ def spec_row(
     }
 
 
-@dataclass
+@dataclass(repr=False)
 class FakeService:
     """Machines by key, offers, and what is to go wrong with the next creates, in order."""
 
