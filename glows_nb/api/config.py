@@ -34,6 +34,21 @@ DEFAULT_PROFILE: Final = "default"
 KEYRING_SERVICE: Final = "glows-nb"
 
 
+KINDS: Final[Mapping[str, type]] = {
+    "token": Token,
+    "base_url": str,
+    "routes": dict,
+    "keyring": bool,
+    "allow_http": bool,
+}
+NOT_A: Final[Mapping[type, str]] = {
+    Token: "no text",
+    str: "no text",
+    dict: "no table of paths",
+    bool: "neither true nor false",
+}
+
+
 @dataclass(frozen=True)
 class Connection:
     """An address, the token for it (masked in the repr), and the routes that are others there."""
@@ -89,14 +104,22 @@ def resolve(
     """The connection meant by these arguments, the environment and the profile file.
 
     The token is the argument's, else the named profile's, else GLOWS_SDK_TOKEN's, else that of the profile named
-    by GLOWS_PROFILE ("default" without). The address follows the same order and ends at the live service. Routes
-    come from the profile and, over them, from the argument.
+    by GLOWS_PROFILE ("default" without). The address follows the same order and ends at the live service. Both have to
+    come from one source: a token goes nowhere but where it belongs. Routes come from the profile and, over them, from
+    the argument.
 
     Raises:
-        ConfigError: no token is found, the profile can't be used, or the address or a route is refused.
+        ConfigError: no token is found, it and the address come from two sources, the profile can't be used, or the
+            address or a route is refused.
     """
     settings = _settings(profile, has_token=token is not None or bool(os.getenv(TOKEN_VARIABLE)))
-    given = _first(token, settings.get("token"), masked(os.getenv(TOKEN_VARIABLE)))
+    named = f"profile {profile or os.getenv(PROFILE_VARIABLE) or DEFAULT_PROFILE!r}"
+    sources = (
+        ("the argument", token, base_url),
+        (named, settings.get("token"), settings.get("base_url")),
+        ("the environment", masked(os.getenv(TOKEN_VARIABLE)), os.getenv(BASE_URL_VARIABLE)),
+    )
+    given = next(((source, given, own) for source, given, own in sources if given is not None), None)
     if given is None:
         raise ConfigError(
             "No GLOWS token. %glows login (in a terminal: glows-nb login) asks for one and keeps it; or give it in "
@@ -104,17 +127,17 @@ def resolve(
             f"{TOKEN_VARIABLE}, with glows.connect(token=…), or as a profile in {profiles_path()}; "
             "or rehearse without an account in the sandbox: glows.sandbox() or %glows sandbox."
         )
-    address = base_url or settings.get("base_url") or os.getenv(BASE_URL_VARIABLE) or LIVE_BASE_URL
+    is_http_allowed = allow_http or settings.get("allow_http") is True
+    place, address = next(((source, str(own)) for source, _, own in sources if own), (given[0], LIVE_BASE_URL))
+    address = checked_base_url(address, is_http_allowed=is_http_allowed)
+    if address != str(given[2] or LIVE_BASE_URL).strip().rstrip("/"):
+        raise ConfigError(
+            f"The token is from {given[0]} and the address {address} from {place}, so nothing is sent: they may not "
+            f"belong together. Give both in one place; on purpose: glows.connect(token=…, base_url={address!r})."
+        )
     return Connection(
-        checked_base_url(str(address), is_http_allowed=allow_http or settings.get("allow_http") is True),
-        checked_token(given),
-        {**_routes(settings.get("routes", {})), **_routes(routes or {})},
+        address, checked_token(given[1]), {**_routes(settings.get("routes", {})), **_routes(routes or {})}
     )
-
-
-def _first(*candidates: Token | None) -> Token | None:
-    """The first that is not None; an empty one counts, so that a mistake is said and not passed over."""
-    return next((candidate for candidate in candidates if candidate is not None), None)
 
 
 def profiles_path() -> Path:
@@ -235,6 +258,9 @@ def _profile(name: str | None) -> Mapping[str, Any]:
     settings = profiles.get(name or DEFAULT_PROFILE, {} if name is None else None)
     if not isinstance(settings, dict):
         raise ConfigError(f"{path} has no profile {name!r}; it has {', '.join(profiles) or 'none'}.")
+    for key, kind in KINDS.items():
+        if key in settings and not isinstance(settings[key], kind):
+            raise ConfigError(f"{path}: {key!r} of the profile {name or DEFAULT_PROFILE!r} is {NOT_A[kind]}.")
     return settings
 
 
@@ -245,13 +271,17 @@ def _read_profiles(path: Path) -> dict[str, Any]:
     try:
         return {name: _masked(table) for name, table in tomllib.loads(path.read_text(encoding="utf-8-sig")).items()}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problem = str(error)
-    raise ConfigError(f"{path} is not valid TOML: {problem}")
+        problem = f"is not valid TOML: {error}"
+    except RecursionError:
+        problem = "is not valid TOML: it is nested too deep"
+    except OSError as error:
+        problem = f"can't be read: {error.strerror or error}"
+    raise ConfigError(f"{path} {problem}.")
 
 
 def _masked(table: Any) -> Any:
-    if isinstance(table, dict) and "token" in table:
-        return {**table, "token": Token(str(table["token"]))}
+    if isinstance(table, dict) and isinstance(table.get("token"), str):
+        return {**table, "token": Token(table["token"])}
     return table
 
 
@@ -289,7 +319,7 @@ def _routes(paths: Mapping[str, str]) -> dict[str, Route]:
             near = get_close_matches(name, ROUTES, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(ROUTES)}."
             raise ConfigError(f"routes: {name!r} is no operation; {hint}")
-        method, _, path = words.rpartition(" ")
+        method, _, path = words.rpartition(" ") if isinstance(words, str) else ("", "", "")
         if not path.startswith("/") or method not in ("", "GET", "POST", "DELETE", "PUT"):
             raise ConfigError(f"routes: {words!r} is no path such as /instance/stats or POST /image/delete.")
         changed[name] = ROUTES[name]._replace(method=method or ROUTES[name].method, path=path)

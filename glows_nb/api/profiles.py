@@ -11,8 +11,8 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from glows_nb.api.tokens import Token
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 OF_LOGIN: Final = ("token", "keyring")
+LOCK_TIMEOUT: Final = 10.0
+"""Seconds to wait for another process that changes the file."""
 
 
 def check_profile_name(name: str) -> None:
@@ -65,11 +67,11 @@ def remove_token(name: str) -> bool:
         ConfigError: the file or the keyring can't be read or written.
     """
     check_profile_name(name)
-    table = _tables(_text()).get(name, {})
-    if table.get("keyring"):
+    kept = _settings_of_login(name)
+    if "keyring" in kept:
         with suppress(_NotThere):
             _keyring("delete_password", name)
-    if not any(setting in table for setting in OF_LOGIN):
+    if not kept:
         return False
     _out_of_sight(lambda: _change(name, {}))
     return True
@@ -82,6 +84,12 @@ def has_keyring() -> bool:
     except ImportError:
         return False
     return True
+
+
+def _settings_of_login(name: str) -> set[str]:
+    """By which settings a profile has a token, if any; a frame of its own, since the tokens stand in it."""
+    table = _tables(_text()).get(name)
+    return {setting for setting in OF_LOGIN if table.get(setting)} if isinstance(table, dict) else set()
 
 
 def _out_of_sight(work: Callable[[], None]) -> None:
@@ -118,9 +126,17 @@ def _keyring(action: str, name: str, *secret: str) -> None:
 def _change(name: str, kept: dict[str, Any]) -> None:
     """Write the file with these settings in place of the profile's token, and nothing else changed."""
     kept = {key: value.get_secret_value() if isinstance(value, Token) else value for key, value in kept.items()}
+    with _locked():
+        _rewrite(name, kept)
+
+
+def _rewrite(name: str, kept: dict[str, Any]) -> None:
     before = _text()
     expected = _tables(before)
-    table = {key: value for key, value in expected.get(name, {}).items() if key not in OF_LOGIN} | kept
+    old = expected.get(name, {})
+    if not isinstance(old, dict):
+        raise ConfigError(f"{profiles_path()} has a value named {name!r}, which is no profile; edit it by hand.")
+    table = {key: value for key, value in old.items() if key not in OF_LOGIN} | kept
     after = _with_settings(before, name, kept)
     try:
         is_right = tomllib.loads(after) == expected | {name: table}
@@ -128,7 +144,39 @@ def _change(name: str, kept: dict[str, Any]) -> None:
         is_right = False
     if not is_right:
         raise ConfigError(f"{profiles_path()} is written in a way that can't be changed here; edit it by hand.")
-    _replace(profiles_path(), after)
+    _replace(_file(), after)
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """No other process changes the file meanwhile: each would put its own back without what the others wrote.
+
+    Raises:
+        ConfigError: the folder can't be written, or another process keeps the lock.
+    """
+    from filelock import FileLock, Timeout
+
+    path = _file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_TIMEOUT, mode=0o600)
+        lock.acquire()
+    except Timeout:
+        problem = f"{path} is kept by another process; try again."
+    except OSError as error:
+        problem = f"{path} can't be written: {error.strerror or error}."
+    else:
+        try:
+            yield
+        finally:
+            lock.release()
+        return
+    raise ConfigError(problem)
+
+
+def _file() -> Path:
+    """The file itself, where the usual place is a link to it."""
+    return profiles_path().resolve()
 
 
 def _with_settings(text: str, name: str, kept: dict[str, Any]) -> str:
@@ -157,13 +205,14 @@ def _tables(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         problem = str(error)
-    raise ConfigError(f"{profiles_path()} is not valid TOML: {problem}")
+    except RecursionError:
+        problem = "it is nested too deep"
+    raise ConfigError(f"{profiles_path()} is not valid TOML: {problem}.")
 
 
 def _replace(path: Path, text: str) -> None:
     """Put a file in place of another in one step, readable by its owner alone from its first byte on."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # mkstemp makes it 0600.
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".profiles-")
         try:

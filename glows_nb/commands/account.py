@@ -21,7 +21,7 @@ from glows_nb.api.config import (
     stored_base_url,
 )
 from glows_nb.api.errors import AuthError, ConfigError
-from glows_nb.api.tokens import Token, expiry
+from glows_nb.api.tokens import Token, expiry, is_sandbox
 from glows_nb.commands.arguments import PROFILE, SANDBOX_PROFILE, USABLE
 from glows_nb.commands.asking import ask_for_token
 from glows_nb.commands.group import CommandError, SecretInLine, group, program, say
@@ -61,10 +61,9 @@ def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_
     if in_keyring and not has_keyring():
         raise ConfigError('The keyring needs an extra that is not installed; run: pip install "glows-nb[keyring]"')
     given = checked_token(ask_for_token())
+    _check_belongs(given, address, base_url, name)
     _check(given, address)
-    path = store_token(
-        name, given, None if address == LIVE_BASE_URL and base_url is None else address, in_keyring=in_keyring
-    )
+    path = store_token(name, given, address, in_keyring=in_keyring)
     client = connect(profile=name)
     place = "the keyring" if in_keyring else f"{path}, which only you can read"
     say(f"Logged in at {client.base_url}{_kind(client)}{_until(given)}. The token is in {place}, profile {name!r}.")
@@ -124,6 +123,20 @@ def _address(base_url: str | None, profile: str) -> str:
         return checked_base_url(address)
     # What was given is not repeated: it may be a token in the wrong place.
     raise SecretInLine(f"--base-url takes an address such as {LIVE_BASE_URL}; http is for this machine alone.")
+
+
+def _check_belongs(token: Token, address: str, base_url: str | None, profile: str) -> None:
+    """Refuse to send a token of the live service to where only the environment points, such as a sandbox.
+
+    Raises:
+        CommandError: that is where it would go.
+    """
+    is_asked = base_url or stored_base_url(profile) or address == LIVE_BASE_URL
+    if not is_asked and not is_sandbox(token.get_secret_value()):
+        raise CommandError(
+            f"{BASE_URL_VARIABLE} is set to {address}; the token was not sent there and not kept. "
+            f"If it belongs there, say --base-url {address}; for the live service, --base-url {LIVE_BASE_URL}."
+        )
 
 
 def _check(token: Token, address: str) -> None:

@@ -145,12 +145,12 @@ class Known:
             saved = json.loads(self._path.read_text(encoding="utf-8"))
             self._asked = {kind: float(saved["asked"].get(kind, 0)) for kind in ENTRY_OF}
             self._entries = {
-                kind: {row["id"]: entry(**row) for row in saved["entries"].get(kind, ())}
+                kind: {row["id"]: _entry(entry, row) for row in saved["entries"].get(kind, ())}
                 for kind, entry in ENTRY_OF.items()
             }
         except FileNotFoundError:
             self._tidy()
-        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             log.debug("what completion knew can't be read and is asked for again: %s", error)
 
     def _tidy(self) -> None:
@@ -180,6 +180,13 @@ class Known:
                     raise
         except OSError as error:
             log.debug("what completion knows can't be kept: %s", error)
+
+
+def _entry(kind: type[Any], row: dict[str, Any]) -> Any:
+    """An entry as it was written; a file in which somebody else wrote is not believed."""
+    if any(type(row[name]).__name__ != annotation for name, annotation in kind.__annotations__.items()):
+        raise TypeError(f"no {kind.__name__}")
+    return kind(**row)
 
 
 _accounts: Final[dict[tuple[str, str], Known]] = {}

@@ -3,6 +3,7 @@
 Nothing of what the tables mean is known here; each store has the SQL of its own resource.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,16 +27,20 @@ class Database:
 
     def __init__(self, path: Path | None, *, is_fresh: bool = False) -> None:
         self.lock = threading.RLock()
+        self._path = path
         try:
+            if path is not None:
+                # Tokens and variables are in it. SQLite gives its other files the mode of this one.
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._connection = sqlite3.connect(
                 path or ":memory:", timeout=1, isolation_level=None, check_same_thread=False
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path} can't be opened: {error}") from error
         self._connection.row_factory = sqlite3.Row
         try:
             self._prepare(is_fresh=is_fresh)
-        except (sqlite3.Error, StoreError) as error:
+        except (sqlite3.Error, OSError, StoreError) as error:
             self._connection.close()
             raise StoreError(f"{path} can't be used, or another sandbox is using it: {error}") from error
 
@@ -83,6 +88,12 @@ class Database:
         with self.lock:
             return self._connection.execute(sql, values).rowcount
 
+    def _make_private(self) -> None:
+        """Let nobody else read what an earlier version left readable."""
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            if self._path is not None and (file := self._path.with_name(self._path.name + suffix)).exists():
+                file.chmod(0o600)
+
     def _prepare(self, *, is_fresh: bool) -> None:
         run = self._connection.execute
         # Exclusive: two sandboxes on one file would move each other's machines. WAL through one connection is
@@ -90,10 +101,9 @@ class Database:
         run("PRAGMA locking_mode = EXCLUSIVE")
         version, mark = run("PRAGMA user_version").fetchone()[0], run("PRAGMA application_id").fetchone()[0]
         names = {row[0] for row in run("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        # Files of the first version carry no mark; their tables tell them.
-        is_ours = mark == _APPLICATION_ID or not names or {"settings", "users", "offers", "instances"} <= names
-        if not is_ours:
+        if mark != _APPLICATION_ID and (mark or names):
             raise StoreError("it is the database of some other program")
+        self._make_private()
         if not is_fresh and version not in (0, schema.VERSION):
             raise StoreError(
                 f"the file is of version {version}, this sandbox reads {schema.VERSION}; start it fresh (--fresh)"

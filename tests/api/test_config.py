@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,64 @@ def test_argument_profile_environment_and_default_profile_come_in_this_order(
     assert resolve().token.get_secret_value() == "from-environment"
     assert resolve().base_url == LIVE_BASE_URL
     assert resolve(profile="lab").token.get_secret_value() == "from-lab"
-    assert resolve(Token("from-argument"), profile="lab").token.get_secret_value() == "from-argument"
+    both = resolve(Token("from-argument"), "https://other/v1", profile="lab")
+    assert (both.token.get_secret_value(), both.base_url) == ("from-argument", "https://other/v1")
+
+
+SANDBOX = "http://127.0.0.1:9/sdk/v1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "sentence"),
+    [
+        ({"GLOWS_BASE_URL": SANDBOX}, {"profile": "default"}, "from profile 'default' .* from the environment"),
+        ({"GLOWS_BASE_URL": SANDBOX}, {}, "from profile 'default' .* from the environment"),
+        ({"GLOWS_BASE_URL": SANDBOX}, {"token": Token("x")}, "from the argument .* from the environment"),
+        ({"GLOWS_SDK_TOKEN": "x"}, {"profile": "address"}, "from the environment .* from profile 'address'"),
+        ({"GLOWS_SDK_TOKEN": "x"}, {"base_url": SANDBOX}, "from the environment .* from the argument"),
+        ({}, {"token": Token("x"), "profile": "lab"}, "from the argument .* from profile 'lab'"),
+        ({}, {"base_url": SANDBOX}, "from profile 'default' .* from the argument"),
+        ({"GLOWS_PROFILE": "lab"}, {"base_url": SANDBOX}, "from profile 'lab' .* from the argument"),
+    ],
+)
+def test_a_token_goes_nowhere_but_where_it_belongs(
+    profiles: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    arguments: dict[str, Any],
+    sentence: str,
+) -> None:
+    with profiles.open("a") as file:
+        file.write('\n[address]\nbase_url = "https://address/v1"\n')
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(
+        glows.ConfigError, match=f"The token is {sentence}, so nothing is sent.*on purpose: glows.connect"
+    ):
+        resolve(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "address"),
+    [
+        ({"GLOWS_BASE_URL": SANDBOX, "GLOWS_SDK_TOKEN": "x"}, {}, SANDBOX),
+        ({"GLOWS_BASE_URL": SANDBOX, "GLOWS_SDK_TOKEN": "x"}, {"profile": "lab"}, "https://lab/sdk/v1"),
+        ({"GLOWS_BASE_URL": SANDBOX}, {"token": Token("x"), "base_url": LIVE_BASE_URL}, LIVE_BASE_URL),
+        ({"GLOWS_BASE_URL": f"{LIVE_BASE_URL}/ "}, {"profile": "default"}, LIVE_BASE_URL),
+        ({"GLOWS_SDK_TOKEN": "x"}, {"base_url": LIVE_BASE_URL}, LIVE_BASE_URL),
+        ({}, {"profile": "lab", "base_url": "https://lab/sdk/v1/"}, "https://lab/sdk/v1"),
+    ],
+)
+def test_a_pair_from_one_source_or_that_is_the_same_is_taken(
+    profiles: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    arguments: dict[str, Any],
+    address: str,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert resolve(**arguments).base_url == address
 
 
 def test_a_profile_that_others_can_read_is_refused(profiles: Path) -> None:

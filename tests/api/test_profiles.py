@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import stat
+import subprocess
 import sys
+import tomllib
 import types
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import glows_nb as glows
-from glows_nb.api.config import profiles_path, resolve, stored_base_url
+from glows_nb.api.config import profile_names, profiles_path, resolve, stored_base_url
 from glows_nb.api.profiles import remove_token, store_token
 from glows_nb.api.tokens import Token
 
@@ -57,7 +62,8 @@ def test_first_token_makes_a_file_that_only_its_owner_can_read() -> None:
     assert store_token("default", Token("abc")) == profiles_path()
     assert profiles_path().read_text() == '[default]\ntoken = "abc"\n'
     assert profiles_path().stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in profiles_path().parent.iterdir()] == ["profiles.toml"]
+    kept = {each.name: each.stat().st_mode & 0o777 for each in profiles_path().parent.iterdir()}
+    assert kept == {"profiles.toml": 0o600, ".profiles.toml.lock": 0o600}
     assert resolve().token.get_secret_value() == "abc"
 
 
@@ -132,3 +138,70 @@ def test_keyring_that_is_not_installed_is_said_before_anything_is_written(
     with pytest.raises(glows.ConfigError, match=r"pip install \"glows-nb\[keyring\]\""):
         store_token("lab", Token("abc"), in_keyring=True)
     assert path.read_text() == WRITTEN
+
+
+def test_a_file_behind_a_link_is_changed_itself(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "dotfiles" / "glows.toml"
+    target.parent.mkdir()
+    path.rename(target)
+    path.symlink_to(target)
+    assert remove_token("lab")
+    assert path.is_symlink()
+    assert "from-lab" not in target.read_text()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+WRITER = """
+import sys
+from glows_nb.api.profiles import store_token
+from glows_nb.api.tokens import Token
+for number in range(5):
+    store_token(f"{sys.argv[1]}-{number}", Token(f"token-{sys.argv[1]}-{number}"))
+"""
+
+
+def test_eight_processes_that_write_profiles_lose_none(path: Path) -> None:
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(number)], stderr=subprocess.PIPE)  # noqa: S603 - our own
+        for number in range(8)
+    ]
+    said = [writer.communicate(timeout=60)[1] for writer in writers]
+    assert said == [b""] * 8
+    names = {f"{writer}-{number}" for writer in range(8) for number in range(5)}
+    assert set(profile_names()) - set(tomllib.loads(WRITTEN)) == names
+    assert resolve(profile="7-4").token.get_secret_value() == "token-7-4"
+
+
+def test_a_lock_that_is_kept_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glows_nb.api.profiles.LOCK_TIMEOUT", 0.1)
+    with FileLock(path.with_name(f".{path.name}.lock")), pytest.raises(glows.ConfigError, match="another process"):
+        store_token("lab", Token("new"))
+    assert path.read_text() == WRITTEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lab = 3\n",
+        "lab = [[1, [2]]]\n",
+        "[[lab]]\nx = 1\n",
+        "[lab]\ntoken = [1]\n",
+        "[lab]\ntoken = 'x'\nroutes = 3\n",
+        "[lab]\ntoken = 'x'\nroutes = {a = 1}\n",
+        "lab = " + "[" * 100_000,
+    ],
+)
+def test_junk_in_the_file_is_one_sentence(text: str) -> None:
+    profiles_path().parent.mkdir(parents=True, exist_ok=True)
+    profiles_path().write_text(text)
+    profiles_path().chmod(0o600)
+    for use in (
+        lambda: resolve(profile="lab"),
+        lambda: store_token("lab", Token("abc")),
+        lambda: remove_token("lab") or resolve(profile="lab"),
+        lambda: glows.connect(profile="lab"),
+    ):
+        with suppress(glows.ConfigError):
+            use()
+    with pytest.raises(glows.ConfigError):
+        resolve(profile="lab")

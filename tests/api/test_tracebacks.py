@@ -178,7 +178,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         )
     },
 }
-TAKES_NO_SECRET = {"Port"}
+TAKES_NO_SECRET = {"Port", "Instance"}
 
 
 def test_every_public_call_that_takes_a_secret_is_tried() -> None:

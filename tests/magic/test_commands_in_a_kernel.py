@@ -639,7 +639,7 @@ def test_token_in_a_line_is_refused_and_forgotten(line: str, session: Session) -
 
 
 def test_login_refuses_a_token_that_the_service_refuses_and_keeps_nothing(session: Session) -> None:
-    shown = session.run("%glows login --profile wrong", [TYPED_WRONG])
+    shown = session.run(f"%glows login --profile wrong --base-url {session.sandbox.base_url}", [TYPED_WRONG])
     assert shown.questions[0]["password"] is True
     assert shown.error["ename"] == "AuthError"
     assert "[wrong]" not in profile_file(session)

@@ -211,6 +211,48 @@ def test_database_of_another_program_is_left_alone(tmp_path):
     assert path.read_bytes() == before
 
 
+def test_database_with_tables_of_the_same_names_is_left_alone(tmp_path):
+    path = tmp_path / "mine.db"
+    with closing(sqlite3.connect(path)) as other:
+        for name in ("settings", "users", "offers", "instances"):
+            other.execute(f"CREATE TABLE {name} (everything TEXT)")
+        other.execute("INSERT INTO users VALUES ('mine')")
+        other.commit()
+    path.chmod(0o644)
+    before = path.read_bytes()
+    for is_fresh in (False, True):
+        with pytest.raises(StoreError, match="some other program"):
+            SandboxServer(path=path, is_fresh=is_fresh).start()
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (before, 0o644)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_nobody_else_can_read_the_file_not_even_for_a_moment(tmp_path, as_user, monkeypatch):
+    path = tmp_path / "sandbox.db"
+    connect = sqlite3.connect
+    modes = []
+    monkeypatch.setattr(
+        "sqlite3.connect", lambda *args, **options: (modes.append(mode(path)), connect(*args, **options))[1]
+    )
+    before = os.umask(0)
+    try:
+        with SandboxServer(path=path) as server:
+            as_user(server).create("x")
+            files = {each.name: mode(each) for each in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+    assert set(files.values()) == {0o600}
+    assert len(files) > 1, "its log has a file of its own"
+    path.chmod(0o644)
+    with SandboxServer(path=path):
+        assert mode(path) == 0o600
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
 def test_file_of_another_version_is_refused_until_it_is_emptied(tmp_path, as_user):
     path = tmp_path / "sandbox.db"
     with SandboxServer(path=path) as server:
