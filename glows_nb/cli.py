@@ -16,6 +16,7 @@ from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.commands.group import EXAMPLES, SECTIONS, TRACE, Commands
 from glows_nb.connection import disconnect
+from glows_nb.wording import visible
 
 PROGRAM = "glows-nb"
 
@@ -197,7 +198,7 @@ def as_words(value: Any) -> str:
     if type(value) in SHOWN:
         return facts_text(value)
     if isinstance(value, dict):
-        return "\n".join(f"{count:>5}  {name}" for name, count in value.items()) or "(none)"
+        return "\n".join(f"{count:>5}  {visible(str(name))}" for name, count in value.items()) or "(none)"
     return str(value)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from glows_nb.api.errors import ConfigError, InvalidRequest
+from glows_nb.wording import visible
 
 try:
     from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ def prices(specs: pd.DataFrame) -> Picture:
             offers["price_per_gpu_hour"],
             color=colours[gpu],
             marker=markers[region],
-            label=f"{gpu.removeprefix('NVIDIA ')}, {region}",
+            label=_label(f"{gpu.removeprefix('NVIDIA ')}, {region}"),
         )
     axes.set_ylim(bottom=0)
     _legend(axes)
@@ -90,7 +91,7 @@ def spending(costs: pd.DataFrame) -> Picture:
     picture, axes = _axes("day (UTC)", "cost (Credits)")
     floor = pd.Series(0.0, index=table.index)
     for (name, values), colour, hatch in zip(table.items(), cycle(COLOURS), cycle(HATCHES), strict=False):
-        axes.bar(table.index, values, bottom=floor, color=colour, hatch=hatch, label=str(name))
+        axes.bar(table.index, values, bottom=floor, color=colour, hatch=hatch, label=_label(str(name)))
         floor = floor + values
     unknown = len(costs) - len(known)
     if unknown:
@@ -111,10 +112,11 @@ def timeline(statuses: pd.DataFrame) -> Picture:
     _require(statuses, ("status", "since", "until"))
     if statuses.empty:
         raise InvalidRequest("statuses", "holds no status.")
-    order = list(dict.fromkeys(statuses["status"].astype(str)))
+    labels = statuses["status"].astype(str).map(_label)
+    order = list(dict.fromkeys(labels))
     picture, axes = _axes("time (UTC)", "status")
     for name, colour in zip(order, cycle(COLOURS), strict=False):
-        seen = statuses[statuses["status"].astype(str) == name]
+        seen = statuses[labels == name]
         starts = seen["since"].dt.tz_convert(None)
         axes.barh([name] * len(seen), seen["until"].dt.tz_convert(None) - starts, left=starts, color=colour)
         # What was seen once has no length; its moment is marked all the same.
@@ -124,6 +126,11 @@ def timeline(statuses: pd.DataFrame) -> Picture:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     return picture
+
+
+def _label(text: str) -> str:
+    """Foreign text as it is drawn: a dollar sign begins no formula."""
+    return visible(text).replace("$", r"\$")
 
 
 def _axes(x_label: str, y_label: str) -> tuple[Picture, Axes]:

@@ -99,7 +99,7 @@ function %(complete_func)s
             case file
                 __fish_complete_path $parts[2]
             case plain
-                echo $parts[2]
+                printf '%%s\\n' $parts[2]
         end
     end
 end
@@ -120,8 +120,7 @@ class Bash(BashComplete):
         line = unfinished(typed)
         items = _completions(self.cli, self.prog_name, line)
         words = [str(item.value) for item in items if item.type == "plain"]
-        if not line.quote:
-            words = [quoted(word, "'" if re.search(r"\s", word) else "") for word in words]
+        words = [_within(word, line.quote) for word in words]
         # Bash would put in what several words have in common, even where that is less than what was typed.
         if len(words) > 1 and not all(word.lstrip("'").lower().startswith(line.value.lower()) for word in words):
             words.append(line.value if line.quote else line.fragment)
@@ -173,6 +172,19 @@ def is_completing(name: str) -> bool:
 
 def _variable(name: str) -> str:
     return f"_{name.replace('-', '_')}_COMPLETE".upper()
+
+
+def _within(word: str, quote: str) -> str:
+    """The word as bash reads it behind the quotation mark that is open: a name that is a command to it is none here."""
+    if not quote:
+        return quoted(word, "'" if re.search(r"\s", word) else "")
+    if quote == '"':
+        # An exclamation mark can't be escaped there, and would bring a line of the history back.
+        inner = re.sub(r'[\\"$`]', lambda sign: f"\\{sign[0]}", word).replace("!", "\"'!'\"")
+    else:
+        inner = word.replace("'", "'\\''")
+    # Bash closes the quotes by itself, but where the last sign is such a mark.
+    return f"{inner}{quote}" if inner.endswith(quote) else inner
 
 
 def _completions(cli: click.Command, name: str, line: Unfinished) -> list[CompletionItem[str]]:

@@ -6,14 +6,13 @@ Whatever is computed from a Table is a plain DataFrame, so a caption never outli
 from __future__ import annotations
 
 import html
-import re
 import shutil
 from collections.abc import Callable
 from typing import Any, Final
 
 import pandas as pd
 
-from glows_nb.wording import SANDBOX_WORD
+from glows_nb.wording import SANDBOX_WORD, visible
 
 CAPTION: Final = "glows_caption"
 IS_SANDBOX: Final = "glows_is_sandbox"
@@ -29,7 +28,6 @@ WIDEST_CELL: Final = 28
 MOST_ROWS: Final = 60
 GAP: Final = "  "
 DOTS: Final = "…"
-CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 FIRST_TO_GO: Final = (
     "resource_id",
     "cpu",
@@ -172,7 +170,7 @@ def _seen_texts(frame: pd.DataFrame, label: str | None = None) -> dict[Any, list
     rows = frame.iloc[[*range(half), *range(len(frame) - half, len(frame))]] if is_cut else frame
     columns = _texts(rows)
     if label is not None:
-        columns = {label: [str(each) for each in rows.index], **columns}
+        columns = {label: [visible(str(each)) for each in rows.index], **columns}
     if is_cut:
         for texts in columns.values():
             texts.insert(half, DOTS)
@@ -184,9 +182,8 @@ def _holds_words(column: pd.Series[Any]) -> bool:
 
 
 def _shortened(text: str, widest: int) -> str:
-    """On one line and not too long; what would move a terminal's cursor is written out."""
-    line = text if text.isprintable() else CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
-    return line if len(line) <= widest else f"{line[: widest - 1]}{DOTS}"
+    """Not too long."""
+    return text if len(text) <= widest else f"{text[: widest - 1]}{DOTS}"
 
 
 def _writer(name: str, dtype: str) -> Callable[[Any], str]:
@@ -202,4 +199,4 @@ def _writer(name: str, dtype: str) -> Callable[[Any], str]:
         return lambda value: str(value.floor("s")).removeprefix("0 days ")
     if dtype == "boolean":
         return lambda value: "yes" if value else "no"
-    return str
+    return lambda value: visible(str(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shlex
 import shutil
@@ -132,6 +133,64 @@ def shell(request: pytest.FixtureRequest, place: dict[str, str]) -> Iterator[She
 )
 def test_shell_puts_the_word_in(keys: str, words: str, shell: Shell) -> None:
     assert shell.typed(keys) == words
+
+
+SIGNS = "`$()\"'\\!;&|*?~#{}[]^%= ab"
+
+
+def hostile_names() -> list[str]:
+    """Names that a shell would take for commands, each with a beginning of its own by which it is asked for."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    made = [
+        "".join(chance.choices(SIGNS, k=12)).strip() + "z" for _ in range(int(os.environ.get("GLOWS_NB_SEEDS", "4")))
+    ]
+    written = [
+        "`touch pwned`",
+        "$(touch pwned)",
+        '";touch pwned;"',
+        "';touch pwned;'",
+        "\\$(touch pwned)\\",
+        "!!;touch pwned",
+        "${HOME}$HOME*?[a-z]~",
+        "a && touch pwned & b",
+    ]
+    return [f"h{number:03d}{name}" for number, name in enumerate([*written, *made])]
+
+
+def see(place: dict[str, str], *names: str) -> None:
+    """Machines of these names were there, and the terminal has listed them."""
+    with glows.Client(place["GLOWS_SDK_TOKEN"], place["GLOWS_BASE_URL"]) as client:
+        image = client.images.default().image_id
+        for name in names:
+            client.instances.create(
+                custom_meta_key=name, gpu_name="NVIDIA GeForce RTX 4090", region_name="TW-01", from_image_id=image
+            )
+            client.instances.cancel(meta_key=name)
+    subprocess.run(["glows-nb", "list"], env=place, check=True, capture_output=True, timeout=60)  # noqa: S607
+
+
+@pytest.fixture(scope="module")
+def hostile(place: dict[str, str]) -> list[str]:
+    """These names, as the terminal has seen them of machines in the list."""
+    see(place, *hostile_names())
+    return hostile_names()
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"], ids=["no quote", "double quote", "single quote"])
+def test_a_name_is_put_in_as_a_name_and_never_run(quote: str, shell: Shell, hostile: list[str]) -> None:
+    shell.process.sendline("cd $(mktemp -d)")
+    shell.process.expect_exact(PROMPT)
+    for name in hostile:
+        assert shell.typed(f"glows-nb show {quote}{name[:4]}\t") == f"show {name}"
+    shell.process.sendline("ls -A | cat; echo 'that ''is all'")
+    shell.process.expect_exact("that is all")
+    assert "pwned" not in shell.process.before.replace("touch pwned", "")
+
+
+def test_names_that_do_not_print_are_not_offered(place: dict[str, str]) -> None:
+    see(place, "nl\nplain,$(touch pwned)", "esc\x1b]0;x\x07", "rlo\u202ename")
+    for typed in ("nl", "esc", "rlo"):
+        assert [line for line in answered(place, "bash", "glows-nb", "show", typed) if typed in line] == []
 
 
 def test_bash_is_told_nothing_where_nothing_is_known(place: dict[str, str]) -> None:

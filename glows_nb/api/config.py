@@ -31,6 +31,8 @@ PROFILE_VARIABLE: Final = "GLOWS_PROFILE"
 CONFIG_FOLDER_VARIABLE: Final = "GLOWS_CONFIG_DIR"
 DATA_FOLDER_VARIABLE: Final = "GLOWS_DATA_DIR"
 DEFAULT_PROFILE: Final = "default"
+LONGEST_HOST: Final = 64
+"""Characters; in a longer one a token may stand in the wrong place."""
 KEYRING_SERVICE: Final = "glows-nb"
 
 
@@ -209,13 +211,25 @@ def checked_base_url(base_url: str, *, is_http_allowed: bool = False) -> str:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
-        raise ConfigError(f"base_url: {cleaned!r} is no address such as {LIVE_BASE_URL}.")
+        raise ConfigError(f"base_url: {_shown(cleaned)} is no address such as {LIVE_BASE_URL}.")
     if parts.scheme == "http" and not is_loopback(host) and not is_http_allowed:
         raise ConfigError(
-            f"base_url: {cleaned!r} would send the token unencrypted; use https. "
+            f"base_url: {_shown(cleaned)} would send the token unencrypted; use https. "
             "Where that is meant, say allow_http=True."
         )
     return cleaned
+
+
+def _shown(address: str) -> str:
+    """What was given for an address, as far as nothing of it can be a secret: scheme, host and port."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if not host or len(host) > LONGEST_HOST:
+        return f"what was given, of {len(address)} characters,"
+    return repr(f"{parts.scheme}://{host}{f':{port}' if port else ''}")
 
 
 def is_loopback(host: str) -> bool:

@@ -42,6 +42,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from glows_nb.wording import visible
+
 __all__ = [
     "APIError",
     "AmbiguousResult",
@@ -114,6 +116,9 @@ class GlowsError(Exception):
 
     is_traced = False
     """Does a notebook show at once where it came from, and not only for `%tb`?"""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
     @property
     def _render_traceback_(self) -> Callable[[], list[str]]:

@@ -51,6 +51,7 @@ from glows_nb.api.statuses import LEAVING
 from glows_nb.api.steps import Steps, hold_to, perform
 from glows_nb.api.writes.lost_answers import write
 from glows_nb.money import Rate
+from glows_nb.wording import visible
 
 MOVES_ON: Final = (NoResourceAvailable, InvalidDomainInfo, RegionAccessDenied)
 """The only refusals after which the next region is tried (DESIGN, rule 3)."""
@@ -109,7 +110,7 @@ class Candidate:
     def __str__(self) -> str:
         unit, units = self.spec.unit, self.request.unit_qty
         what = f"{units * unit.gpus} × {unit.gpu_name}" if unit.gpus else f"{units} × {unit.cpu_name}"
-        return f"{what} in {self.region_name} at {self.rate}, {self.rate.per_day:.2f} Credits per day"
+        return visible(f"{what} in {self.region_name} at {self.rate}, {self.rate.per_day:.2f} Credits per day")
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Plan:
         if self.existing is not None:
             return f"Nothing new is rented: {self.existing} is there already.{self._over_cap()}"
         first, *others = self.candidates
-        elsewhere = ", ".join(f"{other.region_name} at {other.rate}" for other in others)
+        elsewhere = ", ".join(f"{visible(other.region_name)} at {other.rate}" for other in others)
         return f"Rents {first}." + (f" If none is left: {elsewhere}." if others else "")
 
     def _over_cap(self) -> str:

@@ -32,6 +32,7 @@ from glows_nb.api.steps import Pause, Step, Steps, pause, perform
 from glows_nb.api.waiting import PASSES, OnChange, wait_for_status
 from glows_nb.api.writes.instances import cancel_instance
 from glows_nb.api.writes.snapshots import order_snapshot, snapshots_of
+from glows_nb.wording import visible
 
 SNAPSHOTTING: Final = frozenset({InstanceStatus.PAUSING, InstanceStatus.PAUSED, InstanceStatus.RESUMING})
 NOT_YET_RUNNING: Final = frozenset(
@@ -54,7 +55,7 @@ class Parked:
     snapshot_id: str
 
     def __str__(self) -> str:
-        return f"{self.instance_id} ({self.meta_key}) is parked as snapshot {self.snapshot_id}"
+        return visible(f"{self.instance_id} ({self.meta_key}) is parked as snapshot {self.snapshot_id}")
 
 
 @dataclass

@@ -23,6 +23,7 @@ from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.columns import SORT_WORDS, SPEC_COLUMNS
 from glows_nb.known import Kind, Known, KnownMachine
 from glows_nb.refreshing import Source
+from glows_nb.wording import visible
 
 source: Final[ContextVar[Source | None]] = ContextVar("source", default=None)
 """Where completion that is going on reads what is known."""
@@ -72,11 +73,14 @@ class Named(click.ParamType[str]):
         asked = source.get()
         known = asked.known(self._kind) if asked is not None and self._kind is not None else None
         typed = incomplete.lower()
-        found = [told for told in self._words(known) if typed in " ".join((told[0], told[2])).lower()]
+        # A shell, or a notebook, would take what does not print for something else.
+        printable = (told for told in self._words(known) if visible(told[0]) == told[0])
+        found = [told for told in printable if typed in " ".join((told[0], told[2])).lower()]
         found.sort(key=lambda told: not told[0].lower().startswith(typed))
         return [self._item(word, about) for word, about, _ in found]
 
     def _item(self, word: str, about: str) -> CompletionItem[str]:
+        about = visible(about)
         short = about if len(about) <= LONGEST_ABOUT else f"{about[: LONGEST_ABOUT - 1]}…"
         label = f"{self.name} · {short}" if short else self.name
         return CompletionItem(word, help=short or None, label=label, is_signed=self.is_signed)

@@ -12,6 +12,7 @@ from glows_nb.api.config import TOKEN_VARIABLE, profiles_path
 from glows_nb.api.tokens import Token
 from glows_nb.commands.group import CommandError, say_what_is_left
 from glows_nb.commands.surroundings import is_tty, shell
+from glows_nb.wording import visible
 
 
 def ask(question: str) -> None:
@@ -22,12 +23,14 @@ def ask(question: str) -> None:
         KeyboardInterrupt: the user interrupted the question.
     """
     try:
-        agreed = click.confirm(question, err=_is_piped())
+        agreed = click.confirm(visible(question), err=_is_piped())
     except click.Abort as stop:
         # click makes this of the end of the input as well as of an interrupt; it is a RuntimeError.
         if not isinstance(stop.__context__, EOFError):
             # In a terminal the line still stands behind the question.
-            say_what_is_left("\nNothing was done." if is_tty() else "Nothing was done.")
+            if is_tty():
+                click.echo()
+            say_what_is_left("Nothing was done.")
             raise KeyboardInterrupt from None
         agreed = None
     except (NotImplementedError, OSError, RuntimeError):

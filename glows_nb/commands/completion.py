@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem, ShellComplete
 from glows_nb.commands.arguments import source
 from glows_nb.refreshing import Source
 
-PLAIN_WORD: Final = re.compile(r"[\w@%+=:,./~-]+")
+PLAIN_WORD: Final = re.compile(r"[\w@%+:,./-][\w@%+=:,./~-]*")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def quoted(word: str, quote: str = "") -> str:
         if PLAIN_WORD.fullmatch(word):
             return word
         quote = '"'
-    return shlex.quote(word) if re.search(r'["\\$`]', word) or quote in word else f"{quote}{word}{quote}"
+    return shlex.quote(word) if re.search(r'["\\$`!]', word) or quote in word else f"{quote}{word}{quote}"
 
 
 def _awaits_value(commands: click.Group, words: tuple[str, ...]) -> bool:

@@ -13,14 +13,14 @@ from glows_nb.api.models.snapshots import SnapshotsCreated
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.parking import Parked
 from glows_nb.money import Rate
-from glows_nb.wording import SANDBOX_WORD
+from glows_nb.wording import SANDBOX_WORD, visible
 
 Facts = list[tuple[str, str]]
 
 
 def facts(value: Any) -> Facts:
     """The facts of a value of one of `SHOWN`'s types; what is unknown is left out."""
-    return [(label, words) for label, words in SHOWN[type(value)](value) if words]
+    return [(label, visible(words)) for label, words in SHOWN[type(value)](value) if words]
 
 
 def facts_text(value: Any) -> str:

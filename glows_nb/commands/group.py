@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 
 from glows_nb.api.errors import GlowsError, short_form
 from glows_nb.api.tokens import Token
-from glows_nb.wording import SANDBOX_WORD
+from glows_nb.wording import SANDBOX_WORD, visible
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -271,7 +271,7 @@ def program(context: click.Context | None = None) -> str:
 def say(text: str) -> None:
     """A notice beside the value; where the value is JSON it goes to stderr, so that stdout holds nothing else."""
     context = click.get_current_context(silent=True)
-    click.echo(text, err=context is not None and bool(context.meta.get(JSON)))
+    click.echo(visible(text), err=context is not None and bool(context.meta.get(JSON)))
 
 
 def sandbox_word(client: Client) -> str:

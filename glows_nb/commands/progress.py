@@ -24,6 +24,7 @@ from glows_nb.connection import recorder_of
 from glows_nb.ledger.accounting import cost_by_day
 from glows_nb.ledger.journal import LedgerError
 from glows_nb.money import Cost
+from glows_nb.wording import visible
 
 T = TypeVar("T")
 
@@ -113,7 +114,7 @@ class Progress:
     def _show(self, *, is_new: bool) -> None:
         now, instance = time.monotonic(), self._instance
         elapsed = now - self._started
-        words = f"{elapsed:5.1f} s  {instance.instance_id} {instance.status}"
+        words = f"{elapsed:5.1f} s  {visible(f'{instance.instance_id} {instance.status}')}"
         if instance.is_billed:
             words += f", {instance.rate or 'price unknown'}"
         elif self._usual is not None:

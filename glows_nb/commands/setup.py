@@ -9,7 +9,7 @@ import click
 
 from glows_nb.api.config import BASE_URL_VARIABLE, LIVE_BASE_URL, PROFILE_VARIABLE, TOKEN_VARIABLE, profiles_path
 from glows_nb.commands.arguments import COMMAND
-from glows_nb.commands.group import group, say
+from glows_nb.commands.group import JSON, group, say
 from glows_nb.connection import client_in_use, connect_to_sandbox
 
 if TYPE_CHECKING:
@@ -81,4 +81,4 @@ def help_command(context: click.Context, command: tuple[str, ...]) -> None:
             raise click.UsageError(f"No such command {word!r}.")
         found = next_found
         inner = click.Context(found, info_name=name, parent=inner)
-    say(found.get_help(inner))
+    click.echo(found.get_help(inner), err=bool(context.meta.get(JSON)))

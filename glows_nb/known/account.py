@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_type_hints
 
 from platformdirs import user_cache_path
 
@@ -184,7 +184,7 @@ class Known:
 
 def _entry(kind: type[Any], row: dict[str, Any]) -> Any:
     """An entry as it was written; a file in which somebody else wrote is not believed."""
-    if any(type(row[name]).__name__ != annotation for name, annotation in kind.__annotations__.items()):
+    if any(type(row[name]) is not hint for name, hint in get_type_hints(kind).items()):
         raise TypeError(f"no {kind.__name__}")
     return kind(**row)
 

@@ -6,6 +6,7 @@ without the token, 404 for what isn't there.
 
 import hmac
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 
@@ -22,6 +23,9 @@ from glows_nb.sandbox.scenarios import SCENARIOS
 from glows_nb.sandbox.world import World
 
 PREFIX = "/_sandbox"
+FASTEST = 1e6
+LAST_MOMENT = 32_503_680_000.0
+"""Seconds since 1970, in the year 3000: so far the clock goes."""
 
 _Order = Mapping[str, object]
 _Answer = Callable[[Request, _Order], object]
@@ -74,13 +78,15 @@ class Admin:
                 return JSONResponse({"error": "the admin token is needed: Authorization: Bearer …"}, status_code=401)
             try:
                 raw = await request.body()
-                order = json.loads(raw) if raw else {}
+                order = json.loads(raw, parse_constant=_no_number) if raw else {}
                 if not isinstance(order, dict):
                     raise ValueError("the body must be a JSON object")
                 return JSONResponse(answer(request, order))
             except _NotThere as error:
                 return JSONResponse({"error": str(error)}, status_code=404)
-            except (ValueError, TypeError, KeyError) as error:
+            except RecursionError:
+                return JSONResponse({"error": "the body is nested too deep"}, status_code=400)
+            except (ValueError, TypeError, KeyError, OverflowError) as error:
                 reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 return JSONResponse({"error": reason}, status_code=400)
 
@@ -98,7 +104,11 @@ class Admin:
         if unknown := order.keys() - {"speed", "is_paused", "advance"}:
             raise ValueError(f"the clock has no {', '.join(sorted(unknown))}")
         clock = self._world.clock
-        speed, advance = _number(order, "speed", clock.speed), _number(order, "advance", 0.0)
+        # All of it is looked at before any of it is done.
+        speed = _number(order, "speed", clock.speed, most=FASTEST)
+        advance = _number(order, "advance", 0.0, most=LAST_MOMENT - clock.now())
+        if speed == 0:
+            raise ValueError("speed must be above 0; is_paused stops the clock")
         is_paused = order.get("is_paused", clock.is_paused)
         if not isinstance(is_paused, bool):
             raise ValueError("is_paused must be true or false")
@@ -135,7 +145,7 @@ class Admin:
         scenario = SCENARIOS.get(request.path_params["name"])
         if scenario is None:
             raise _NotThere(f"no such scenario; there are: {', '.join(SCENARIOS)}")
-        seed = int(_number(order, "seed", 0))
+        seed = int(_number(order, "seed", 0, most=2**63))
         return {"ids": [self._world.order(fault) for fault in scenario.seeded(seed)]}
 
     def _bills(self, request: Request, order: _Order) -> object:
@@ -146,7 +156,9 @@ class Admin:
 
     def _issue_token(self, request: Request, order: _Order) -> object:
         users = self._world.store.users
-        lifetime = _number(order, "lifetime", tokens.LIFETIME_SECONDS)
+        lifetime = _number(
+            order, "lifetime", tokens.LIFETIME_SECONDS, most=LAST_MOMENT - time.time(), least=-LAST_MOMENT
+        )
         return {"token": tokens.issue(users.user(_name(order["user"])), users.secret(), lifetime)}
 
     def _limits(self, request: Request, order: _Order) -> object:
@@ -186,11 +198,15 @@ class Admin:
         return {"status": self._world.store.enter(machine, lifecycle.EXITED, now).status}
 
 
-def _number(order: _Order, name: str, default: float) -> float:
+def _number(order: _Order, name: str, default: float, *, most: float, least: float = 0) -> float:
     value = order.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} must be a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"{name} must be a number from {least:.0f} to {most:.0f}")
     return value
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
 
 
 def _name(value: object) -> str:

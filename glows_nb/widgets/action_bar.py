@@ -5,7 +5,6 @@ What ends a machine or costs money is asked about first, in the bar itself.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import FrontEnd
 from glows_nb.widgets.machines_table import fitting_actions, name_of
 from glows_nb.widgets.parts import button
+from glows_nb.widgets.phrases import escaped
 from glows_nb.widgets.question import Question, whose_words
 from glows_nb.widgets.ways_in import WaysIn
 from glows_nb.widgets.work import Say, Work
@@ -88,7 +88,7 @@ class ActionBar:
         if is_other:
             self.question.close()
         if machine is None:
-            self._title.value = html.escape(hint)
+            self._title.value = escaped(hint)
             for each in self.buttons.values():
                 each.layout.display = "none"
             return
@@ -99,11 +99,11 @@ class ActionBar:
             fitting -= {"unpark"}
         if self.question.subject and self.question.subject not in fitting:
             self.question.close()
-        ssh = f" · <code>{html.escape(machine.ssh_command)}</code>" if "ssh" in fitting and machine.ssh_command else ""
-        self._title.value = f"<b>{html.escape(self._name_of(machine))}</b> · {html.escape(machine.status)}{ssh}"
+        ssh = f" · <code>{escaped(machine.ssh_command)}</code>" if "ssh" in fitting and machine.ssh_command else ""
+        self._title.value = f"<b>{escaped(self._name_of(machine))}</b> · {escaped(machine.status)}{ssh}"
         is_ended = machine.is_terminal
         if is_ended and not can_come_back:
-            self._title.value += f" · {html.escape(texts.PANEL_NO_WAY_BACK)}"
+            self._title.value += f" · {escaped(texts.PANEL_NO_WAY_BACK)}"
         for action, each in self.buttons.items():
             each.disabled = action not in fitting
             each.layout.display = "" if (action == "unpark") == is_ended else "none"

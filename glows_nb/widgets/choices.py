@@ -12,6 +12,7 @@ from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left
 from glows_nb.money import Rate
 from glows_nb.widgets import texts
+from glows_nb.wording import visible
 
 ANYWHERE = ""
 OfferId = tuple[str, str]
@@ -104,7 +105,7 @@ def offer_label(spec: Spec, *, with_region: bool) -> str:
     memory = texts.OFFER_MEMORY.format(gigabytes=unit.ram_mb / 1024) if unit.ram_mb else ""
     region = f" · {spec.region_name}" if with_region else ""
     hour = Decimal("NaN") if spec.rate is None else spec.rate.per_hour
-    return texts.OFFER.format(name=name, cpus=unit.cpus or "?", memory=memory, region=region, hour=hour)
+    return visible(texts.OFFER.format(name=name, cpus=unit.cpus or "?", memory=memory, region=region, hour=hour))
 
 
 def price_words(rate: Rate) -> str:

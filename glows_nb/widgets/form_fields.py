@@ -5,7 +5,6 @@ Nothing of the service here: which choices there are comes from outside, and `fi
 
 from __future__ import annotations
 
-import html
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from glows_nb.widgets import texts
 from glows_nb.widgets.choices import ANYWHERE, Choices, offer_id, offer_label
 from glows_nb.widgets.form_model import Filled
 from glows_nb.widgets.parts import choose, set_shown
+from glows_nb.widgets.phrases import escaped
 from glows_nb.widgets.rows import Column, Rows
 
 COMMAND_LIMIT: Final = 512
@@ -192,7 +192,7 @@ class FormFields:
     def note(self, name: str, text: str, *, is_error: bool = False) -> None:
         """Say something beside a field."""
         sign, kind = ("✗ ", "glows-error") if is_error else ("", "glows-quiet")
-        self._notes[name].value = f'<span class="{kind}">{sign}{html.escape(text)}</span>' if text else ""
+        self._notes[name].value = f'<span class="{kind}">{sign}{escaped(text)}</span>' if text else ""
         self._wrong = self._wrong | {name} if is_error else self._wrong - {name}
 
     def show_notes(self, filled: Filled, wrong: Mapping[str, str], hints: Mapping[str, str]) -> None:
@@ -278,7 +278,7 @@ class FormFields:
     def _field(self, name: str) -> ipywidgets.VBox:
         field = getattr(self, name)
         self._notes[name] = note = ipywidgets.HTML().add_class("glows-note")
-        heading = [ipywidgets.HTML(html.escape(field.heading)).add_class("glows-heading")] if name in ROWS else []
+        heading = [ipywidgets.HTML(escaped(field.heading)).add_class("glows-heading")] if name in ROWS else []
         return ipywidgets.VBox([*heading, field, note]).add_class("glows-field").add_class(f"glows-field-{name}")
 
     def _box(self, name: str) -> ipywidgets.VBox:

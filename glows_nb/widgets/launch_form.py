@@ -6,7 +6,6 @@ Reading and launching go on in the background; what stands in the form is in `fo
 
 from __future__ import annotations
 
-import html
 from threading import RLock
 from typing import Any, Final
 
@@ -37,7 +36,7 @@ from glows_nb.widgets.form_model import Filled
 from glows_nb.widgets.form_reading import FormReading
 from glows_nb.widgets.machine_card import MachineCard
 from glows_nb.widgets.parts import button, set_shown
-from glows_nb.widgets.phrases import error_html
+from glows_nb.widgets.phrases import error_html, escaped
 from glows_nb.widgets.question import Question
 from glows_nb.widgets.sheet import Sheet, SheetFrontEnd
 
@@ -286,7 +285,7 @@ class LaunchForm(Sheet):
         """Until all is read the form says so and launches nothing."""
         set_shown(self.retry, False)
         self.refresh_button.disabled = True
-        self.loading.value = html.escape(texts.LOADING)
+        self.loading.value = escaped(texts.LOADING)
         self._ask_nothing()
 
     def _on_read(self) -> None:
@@ -370,7 +369,7 @@ class LaunchForm(Sheet):
                 self._update_static()
                 return
             edits = self._edits
-            self.plan.value = html.escape(texts.FORM_PLANNING)
+            self.plan.value = escaped(texts.FORM_PLANNING)
             if filled.name.strip():
                 self.fields.note("name", texts.FORM_NAME_CHECKING.format(length=name_length(filled.name)))
         self._reading.background.start_when_settled(lambda: self._look_ahead(edits), SETTLED_SECONDS)
@@ -394,7 +393,7 @@ class LaunchForm(Sheet):
         return self._client.instances.plan(**arguments)
 
     def _show_plan(self, planned: Plan) -> None:
-        self.plan.value = html.escape(texts.FORM_PLAN.format(plan=planned))
+        self.plan.value = escaped(texts.FORM_PLAN.format(plan=planned))
         existing, card = planned.existing, self.card
         self._note_name(existing)
         if existing is not None and (card.instance is None or card.instance.instance_id != existing.instance_id):
@@ -413,14 +412,14 @@ class LaunchForm(Sheet):
         offer, rate, dearest = filled.offer, filled.rate, filled.dearest(self._choices)
         if offer is None or rate is None:
             is_known = self._is_read and self._wanted is None
-            self.price.value = html.escape(texts.FORM_NOTHING_LEFT) if is_known else ""
+            self.price.value = escaped(texts.FORM_NOTHING_LEFT) if is_known else ""
             return
         more = ""
         if dearest is not None and dearest.rate is not None and dearest.price_order > offer.price_order:
             hour = (dearest.rate * filled.units).per_hour
             more = texts.FORM_PRICE_UP_TO.format(region=dearest.region_name, hour=hour)
         self.price.value = texts.FORM_PRICE_IN.format(
-            price=f"<b>{price_words(rate)}</b>", region=html.escape(offer.region_name), more=html.escape(more)
+            price=f"<b>{price_words(rate)}</b>", region=escaped(offer.region_name), more=escaped(more)
         )
 
     def _show_code(self, filled: Filled) -> None:
@@ -431,18 +430,18 @@ class LaunchForm(Sheet):
             self.code.show("")
 
     def _say_copied(self, is_done: bool) -> None:
-        self.message.value = html.escape(texts.COPIED if is_done else texts.COPY_REFUSED)
+        self.message.value = escaped(texts.COPIED if is_done else texts.COPY_REFUSED)
 
     def _on_launch(self) -> None:
         with self._state:
             if self._is_wrong:
-                self.message.value = html.escape(texts.FORM_MEND)
+                self.message.value = escaped(texts.FORM_MEND)
                 self.fields.focus_wrong()
                 return
             edits = self._edits
             self._launching.plan(self._plan_now, edits)
             self._ask_nothing()
-            self.message.value = html.escape(texts.FORM_PLANNING)
+            self.message.value = escaped(texts.FORM_PLANNING)
 
     def _rent(self, planned: Plan) -> None:
         with self._state:
@@ -460,7 +459,7 @@ class LaunchForm(Sheet):
 
     def _say_nothing(self) -> None:
         """What was said of an earlier state holds no more; only a launch may be under way."""
-        self.message.value = html.escape(texts.FORM_LAUNCHING) if self._launching.is_under_way else ""
+        self.message.value = escaped(texts.FORM_LAUNCHING) if self._launching.is_under_way else ""
         self.plan.value = ""
 
     def _ask_nothing(self) -> None:
@@ -484,7 +483,7 @@ class LaunchForm(Sheet):
         return offer_label(spec, with_region=True) if spec else " ".join(self._wanted or ())
 
     def _plain(self) -> str:
-        lines = [self._plain_title(), *(html.escape(line) for line in self.fields.plain())]
+        lines = [self._plain_title(), *(escaped(line) for line in self.fields.plain())]
         lines += [self.price.value, self.plan.value, self.loading.value, self.message.value]
         lines.append(self.card.plain())
         return "".join(f"<div>{line}</div>" for line in lines if line)

@@ -22,7 +22,7 @@ from glows_nb.widgets.lifetime import forget, replace_earlier
 from glows_nb.widgets.live import Refresher
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.parts import all_parts, button
-from glows_nb.widgets.phrases import error_html, time_html
+from glows_nb.widgets.phrases import error_html, escaped, time_html
 from glows_nb.widgets.static import StaticForm
 from glows_nb.widgets.work import Work
 
@@ -192,14 +192,14 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             else texts.PANEL_NEVER_SEEN
         )
         then = texts.PANEL_ASKS_NO_MORE if outcome is Outcome.REFUSED else texts.PANEL_TRIES_AGAIN
-        self._trouble.value = "<br>".join(html.escape(sentence) for sentence in (said, f"{rows} {then}"))
+        self._trouble.value = "<br>".join(escaped(sentence) for sentence in (said, f"{rows} {then}"))
         self._state.value = _read_html(texts.PANEL_OUT_OF_DATE, self._seen_at) if self._seen_at else ""
         self._retry.description = texts.RETRY
 
     def _say_heading(self, text: str) -> None:
         badge = f" {SANDBOX_BADGE}" if self.client.is_sandbox else ""
-        said = f' <span class="glows-headline">{html.escape(text)}</span>' if text else ""
-        self._heading.value = f'<span class="glows-title">{html.escape(self._title)}</span>{badge}{said}'
+        said = f' <span class="glows-headline">{escaped(text)}</span>' if text else ""
+        self._heading.value = f'<span class="glows-title">{escaped(self._title)}</span>{badge}{said}'
 
     def _label(self, css_class: str, **attributes: str) -> None:
         """Give ARIA attributes to the elements of a CSS class; underscores in names stand for hyphens."""
@@ -208,7 +208,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _say(self, text: str) -> None:
         """A sentence on what was done last."""
-        self._message.value = html.escape(text)
+        self._message.value = escaped(text)
 
     def _take_note(self, subject: str) -> None:
         """Work on this is done."""
@@ -225,7 +225,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         trouble = self._trouble.value
         body, text = (f"<p>{trouble}</p>", html.unescape(trouble).replace("<br>", "\n")) if trouble else ("", "")
         if self._seen_at is None:
-            return f"{body}<p>{html.escape(self._title)}</p>", f"{text}\n{self._title}".strip()
+            return f"{body}<p>{escaped(self._title)}</p>", f"{text}\n{self._title}".strip()
         table = self._plain()
         return f"{body}{table._repr_html_()}", f"{text}\n{table!r}".strip()
 
@@ -263,4 +263,4 @@ class Fold(ipywidgets.ToggleButton):  # type: ignore[misc]  # ipywidgets has no 
 
 def _read_html(text: str, moment: datetime) -> str:
     """A sentence with how long ago something was read."""
-    return f'<span class="glows-quiet">{html.escape(text).format(when=time_html(moment))}</span>'
+    return f'<span class="glows-quiet">{escaped(text).format(when=time_html(moment))}</span>'

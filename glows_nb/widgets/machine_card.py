@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +25,7 @@ from glows_nb.widgets.background import Background
 from glows_nb.widgets.front_end import FrontEnd
 from glows_nb.widgets.machines_table import fitting_actions, name_of
 from glows_nb.widgets.parts import button, set_shown
-from glows_nb.widgets.phrases import error_html, time_html
+from glows_nb.widgets.phrases import error_html, escaped, time_html
 from glows_nb.widgets.question import Question, whose_words
 from glows_nb.widgets.ways_in import WaysIn
 
@@ -181,7 +180,7 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         return self.instance is not None and self.instance.instance_id == instance.instance_id
 
     def _say(self, text: str) -> None:
-        self.message.value = html.escape(text)
+        self.message.value = escaped(text)
 
     def _name_of(self, instance: Instance) -> str:
         return name_of(instance, self._client.account_mark)
@@ -276,14 +275,14 @@ def card_html(instance: Instance, *, is_found: bool = False, is_reachable: bool 
     what = f"{hardware.gpus or '?'} × {hardware.gpu_name}" if hardware.gpu_name else hardware.cpu_name
     created = texts.CARD_CREATED.format(moment=time_html(instance.create_time)) if instance.create_time else ""
     facts = [what, instance.region_name, str(rate) if rate else "", instance.meta_key]
-    found = f" · {html.escape(texts.CARD_FOUND)}" if is_found else ""
+    found = f" · {escaped(texts.CARD_FOUND)}" if is_found else ""
     lines = [
-        f"<b>{html.escape(instance.status)}</b> {html.escape(_called(instance))}{found}",
+        f"<b>{escaped(instance.status)}</b> {escaped(_called(instance))}{found}",
         _steps_html(instance.status, is_reachable=is_reachable),
-        " · ".join([*(html.escape(fact) for fact in facts if fact), *([created] if created else [])]),
+        " · ".join([*(escaped(fact) for fact in facts if fact), *([created] if created else [])]),
     ]
     if instance.ssh_command and instance.status not in LEAVING:
-        lines.append(f"<code>{html.escape(instance.ssh_command)}</code>")
+        lines.append(f"<code>{escaped(instance.ssh_command)}</code>")
     return "".join(f"<div>{line}</div>" for line in lines if line)
 
 
@@ -298,7 +297,7 @@ def _steps_html(status: str, *, is_reachable: bool) -> str:
     for number, word in enumerate(texts.CARD_STEPS):
         sign = "✓" if number < awaited else "◔" if number == awaited else "○"
         current = ' aria-current="step"' if number == awaited else ""
-        items.append(f'<span role="listitem"{current}>{sign} {html.escape(word)}</span>')
+        items.append(f'<span role="listitem"{current}>{sign} {escaped(word)}</span>')
     # No <ol>: without our style sheet, on GitHub, it would be five numbered lines.
     return f'<span class="glows-steps" role="list">{" ".join(items)}</span>'
 

@@ -12,7 +12,7 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.ledger.records import MachineRecord
 from glows_nb.tables import MISSING, written
 from glows_nb.widgets import texts
-from glows_nb.widgets.phrases import time_html
+from glows_nb.widgets.phrases import escaped, time_html
 
 SECRET_WORDS: Final = ("password", "token", "secret", "authorization", "envs")
 MASK: Final = "**********"
@@ -26,7 +26,7 @@ def page_html(machine: Instance, record: MachineRecord | None) -> str:
             _section(texts.PANEL_ACCESSES, _accesses(machine)),
             _section(texts.PANEL_NETWORK, _networks(machine)),
             _section(texts.PANEL_TIMELINE, _timeline(machine, record)),
-            f'<details><summary tabindex="0">{html.escape(texts.PANEL_RAW)}</summary>'
+            f'<details><summary tabindex="0">{escaped(texts.PANEL_RAW)}</summary>'
             f'<pre class="glows-raw" tabindex="0">{html.escape(json.dumps(masked(machine), indent=2))}</pre></details>',
         ]
     )
@@ -52,10 +52,10 @@ def _masked(value: Any, name: str = "") -> Any:
 def _facts(machine: Instance) -> str:
     image, created = machine.base_image, machine.create_time
     facts = [
-        (texts.PANEL_ID, html.escape(machine.instance_id)),
-        (texts.PANEL_KEY, html.escape(machine.meta_key)),
-        (texts.PANEL_IMAGE, html.escape(f"{image.image_name} ({image.image_id})") if image else ""),
-        (texts.PANEL_SNAPSHOT_OF, html.escape(machine.base_snap.snapshot_id) if machine.base_snap else ""),
+        (texts.PANEL_ID, escaped(machine.instance_id)),
+        (texts.PANEL_KEY, escaped(machine.meta_key)),
+        (texts.PANEL_IMAGE, escaped(f"{image.image_name} ({image.image_id})") if image else ""),
+        (texts.PANEL_SNAPSHOT_OF, escaped(machine.base_snap.snapshot_id) if machine.base_snap else ""),
         (texts.PANEL_MEMORY, _memory(machine)),
         (texts.PANEL_CREATED, time_html(created) if created else ""),
         (texts.PANEL_COMMAND, f"<code>{html.escape(machine.cmd)}</code>" if machine.cmd else ""),
@@ -103,12 +103,12 @@ def _timeline(machine: Instance, record: MachineRecord | None) -> str:
 
 
 def _section(title: str, body: str) -> str:
-    return f"<section><h4>{html.escape(title)}</h4>{body}</section>"
+    return f"<section><h4>{escaped(title)}</h4>{body}</section>"
 
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(cell) or MISSING)}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{escaped(str(cell) or MISSING)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    head = "".join(f"<th scope='col'>{html.escape(heading)}</th>" for heading in headings)
+    head = "".join(f"<th scope='col'>{escaped(heading)}</th>" for heading in headings)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if body else ""

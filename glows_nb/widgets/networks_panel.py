@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from typing import Final
 
@@ -23,6 +22,7 @@ from glows_nb.widgets.live_panel import LivePanel, client_for_panel
 from glows_nb.widgets.machines_table import ALIVE, name_of
 from glows_nb.widgets.pace import Outcome
 from glows_nb.widgets.parts import choose_several
+from glows_nb.widgets.phrases import escaped
 from glows_nb.widgets.small_form import LABELS, WIDE, SmallForm, text_field
 from glows_nb.widgets.snapshots_panel import with_age
 from glows_nb.widgets.table import TableWidget
@@ -133,11 +133,11 @@ class NetworksPanel(LivePanel):
         network = self._chosen()
         self._chosen_box.layout.display = "none" if network is None else ""
         if network is None:
-            self._chosen_words.value = html.escape(texts.NETWORKS_CHOOSE_ONE if self._networks else "")
+            self._chosen_words.value = escaped(texts.NETWORKS_CHOOSE_ONE if self._networks else "")
             return
         taken, region = len(self._endpoints), self._region(network)
         words = texts.NETWORKS_CHOSEN.format(name=network.name, taken=taken, most=PLACES)
-        self._chosen_words.value = f"<b>{html.escape(words)}</b>"
+        self._chosen_words.value = f"<b>{escaped(words)}</b>"
         caption = texts.NETWORKS_ENDPOINTS.format(name=network.name)
         self.endpoints_table.frame = captioned(self._endpoints_frame(), caption, is_sandbox=False)
         self.endpoints_table.layout.display = "" if taken else "none"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import ipywidgets
@@ -13,6 +12,7 @@ from glows_nb.tables import SANDBOX_BADGE
 from glows_nb.widgets import texts
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
 from glows_nb.widgets.parts import button
+from glows_nb.widgets.phrases import escaped
 
 
 class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -22,7 +22,7 @@ class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._address = address
         self.button = button(texts.OPEN, self._open, tooltip=texts.OPEN_HINT.format(address=address.without_secret))
         badge = SANDBOX_BADGE if instance.is_sandbox else ""
-        what = html.escape(texts.OPEN_WHAT.format(machine=instance.instance_id, address=address.without_secret))
+        what = escaped(texts.OPEN_WHAT.format(machine=instance.instance_id, address=address.without_secret))
         self._words = f"{badge} {what}"
         self.front_end = FrontEnd()
         super().__init__([self.button, ipywidgets.HTML(self._words), self.front_end])
@@ -36,5 +36,5 @@ class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no ty
         bundle = super()._repr_mimebundle_(**options)
         if isinstance(bundle, dict):
             bundle["text/plain"] = f"<OpenButton {self._address.without_secret}>"
-            bundle["text/html"] = f"<p>{self._words}; {html.escape(texts.OPEN_LIVE)}</p>"
+            bundle["text/html"] = f"<p>{self._words}; {escaped(texts.OPEN_LIVE)}</p>"
         return bundle

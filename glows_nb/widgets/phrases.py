@@ -6,6 +6,12 @@ import html
 from datetime import UTC, datetime
 
 from glows_nb.api.errors import GlowsError
+from glows_nb.wording import visible
+
+
+def escaped(text: str) -> str:
+    """Foreign text as HTML that shows it, with what nobody would see written out."""
+    return html.escape(visible(text))
 
 
 def time_html(moment: datetime) -> str:
@@ -17,4 +23,4 @@ def time_html(moment: datetime) -> str:
 def error_html(error: Exception) -> str:
     """An error: a sign, its kind, its sentence."""
     kind = f"<b>{type(error).__name__}</b>: " if isinstance(error, GlowsError) else f"<b>{type(error).__name__}</b> "
-    return f'<span class="glows-error">✗ {kind}{html.escape(str(error))}</span>'
+    return f'<span class="glows-error">✗ {kind}{escaped(str(error))}</span>'

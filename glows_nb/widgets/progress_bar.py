@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import ipywidgets
 from IPython.display import display
+
+from glows_nb.widgets.phrases import escaped
 
 
 class ProgressBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -22,7 +23,7 @@ class ProgressBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no t
     def show(self, words: str, part: float | None, *, is_new: bool) -> None:
         """Show these words; `part` of 1 is all, None unknown."""
         self._words = words
-        self._text.value = html.escape(words)
+        self._text.value = escaped(words)
         self._bar.value = 0.0 if part is None else part
 
     def end(self, *, has_come: bool) -> None:
@@ -37,5 +38,5 @@ class ProgressBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no t
         bundle = super()._repr_mimebundle_(**options)
         if isinstance(bundle, dict):
             bundle["text/plain"] = self._words
-            bundle["text/html"] = f"<pre>{html.escape(self._words)}</pre>"
+            bundle["text/html"] = f"<pre>{escaped(self._words)}</pre>"
         return bundle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from threading import Lock
 
@@ -14,6 +13,7 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.connection import recorder_of
 from glows_nb.widgets import texts
 from glows_nb.widgets.parts import all_parts, button
+from glows_nb.widgets.phrases import escaped
 
 
 class Question:
@@ -63,7 +63,7 @@ class Question:
         """
         self.subject, self._do = subject, do
         self._asked_by, self._then = asked_by, then
-        self._text.value = html.escape(text)
+        self._text.value = escaped(text)
         self._error.value = ""
         self.field.value, self.field.description = "", field
         self.yes.description, self.yes.button_style = yes, style
@@ -94,7 +94,7 @@ class Question:
         try:
             do(str(self.field.value).strip())
         except InvalidRequest as error:
-            self._error.value = html.escape(str(error))
+            self._error.value = escaped(str(error))
             self._do = do
             return
         if self.subject == subject:

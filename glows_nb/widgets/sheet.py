@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from glows_nb.tables import SANDBOX_BADGE
 from glows_nb.widgets import lifetime
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
 from glows_nb.widgets.parts import all_parts
+from glows_nb.widgets.phrases import escaped
 from glows_nb.widgets.static import StaticForm
 from glows_nb.wording import SANDBOX_WORD
 
@@ -42,7 +42,7 @@ class Sheet(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._is_sandbox = is_sandbox
         self._static = StaticForm()
         badge = f" {SANDBOX_BADGE}" if is_sandbox else ""
-        heading = ipywidgets.HTML(f'<span class="glows-title">{html.escape(title)}</span>{badge}')
+        heading = ipywidgets.HTML(f'<span class="glows-title">{escaped(title)}</span>{badge}')
         super().__init__([front_end, heading, *children])
         self.add_class(CONTAINER).add_class("glows-sheet")
 
@@ -60,7 +60,7 @@ class Sheet(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         raise NotImplementedError
 
     def _plain_title(self) -> str:
-        return f"<b>{html.escape(self._title)}</b>{f' {SANDBOX_BADGE}' if self._is_sandbox else ''}"
+        return f"<b>{escaped(self._title)}</b>{f' {SANDBOX_BADGE}' if self._is_sandbox else ''}"
 
     def _update_static(self) -> None:
         self._static.update(self._plain())
@@ -72,7 +72,7 @@ class Sheet(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget. Where no widget lives, the plain form follows as an output of its own; here is nothing of it."""
         bundle = super()._repr_mimebundle_(**options)
-        bundle["text/html"] = f"<!-- {html.escape(self._title)} -->"
+        bundle["text/html"] = f"<!-- {escaped(self._title)} -->"
         bundle["text/plain"] = repr(self)
         return bundle
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 
 import ipywidgets
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.widgets.parts import button as make_button
+from glows_nb.widgets.phrases import escaped
 
 LABELS = {"description_width": "6em"}
 WIDE = {"width": "32em", "max_width": "100%"}
@@ -48,7 +48,7 @@ class SmallForm:
     @title.setter
     def title(self, text: str) -> None:
         self._shown_title = text
-        self._title.value = f"<b>{html.escape(text)}</b>"
+        self._title.value = f"<b>{escaped(text)}</b>"
 
     def press(self) -> None:
         """What the button does."""
@@ -62,11 +62,11 @@ class SmallForm:
     def show_error(self, error: Exception) -> None:
         """Say it beside the field that it is about, else beside the button."""
         field = error.field if isinstance(error, InvalidRequest) and error.field in self.fields else ""
-        self._errors[field].value = html.escape(str(error).removeprefix(f"{field}: "))
+        self._errors[field].value = escaped(str(error).removeprefix(f"{field}: "))
 
     def note(self, field: str, text: str) -> None:
         """Say something beside a field that is no error; "" for nothing."""
-        self._notes[field].value = html.escape(text)
+        self._notes[field].value = escaped(text)
 
 
 def text_field(label: str, hint: str) -> ipywidgets.Text:

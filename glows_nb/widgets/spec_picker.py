@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import uuid
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ from glows_nb.widgets import lifetime, texts
 from glows_nb.widgets.background import Background
 from glows_nb.widgets.choices import offer_id, offer_label
 from glows_nb.widgets.parts import button, choose, set_shown
-from glows_nb.widgets.phrases import error_html, time_html
+from glows_nb.widgets.phrases import error_html, escaped, time_html
 from glows_nb.widgets.sheet import Sheet, SheetFrontEnd
 from glows_nb.widgets.table import TableWidget
 
@@ -95,7 +94,7 @@ class SpecPicker(Sheet):
             value=available, description=texts.PICKER_AVAILABLE, indent=False
         ).add_class("glows-check")
         self.refresh_button = button(texts.REFRESH, self._on_refresh)
-        self.message = ipywidgets.HTML(html.escape(texts.LOADING)).add_class("glows-message")
+        self.message = ipywidgets.HTML(escaped(texts.LOADING)).add_class("glows-message")
         self.problem = ipywidgets.HTML().add_class("glows-message")
         self.table = TableWidget(pd.DataFrame())
         self.table.sort_column = "price_per_hour"
@@ -188,7 +187,7 @@ class SpecPicker(Sheet):
 
     def _on_refresh(self) -> None:
         self.refresh_button.disabled = True
-        self.message.value = html.escape(texts.LOADING)
+        self.message.value = escaped(texts.LOADING)
         self._loaded.clear()
         self._reading.start(self._refresh_quietly)
 
@@ -268,7 +267,7 @@ class SpecPicker(Sheet):
         except ValueError:
             price = math.nan
         is_wrong = price is not None and not price >= 0
-        wrong = html.escape(texts.PICKER_NO_NUMBER.format(text=text))
+        wrong = escaped(texts.PICKER_NO_NUMBER.format(text=text))
         self.price_note.value = f'<span class="glows-error">✗ {wrong}</span>' if is_wrong else ""
         self.front_end.labels = self._labels(is_price_wrong=is_wrong)
         return Limits(
@@ -306,9 +305,9 @@ class SpecPicker(Sheet):
 
     def _show_message(self) -> None:
         read = texts.PICKER_READ_AT.format(moment=time_html(self._read_at)) if self._read_at else ""
-        chosen = html.escape(texts.PICKER_NOTHING_CHOSEN) if self._read_at else ""
+        chosen = escaped(texts.PICKER_NOTHING_CHOSEN) if self._read_at else ""
         if self.value is not None:
-            offer = html.escape(offer_label(self.value, with_region=True))
+            offer = escaped(offer_label(self.value, with_region=True))
             if has_left(self.value):
                 left = self.value.max_available_units
                 chosen = f"<b>{texts.PICKER_CHOSEN.format(offer=offer, left=left)}</b>"

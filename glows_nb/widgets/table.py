@@ -19,6 +19,7 @@ from glows_nb.tables import CAPTION, IS_SANDBOX, MISSING, captioned, written
 from glows_nb.widgets import texts
 
 WINDOW: Final = 100
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 ID_COLUMNS: Final = {"instance_id", "snapshot_id", "endpoint_id", "network_id", "image_id"}
 
 
@@ -90,8 +91,15 @@ class TableWidget(anywidget.AnyWidget):
         return self._fitting
 
     def csv(self) -> str:
-        """What is shown, as filtered and sorted, all of it and not the window alone, as CSV."""
-        text: str = self._fitting.to_csv(index=False)
+        """What is shown, as filtered and sorted, all of it and not the window alone, as CSV.
+
+        A text that a spreadsheet would reckon with, as it begins like a formula, has ' before it.
+        """
+        frame = self._fitting.rename(columns=_defused)
+        for number, (_, column) in enumerate(frame.items()):
+            if not pd.api.types.is_numeric_dtype(column.dtype):
+                frame.isetitem(number, [_defused(cell) for cell in column])
+        text: str = frame.to_csv(index=False)
         return text
 
     def _refill(self, change: Any = None) -> None:
@@ -196,3 +204,7 @@ def _bars(whole: pd.Series[Any], shown: pd.Series[Any]) -> list[float | None]:
     if pd.isna(highest) or highest <= 0 or highest == whole.min():
         return [None] * len(shown)
     return [None if pd.isna(value) else round(float(value) / float(highest), 3) for value in shown]
+
+
+def _defused(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

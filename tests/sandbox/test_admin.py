@@ -1,6 +1,8 @@
 """The admin side: who may use it, the clock, the bills, users and what they may have."""
 
 import json
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -34,6 +36,60 @@ def test_clock_is_paused_moved_and_sped_up(server, api, admin):
         with pytest.raises(AdminError):
             admin.clock(**wrong)
     assert admin.clock()["speed"] == 1000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"advance": 1e308}',
+        '{"advance": 1e999}',
+        '{"advance": NaN}',
+        '{"speed": 1e300}',
+        '{"speed": Infinity}',
+        '{"speed": 5, "advance": -1}',
+        '{"speed": 5, "advance": 1e12, "is_paused": false}',
+        '{"speed": 5, "is_paused": false, "now": 1}',
+        '{"advance": ' + "[" * 100_000,
+        '{"advance": ' + '{"a":' * 900 + "1" + "}" * 900 + "}",
+        "[" * 100_000,
+        '{"advance": ' + "9" * 400 + "}",
+    ],
+)
+def test_what_is_refused_is_not_carried_out_in_part(server, admin, body):
+    before = admin.clock()
+    assert raw(server, "POST", "/clock", body)[0] == 400
+    assert admin.clock() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/tokens", '{"user": "new", "lifetime": 1e308}'),
+        ("/tokens", '{"user": "new", "lifetime": {}}'),
+        ("/scenarios/peak-hours", '{"seed": 1e308}'),
+        ("/scenarios/peak-hours", "[" * 100_000),
+        ("/faults", '{"kind": "latency", "seconds": 1e999}'),
+        ("/faults", '{"kind": ' + "[" * 100_000),
+        ("/hashes", '{"hashes": [' + "[" * 100_000),
+    ],
+)
+def test_nested_and_endless_orders_are_refused_with_a_reason(server, admin, path, body):
+    status, answer = raw(server, "POST", path, body)
+    assert (status, set(answer)) == (400, {"error"})
+    assert admin.faults() == []
+    assert [bill for bill in admin.bills() if bill["user"] == "new"] == []
+
+
+def raw(server, method, path, body):
+    """Status and answer for a body as it is."""
+    address = urlsplit(server.base_url)
+    connection = HTTPConnection(address.hostname, address.port, timeout=20)
+    try:
+        connection.request(method, f"/_sandbox{path}", body, {"Authorization": f"Bearer {server.admin_token}"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
 
 
 def test_machine_is_billed_by_the_second_while_it_runs(server, api, admin):

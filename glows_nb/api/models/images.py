@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glows_nb.api.models.wire import Moment, Text, WireModel
+from glows_nb.wording import visible
 
 
 class Image(WireModel):
@@ -14,7 +15,7 @@ class Image(WireModel):
     create_time: Moment | None = None
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.image_id})"
+        return visible(f"{self.name} ({self.image_id})")
 
 
 class SubmittedImage(WireModel):

@@ -13,6 +13,7 @@ from glows_nb.api.models.wire import AccessUrl, ElseUnknown, ListOf, Moment, Nul
 from glows_nb.api.ports import JUPYTER_PORT, SSH_PORT
 from glows_nb.api.statuses import ENDED, InstanceStatus
 from glows_nb.money import Rate
+from glows_nb.wording import visible
 
 USER: Final = re.compile(r"[^\W-][^\s@/:]*")
 PLAIN_USER: Final = re.compile(r"[a-z0-9_]+")
@@ -158,7 +159,7 @@ class Instance(WireModel):
         hardware = self.hardware
         what = f"{hardware.gpus or '?'} × {hardware.gpu_name}" if hardware.gpu_name else hardware.cpu_name
         price = f" at {self.rate}" if self.rate else ""
-        return f"{self.instance_id} ({self.meta_key}) {self.status}: {what} in {self.region_name}{price}"
+        return visible(f"{self.instance_id} ({self.meta_key}) {self.status}: {what} in {self.region_name}{price}")
 
     def __repr__(self) -> str:
         return f"<Instance {self}>"

@@ -7,6 +7,7 @@ from enum import IntEnum
 from pydantic import AliasChoices, Field
 
 from glows_nb.api.models.wire import ListOf, Moment, Text, WireModel
+from glows_nb.wording import visible
 
 
 class NetworkType(IntEnum):
@@ -36,7 +37,7 @@ class Network(WireModel):
     domain: int = 0
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.network_id})"
+        return visible(f"{self.name} ({self.network_id})")
 
 
 class Endpoint(WireModel):

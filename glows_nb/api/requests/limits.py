@@ -7,11 +7,14 @@ value and the limit in one sentence, before anything is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from glows_nb.api.errors import InvalidRequest
+
+LONGEST_REPEATED: Final = 40
+"""Characters of what was given that an error repeats."""
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 RegionName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -64,6 +67,9 @@ def _refusal(model: type[RequestModel], error: ValidationError, fields: Mapping[
     if field not in fields or field == "envs":
         return InvalidRequest(field, f"{reason}.")
     value = fields[field]
+    if isinstance(value, str) and len(value) > LONGEST_REPEATED:
+        # It may be a script or a secret in the wrong place.
+        return InvalidRequest(".".join(path), f"a text of {len(value)} characters is refused: {_sentence(reason)}.")
     size = f" of {len(value)} characters" if isinstance(value, str) else ""
     return InvalidRequest(".".join(path), f"{shortened(value)}{size} is refused: {_sentence(reason)}.")
 
