@@ -208,6 +208,7 @@ def checked_base_url(base_url: str, *, is_http_allowed: bool = False) -> str:
         parts = urlsplit(cleaned)
         host = parts.hostname
         parts.port  # noqa: B018 - raises for a port that is none
+        (host or "").encode("idna")
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
@@ -224,10 +225,10 @@ def _shown(address: str) -> str:
     """What was given for an address, as far as nothing of it can be a secret: scheme, host and port."""
     try:
         parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
-        host, port = "", None
-    if not host or len(host) > LONGEST_HOST:
+        return f"what was given, of {len(address)} characters,"
+    if not host or parts.scheme not in ("http", "https") or len(host) > LONGEST_HOST:
         return f"what was given, of {len(address)} characters,"
     return repr(f"{parts.scheme}://{host}{f':{port}' if port else ''}")
 

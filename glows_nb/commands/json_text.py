@@ -16,6 +16,7 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.launching import Candidate, Plan
 from glows_nb.api.models.wire import AccessUrl
 from glows_nb.money import Rate
+from glows_nb.wording import visible
 
 
 class Json(str):
@@ -33,7 +34,13 @@ def as_json(value: Any) -> str:
     Raises:
         InvalidRequest: it is something to look at, such as a form.
     """
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return text if visible(text.replace("\n", "")) == text.replace("\n", "") else "".join(map(_escaped, text))
+
+
+def _escaped(sign: str) -> str:
+    """A sign that nobody would see, or that a terminal obeys, as JSON writes it; the lines stay."""
+    return sign if sign == "\n" or visible(sign) == sign else json.dumps(sign)[1:-1]
 
 
 def _plain(value: Any) -> Any:

@@ -242,3 +242,58 @@ def test_an_expired_token_is_said_before_a_request_is_made() -> None:
         with pytest.raises(glows.AuthError, match="expired at 2001-09-09"):
             client.instances.stats()
         assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        ("ssh://tw-03.access.glows.ai:24243", "ssh -p 24243 root@tw-03.access.glows.ai"),
+        ("ssh://[::1]:22", "ssh -p 22 root@::1"),
+        ("ssh://$(touch pwned):22", None),
+        ("ssh://h;touch pwned:22", None),
+        ("ssh://`id`:22", None),
+        ("ssh://-oProxyCommand=id:22", None),
+        ("ssh://h\x1b[2J:22", None),
+        ("ssh://h'x:22", None),
+        ("ssh://a b:22", None),
+        ("ssh://h:99999", None),
+        ("nothing", None),
+    ],
+)
+@pytest.mark.parametrize("user", ["root", "-oProxyCommand=id", "a b", "$(id)", "x;y", "a\nb", "a@b"])
+def test_the_ssh_line_is_one_for_a_shell_whatever_the_address_holds(
+    user: str, address: str, command: str | None
+) -> None:
+    row = sample("instance_get.response")["instance"]
+    row |= {"sshCred": {"user": user, "password": ""}}
+    row["accesses"] = [{"protocol": "tcp", "listenPort": 22, "url": address}]
+    line = Instance.model_validate(row).ssh_command
+    assert line == (command if user == "root" else None)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://user:planted-password@host/v1",
+        "https://host/v1?key=planted-key",
+        "https://host/v1#planted",
+        "planted.token.in-the-wrong-place",
+        "http://planted:x@elsewhere.example/",
+        "ftp://host/planted",
+        "https://" + "planted" * 20,
+        "//planted",
+    ],
+)
+def test_what_was_given_for_an_address_is_not_repeated(given: str) -> None:
+    with pytest.raises(glows.ConfigError) as refused:
+        glows.Client(TOKEN, given).instances.stats()
+    assert "planted" not in str(refused.value)
+    assert "base_url" in str(refused.value)
+
+
+@pytest.mark.parametrize("field", ["cmd", "remark", "custom_meta_key", "from_image_id", "region_name"])
+def test_what_is_too_long_is_not_repeated(field: str) -> None:
+    usual = {"from_image_id": "i", "gpu_name": "X", "custom_meta_key": "k", "region_name": "R"}
+    with pytest.raises(glows.InvalidRequest, match=rf"^{field}: a text of \d+ characters is refused") as refused:
+        CreateInstance(**(usual | {field: "planted" * 100}))
+    assert "planted" not in str(refused.value)

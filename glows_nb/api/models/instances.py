@@ -15,8 +15,10 @@ from glows_nb.api.statuses import ENDED, InstanceStatus
 from glows_nb.money import Rate
 from glows_nb.wording import visible
 
-USER: Final = re.compile(r"[^\W-][^\s@/:]*")
-PLAIN_USER: Final = re.compile(r"[a-z0-9_]+")
+USER: Final = re.compile(r"\w[\w.-]*")
+HOST: Final = re.compile(r"[\w:][\w.:%-]*")
+"""What may stand in a line for a shell; IPv6 has colons and perhaps a zone."""
+
 PLAIN_SSH_URL: Final = re.compile(r"ssh://([a-z0-9.-]+):([1-9][0-9]{0,3}|[1-5][0-9]{4})")
 
 
@@ -126,7 +128,7 @@ class Instance(WireModel):
             return None
         user = self.ssh_credentials.user if self.ssh_credentials else ""
         # Nearly all look like this, and taking an address apart by all of its rules takes ten times as long.
-        if (plain := PLAIN_SSH_URL.fullmatch(url.get_secret_value())) and PLAIN_USER.fullmatch(user):
+        if (plain := PLAIN_SSH_URL.fullmatch(url.get_secret_value())) and USER.fullmatch(user):
             host, port = plain.groups()
             return f"ssh -p {port} {user}@{host}"
         try:
@@ -134,8 +136,7 @@ class Instance(WireModel):
             host, number = target.hostname, target.port
         except ValueError:
             return None
-        # What ssh would take for an option is no host, and a user with @ or / in it none that a machine has.
-        if not host or host.startswith("-") or (user and not USER.fullmatch(user)):
+        if not host or not HOST.fullmatch(host) or (user and not USER.fullmatch(user)):
             return None
         return shlex.join(["ssh", *(["-p", str(number)] if number else []), f"{user}@{host}" if user else host])
 
