@@ -66,3 +66,34 @@ def test_token_is_typed_unseen_and_is_not_in_the_saved_notebook(lab: Lab, page: 
     assert token not in saved
     assert token not in page.content()
     in_kernel(page, "get_ipython().run_line_magic('glows', 'logout --profile typed')")
+
+
+HOSTILE = """
+import json
+names = ["<img src=x onerror=pwned=1>", "'><script>pwned=1</script>", "safe\\u202egnp.exe", "a\\x1b[2Jb", "{{pwned=1}}"]
+client = glows.current_client()
+image = client.images.default().image_id
+for name in names:
+    client.instances.create(
+        custom_meta_key=name, remark=name, gpu_name="NVIDIA GeForce RTX 4090", region_name="TW-03", from_image_id=image
+    )
+"""
+
+
+def test_names_with_markup_or_turned_writing_are_shown_and_do_nothing(lab: Lab, page: Page) -> None:
+    shows = ["%glows list", "glows.panel()", "glows.show(glows.instances())", "%glows show $client.instances.all()[0]"]
+    write_notebook(lab, "hostile.ipynb", CONNECT, HOSTILE, *shows, "%glows cancel --all --yes --wait")
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss())[0])
+    open_notebook(page, lab, "hostile.ipynb")
+    command(page, "notebook:run-all-cells")
+    expect(cells(page).nth(3).locator("tr[data-id]").first).to_be_visible()
+    expect(cells(page).nth(4).locator("tr[data-id]").first).to_be_visible()
+    shown = cells(page).locator(".jp-OutputArea-output").all_inner_texts()
+    assert any("<img src=x onerror=pwned=1>"[:20] in text for text in shown)
+    assert any("\\u202e" in text for text in shown)
+    assert not [text for text in shown if "\u202e" in text or "\x1b" in text]
+    assert page.evaluate("() => window.pwned") is None
+    assert dialogs == []
+    assert cells(page).locator(".jp-OutputArea-output img[src='x'], .jp-OutputArea-output script").count() == 0
+    screenshot(page, "hostile-names")
