@@ -7,6 +7,8 @@ from typing import Any
 
 import ipywidgets
 
+from glows_nb.wording import visible
+
 
 def button(label: str, clicked: Callable[[], None], **options: Any) -> ipywidgets.Button:
     """A button as wide as its text; a click that was on its way while it was switched off counts for nothing."""
@@ -17,6 +19,7 @@ def button(label: str, clicked: Callable[[], None], **options: Any) -> ipywidget
 
 def choose(menu: ipywidgets.Dropdown, options: list[tuple[str, Any]], wanted: Any) -> None:
     """Set a menu's options, keeping `wanted` where it is among them, else the first."""
+    options = [(visible(label), value) for label, value in options]
     values = [value for _, value in options]
     if list(menu.options) != options:
         menu.options = options
@@ -25,6 +28,7 @@ def choose(menu: ipywidgets.Dropdown, options: list[tuple[str, Any]], wanted: An
 
 def choose_several(menu: ipywidgets.SelectMultiple, options: list[tuple[str, Any]]) -> None:
     """Set a menu's options, keeping of what was chosen what is still among them."""
+    options = [(visible(label), value) for label, value in options]
     if list(menu.options) != options:
         chosen = menu.value
         # The page marks what is chosen by its place, which among fewer options may be none.
