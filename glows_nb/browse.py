@@ -13,10 +13,11 @@ from glows_nb import frames, machine_rows
 from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.errors import InvalidRequest, NoResourceAvailable
 from glows_nb.api.models.specs import Spec
-from glows_nb.api.offers import nearest_gpu
+from glows_nb.api.offers import is_region
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.columns import SORT_WORDS
 from glows_nb.connection import current_client, recorder_of
+from glows_nb.gpus import filtered, nearest
 from glows_nb.ledger.journal import LedgerError
 from glows_nb.money import Rate, exact_amount
 from glows_nb.tables import Table, captioned
@@ -60,9 +61,11 @@ class Limits(NamedTuple):
     def among(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of a frame of specs that keep all limits."""
         if self.gpu is not None:
-            table = table[table["gpu"].astype("string").str.contains(self.gpu, case=False, regex=False, na=False)]
+            names = [str(name) for name in table["gpu"].dropna().unique()]
+            table = table[table["gpu"].isin(filtered(names, self.gpu))]
         if self.region is not None:
-            table = table[table["region"].astype("string").str.lower().isin([name.lower() for name in self.regions])]
+            regions = [name for name in table["region"].dropna().unique() if self._has_region(str(name))]
+            table = table[table["region"].isin(regions)]
         if self.min_vram_gb is not None:
             table = table[table["vram_gb"].ge(self.min_vram_gb).fillna(False)]
         if self.max_price is not None:
@@ -72,6 +75,9 @@ class Limits(NamedTuple):
         if self.available:
             table = table[table["available"].fillna(False) & table["max_units"].gt(0).fillna(False)]
         return table
+
+    def _has_region(self, name: str) -> bool:
+        return any(is_region(name, wanted) for wanted in self.regions)
 
     def given(self) -> list[str]:
         """The names of the limits that hold something out."""
@@ -97,7 +103,7 @@ def specs(
     `attrs` holds the image that was asked about as "image_id".
 
     Args:
-        gpu: only GPUs whose name holds this, in any case.
+        gpu: only GPUs that may be meant by this, such as "4090", "a100 80gb" or "rtx".
         region: only this region, or these.
         min_vram_gb: only GPUs with at least this much memory each, GB.
         max_price: only offers up to this price for one unit, Credits per hour.
@@ -323,14 +329,14 @@ def _cheapest(table: pd.DataFrame) -> int | None:
 def _why_none(table: pd.DataFrame, limits: Limits) -> str:
     """Why no offer keeps all limits, and what comes nearest."""
     names = [str(name) for name in table["gpu"].dropna().unique()]
-    if limits.gpu is not None and not any(limits.gpu.lower() in name.lower() for name in names):
-        near = nearest_gpu(limits.gpu, names)
+    if limits.gpu is not None and not filtered(names, limits.gpu):
+        near = nearest(names, limits.gpu)
         return f"No GPU is called like {limits.gpu!r}" + (f"; the nearest is {near}" if near else "")
     regions = sorted(str(name) for name in table["region"].dropna().unique())
-    unknown = [name for name in limits.regions if name.lower() not in (region.lower() for region in regions)]
+    unknown = [name for name in limits.regions if not any(is_region(region, name) for region in regions)]
     if unknown:
         return f"There is no region {' or '.join(map(repr, unknown))}; there are {', '.join(regions)}"
-    nearest = []
+    otherwise = []
     # Where an expression holds out what the limits would let through, other limits are not to blame.
     for name in limits.given() if limits.among(table).empty else ():
         relaxed: dict[str, Any] = {name: False if name == "available" else None}
@@ -338,5 +344,5 @@ def _why_none(table: pd.DataFrame, limits: Limits) -> str:
         if label is not None:
             row = table.loc[label]
             what = f"{row['gpus']} × {row['gpu']}" if pd.notna(row["gpu"]) else row["cpu"]
-            nearest.append(f"without {name} there is {what} in {row['region']} at {row['price_per_hour']:.3f}")
-    return "Nothing fits all these limits at once" + (f"; {'; '.join(nearest)}" if nearest else "")
+            otherwise.append(f"without {name} there is {what} in {row['region']} at {row['price_per_hour']:.3f}")
+    return "Nothing fits all these limits at once" + (f"; {'; '.join(otherwise)}" if otherwise else "")

@@ -42,7 +42,15 @@ from glows_nb.api.keys import (
 )
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
-from glows_nb.api.offers import has_left, is_meant, rate_for, specs_for
+from glows_nb.api.offers import (
+    gpu_names,
+    has_left,
+    in_their_words,
+    is_meant,
+    known_region,
+    rate_for,
+    specs_for,
+)
 from glows_nb.api.operations.instances import create_instance, get_instance
 from glows_nb.api.price_watch import is_dearer
 from glows_nb.api.requests.create import CreateInstance, sealed
@@ -50,6 +58,7 @@ from glows_nb.api.requests.limits import shortened
 from glows_nb.api.statuses import LEAVING
 from glows_nb.api.steps import Steps, hold_to, perform
 from glows_nb.api.writes.lost_answers import write
+from glows_nb.gpus import VRAM_GB, called, nearest
 from glows_nb.money import Rate
 from glows_nb.wording import visible
 
@@ -233,8 +242,13 @@ def plan(wanted: Wanted) -> Steps[Plan]:
     if newest is not None and not wanted.has_generations:
         raise _used_key(newest)
     meta_key = key_of_generation(wanted.key, generation + 1)
+    specs = yield from specs_for(wanted.template, wanted.priced_image_id)
+    wanted = replace(
+        wanted,
+        template=in_their_words(wanted.template, specs),
+        regions=tuple(dict.fromkeys(known_region(region, specs) for region in wanted.regions)),
+    )
     template, units = wanted.template, wanted.template.unit_qty
-    specs = yield from specs_for(template, wanted.priced_image_id)
     offers = [spec for spec in specs if is_meant(spec, template)]
     _check_regions(wanted.regions, {spec.region_name for spec in specs})
     candidates: list[Candidate] = []
@@ -262,8 +276,10 @@ def plan(wanted: Wanted) -> Steps[Plan]:
         if over_cap:
             raise PriceTooHigh(f"Nothing was rented: {reasons}.")
         elsewhere = ", ".join(dict.fromkeys(spec.region_name for spec in offers if has_left(spec, units)))
+        near = None if offers or not template.gpu_name else nearest(gpu_names(specs), template.gpu_name)
         raise NoResourceAvailable.in_offers(
             f"Nothing was rented: {reasons}; regions that have it: {elsewhere or 'none'}."
+            + (f" No GPU is called like {template.gpu_name!r}; the nearest is {near!r}." if near else "")
         )
     return Plan(meta_key, None, tuple(candidates), tuple(left_out), wanted.max_rate)
 
@@ -392,7 +408,7 @@ def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
     found = instance.hardware
     differences = []
     gpu_name = asked.base_resource.unit_spec.gpu_name if asked.base_resource else asked.gpu_name
-    if gpu_name and found.gpu_name and gpu_name != found.gpu_name:
+    if gpu_name and found.gpu_name and found.gpu_name not in called({found.gpu_name, *VRAM_GB}, gpu_name):
         differences.append(f"its GPU is {found.gpu_name}, asked was {gpu_name}")
     elif found.gpus not in (0, asked.unit_qty) and found.gpus not in (yield from _gpu_counts(asked)):
         differences.append(f"it has {found.gpus} GPUs, asked were {asked.unit_qty} units")
@@ -505,6 +521,7 @@ def _gpu_counts(asked: CreateInstance) -> Steps[set[int]]:
     if asked.base_resource is not None:
         return {asked.unit_qty * asked.base_resource.unit_spec.gpus}
     specs = yield from specs_for(asked)
+    asked = in_their_words(asked, specs)
     return {asked.unit_qty * spec.unit.gpus for spec in specs if is_meant(spec, asked)}
 
 

@@ -14,6 +14,7 @@ from glows_nb.api.operations.images import all_images
 from glows_nb.api.operations.specs import list_region_specs, list_specs
 from glows_nb.api.paging import all_items
 from glows_nb.api.steps import Operation, Steps
+from glows_nb.gpus import called, nearest
 from glows_nb.money import Rate
 
 if TYPE_CHECKING:
@@ -149,39 +150,63 @@ def is_meant(spec: Spec, request: CreateInstance) -> bool:
 
 
 def match_gpu(specs: Iterable[Spec], text: str) -> str:
-    """The one GPU that a text such as "4090" means: an exact name, else the only one with these words in its name.
-
-    Whole words win, so that "L40 PCIe" is not the L40S.
+    """The one GPU that a text such as "4090" means, by what `gpus.called` says of the names that are offered.
 
     Raises:
         InvalidRequest: no name or more than one fits.
     """
-    names = sorted({spec.unit.gpu_name for spec in specs if spec.unit.gpu_name})
-    words = text.lower().split()
-    fitting = (
-        [name for name in names if name.lower() == text.lower()]
-        or [name for name in names if set(words) <= set(re.split(r"[\s-]+", name.lower()))]
-        or [name for name in names if all(word in name.lower() for word in words)]
-    )
+    offered = list(specs)
+    names = gpu_names(offered)
+    fitting = called(names, text)
     if len(fitting) == 1:
         return fitting[0]
     if not names:
         raise InvalidRequest("gpu", "no GPU at all is offered for this image and category.")
     if fitting:
-        raise InvalidRequest("gpu", f"{text!r} may mean {' or '.join(fitting)}; say which.")
-    raise InvalidRequest("gpu", f"no GPU is called like {text!r}; the nearest is {nearest_gpu(text, names)!r}.")
+        raise InvalidRequest("gpu", f"{text!r} may mean {_with_prices(fitting, offered)}; say which.")
+    raise InvalidRequest("gpu", f"no GPU is called like {text!r}; the nearest is {nearest(names, text)!r}.")
 
 
-def nearest_gpu(text: str, names: Iterable[str]) -> str | None:
-    """The name most like a text, which may be a part of one: "4080" is near "NVIDIA GeForce RTX 4090"."""
-    from difflib import SequenceMatcher
+def gpu_names(specs: Iterable[Spec]) -> list[str]:
+    """The names of the GPUs that are offered."""
+    return sorted({spec.unit.gpu_name for spec in specs if spec.unit.gpu_name})
 
-    def likeness(name: str) -> float:
-        words = re.split(r"[\s-]+", name.lower())
-        parts = (" ".join(words[start:end]) for end in range(1, len(words) + 1) for start in range(end))
-        return max(SequenceMatcher(None, text.lower(), part).ratio() for part in parts)
 
-    return max(names, key=likeness, default=None)
+def in_their_words(request: CreateInstance, specs: Sequence[Spec]) -> CreateInstance:
+    """A create whose GPU is named as the offers name it; as it was written where nobody offers it.
+
+    Raises:
+        InvalidRequest: the name may mean several.
+    """
+    if request.gpu_name is None:
+        return request
+    fitting = called(gpu_names(specs), request.gpu_name)
+    if len(fitting) > 1:
+        raise InvalidRequest("gpu_name", f"{request.gpu_name!r} may mean {_with_prices(fitting, specs)}; say which.")
+    return request.model_copy(update={"gpu_name": fitting[0]}) if fitting else request
+
+
+def known_region(text: str, specs: Iterable[Spec]) -> str:
+    """The region that a text such as "tw03" means, of those that offer something; the text where it is none."""
+    return next((spec.region_name for spec in specs if is_region(spec.region_name, text)), text)
+
+
+def is_region(name: str, text: str) -> bool:
+    """Does a text mean this region? Case and punctuation do not count."""
+    return _bare(name) == _bare(text)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def _with_prices(names: Iterable[str], specs: Sequence[Spec]) -> str:
+    """Names, each with the lowest price of it that is known."""
+    said = []
+    for name in names:
+        rates = [spec.rate for spec in specs if spec.unit.gpu_name == name and spec.rate is not None]
+        said.append(f"{name} (from {min(rates)})" if rates else name)
+    return " or ".join(said)
 
 
 def regions_by_price(specs: Iterable[Spec], gpu_name: str, units: int = 1) -> list[str]:

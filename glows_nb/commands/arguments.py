@@ -21,6 +21,7 @@ from glows_nb.api.config import profile_names
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.columns import SORT_WORDS, SPEC_COLUMNS
+from glows_nb.gpus import is_called
 from glows_nb.known import Kind, Known, KnownMachine
 from glows_nb.refreshing import Source
 from glows_nb.wording import visible
@@ -49,6 +50,7 @@ class Named(click.ParamType[str]):
         words: gives the words to offer, with what is known of the account, if that is anything.
         kind: what of the account it needs to know; None needs no account.
         is_signed: may it also stand behind a minus?
+        means: may a text that was typed mean a word, though the word does not hold it?
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class Named(click.ParamType[str]):
         kind: Kind | None = None,
         *,
         is_signed: bool = False,
+        means: Callable[[str, str], bool] = lambda word, text: False,
     ) -> None:
+        self._means = means
         self.name = name
         self.is_signed = is_signed
         self._words = words
@@ -75,9 +79,12 @@ class Named(click.ParamType[str]):
         typed = incomplete.lower()
         # A shell, or a notebook, would take what does not print for something else.
         printable = (told for told in self._words(known) if visible(told[0]) == told[0])
-        found = [told for told in printable if typed in " ".join((told[0], told[2])).lower()]
+        found = [told for told in printable if self._fits(told, typed)]
         found.sort(key=lambda told: not told[0].lower().startswith(typed))
         return [self._item(word, about) for word, about, _ in found]
+
+    def _fits(self, told: Told, typed: str) -> bool:
+        return typed in " ".join((told[0], told[2])).lower() or bool(typed and self._means(told[0], typed))
 
     def _item(self, word: str, about: str) -> CompletionItem[str]:
         about = visible(about)
@@ -120,6 +127,10 @@ def _gpus(known: Known | None) -> Iterator[Told]:
 def _regions(known: Known | None) -> Iterator[Told]:
     for region in sorted({offer.region for offer in known.offers()} if known else ()):
         yield region, "", ""
+
+
+def _is_region(word: str, typed: str) -> bool:
+    return re.sub(r"\W+", "", word).lower().startswith(re.sub(r"\W+", "", typed).lower() or " ")
 
 
 def _images(known: Known | None) -> Iterator[Told]:
@@ -222,8 +233,8 @@ POSITIVE: Final = Positive()
 DAY: Final = Day()
 MACHINE: Final = Named("machine", _machines, "machine")
 """A machine's id, its meta key or the name it was launched with."""
-GPU: Final = Named("gpu", _gpus, "offer")
-REGION: Final = Named("region", _regions, "offer")
+GPU: Final = Named("gpu", _gpus, "offer", means=is_called)
+REGION: Final = Named("region", _regions, "offer", means=_is_region)
 IMAGE: Final = Named("image", _images, "image")
 OWN_IMAGE: Final = Named("image", _own_images, "image")
 SNAPSHOT: Final = Named("snapshot", _things("snapshot"), "snapshot")

@@ -346,3 +346,46 @@ def test_a_key_derived_from_arguments_depends_on_each_of_them() -> None:
     keys = {wanted(name=None, **change).key for change in changes}
     assert len(keys) == len(changes)
     assert wanted(name=None).key == wanted(name=None).key
+
+
+# Names as people write them.
+
+H100S = [
+    spec_row("TW-01", gpu="NVIDIA H100 PCIe", millicents=200_000, resource_id="pcie"),
+    spec_row("TW-02", gpu="NVIDIA H100 SXM5", millicents=250_000, resource_id="sxm"),
+]
+
+
+@pytest.mark.parametrize("gpu", ["4090", "rtx4090", "RTX_4090", "NVIDIA GeForce RTX 4090"])
+@pytest.mark.parametrize("region", ["TW-03", "tw03", "tw-03", "TW_03"])
+def test_gpu_and_region_are_understood_as_they_are_written(gpu: str, region: str) -> None:
+    service = FakeService(specs=[*H100S, spec_row("TW-03")])
+    planned = service.play(plan(wanted(gpu_name=gpu, region_name=region)))
+    (candidate,) = planned.candidates
+    assert (candidate.request.gpu_name, candidate.region_name) == ("NVIDIA GeForce RTX 4090", "TW-03")
+    assert service.play(launch(wanted(gpu_name=gpu, region_name=region))).region_name == "TW-03"
+    again = service.play(launch(wanted(gpu_name="NVIDIA GeForce RTX 4090", region_name="TW-03")))
+    assert again.meta_key == planned.meta_key
+    assert service.creates() == 1
+
+
+def test_a_name_that_may_mean_several_rents_none_and_lists_them_with_prices() -> None:
+    service = FakeService(specs=H100S)
+    said = r"gpu_name: 'H100' may mean NVIDIA H100 PCIe \(from 2\.000 Credits/h\) or NVIDIA H100 SXM5 \(from 2\.500"
+    with pytest.raises(InvalidRequest, match=said):
+        service.play(launch(wanted(gpu_name="H100", regions=["TW-01", "TW-02"])))
+    assert service.creates() == 0
+
+
+def test_a_gpu_that_nobody_offers_is_not_called_sold_out() -> None:
+    with pytest.raises(
+        NoResourceAvailable, match="No GPU is called like '4091'; the nearest is 'NVIDIA GeForce RTX 4090'"
+    ):
+        FakeService().play(launch(wanted(gpu_name="4091")))
+
+
+def test_the_machine_of_another_gpu_is_another_machine_also_for_a_short_name() -> None:
+    service = FakeService(machines={KEY: running(hardware={"gpuName": "NVIDIA L40S PCIe", "gpuNum": 1})})
+    with pytest.raises(MachineDiffers, match="its GPU is NVIDIA L40S PCIe, asked was L40"):
+        service.play(launch(wanted(gpu_name="L40")))
+    assert service.play(launch(wanted(gpu_name="l40s"))).instance_id == "ins-00000007"

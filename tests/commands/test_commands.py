@@ -360,7 +360,10 @@ def test_price_cap_counts_all_units(client: glows.Client) -> None:
             "JP-01 does not offer it; regions that have it: TW-03, TW-04, TW-01",
         ),
         ("launch --gpu 'nvidia l40 pcie' --yes", "TW-01 has 0 left, asked were 1; regions that have it: none"),
-        ("launch --gpu L4 --region TW-01 --yes", "NVIDIA L40 PCIe or NVIDIA L40S PCIe; say which"),
+        (
+            "launch --gpu H100 --region TW-01 --yes",
+            r"H100 80GB HBM3 \(from \d+\.\d+ Credits/h\) or .*; say which",
+        ),
         ("launch --gpu L40 --region TW-01 --yes", "TW-01 has 0 left"),
         ("launch --gpu 4090 --region TW-04 --units 99 --yes", "TW-04 has 9 left, asked were 99"),
         ("launch --gpu 4090 --port 70000 --yes", "port"),
