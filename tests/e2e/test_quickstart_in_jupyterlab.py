@@ -24,7 +24,8 @@ import json, os, pathlib
 secrets = [os.environ["GLOWS_SDK_TOKEN"]]
 for machine in client.instances.all():
     secrets.append(machine.ssh_password.get_secret_value())
-    secrets += [access.url.partition("token=")[2] for access in machine.accesses if "token=" in access.url]
+    addresses = [access.url.get_secret_value() for access in machine.accesses]
+    secrets += [address.partition("token=")[2] for address in addresses if "token=" in address]
 pathlib.Path("secrets.json").write_text(json.dumps(secrets))
 """
 
