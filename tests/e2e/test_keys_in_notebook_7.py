@@ -50,7 +50,8 @@ def test_rows_and_menus_are_chosen_by_keys_and_the_notebook_takes_none(lab: Lab,
     expect(picker.get_by_role("button", name="Refresh")).to_be_enabled()
     expect(picker.locator("tr[aria-selected='true']")).to_have_attribute("data-id", str(chosen))
     # What was chosen last has reached the kernel when it says so.
-    expect(picker.locator(".glows-message")).to_contain_text(str(chosen).partition("/")[0])
+    said = picker.get_by_role("status").filter(has_text="Chosen:")
+    expect(said).to_contain_text(str(chosen).partition("/")[0])
     in_kernel(page, NOTE)
     assert "/".join(json.loads((lab.folder / "keys.json").read_text())) == chosen
 
