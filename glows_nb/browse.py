@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
@@ -22,6 +23,9 @@ from glows_nb.ledger.journal import LedgerError
 from glows_nb.money import Rate, exact_amount
 from glows_nb.tables import Table, captioned
 from glows_nb.wording import counted
+
+BETWEEN: Final = frozenset({"glows_nb", "click", "IPython", "decorator", "contextlib"})
+"""Packages whose frames may stand between this one and whoever wrote an expression."""
 
 
 class Limits(NamedTuple):
@@ -110,7 +114,7 @@ def specs(
         gpus: only offers with exactly so many GPUs in one unit; 0 is plain CPUs.
         available: only what is to be had now.
         sort: a column, or price, gpu_price, vram, ram; with a leading minus the largest come first.
-        where: an expression of pandas' query language over the columns.
+        where: an expression of pandas' query language over the columns; `@name` is a variable of the caller's.
         image_id: the image that is to run; without it a base image is chosen and named in the caption.
         wide: all fields of the offers, as further columns.
         client: the client to ask; without it the current one.
@@ -283,7 +287,8 @@ def _table_of_machines(rows: Sequence[machine_rows.Row], *, wide: bool, is_sandb
 
 def _where(table: pd.DataFrame, expression: str) -> pd.DataFrame:
     try:
-        fits = table.eval(expression)
+        names: dict[str, Any] = _names_of_caller() if "@" in expression else {}
+        fits = table.eval(expression, **names)
     except Exception as error:  # noqa: BLE001 - pandas raises whatever the expression meets
         raise InvalidRequest("where", f"{expression!r} can't be used: {error}.") from None
     if isinstance(fits, pd.Series):
@@ -295,6 +300,14 @@ def _where(table: pd.DataFrame, expression: str) -> pd.DataFrame:
             "where", f"{expression!r} is neither true nor false of an offer; compare, as in gpus >= 8."
         )
     return table[fits.fillna(False)]
+
+
+def _names_of_caller() -> dict[str, Mapping[str, Any]]:
+    """The variables where this package was called, which `@name` means as in `DataFrame.query`."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in BETWEEN:
+        frame = frame.f_back
+    return {"local_dict": frame.f_locals, "global_dict": frame.f_globals}
 
 
 def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:

@@ -36,6 +36,8 @@ def run_lab(folder: Path, *, has_browser: bool, port: int, speed: float | None) 
     with sandbox(speed=speed) as server:
         click.echo(f"SANDBOX at {server.base_url}: nothing here costs money. Stop with Ctrl-C.")
         command = [sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART), f"--ServerApp.port={port}"]
+        # The address that it prints leads there too, and not to its front page.
+        command += [f"--LabApp.default_url=/lab/tree/{QUICKSTART}"]
         command += [] if has_browser else ["--no-browser"]
         command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         with _found_by_kernels(server):

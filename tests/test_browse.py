@@ -463,3 +463,12 @@ def test_extra_resources_and_units_have_their_price(client: glows.Client) -> Non
     for unsold in ({"cpus": 3}, {"ram_mb": 1024}):
         with pytest.raises(glows.InvalidRequest, match="not sold"):
             rate_for(spec, 1, unsold)
+
+
+def test_an_expression_may_use_the_caller_s_variables(everything: Table) -> None:
+    cap = 0.5
+    cheap = glows.specs(where="price_per_hour < @cap")
+    assert 0 < len(cheap) < len(everything)
+    assert cheap["price_per_hour"].lt(cap).all()
+    with pytest.raises(glows.InvalidRequest, match="'price_per_hour < @nothing' can't be used"):
+        glows.specs(where="price_per_hour < @nothing")

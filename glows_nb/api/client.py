@@ -18,7 +18,7 @@ from glows_nb.api.config import Connection, masked, resolve
 from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.retrying import RetryPolicy
-from glows_nb.api.steps import Adopted, Batch, Operation, Pause, Probe, Recall, Step, Steps, drive
+from glows_nb.api.steps import Adopted, Batch, Pause, Probe, Recall, Step, Steps, drive
 from glows_nb.api.tokens import Token, account_mark
 from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session, pause_async
 
@@ -327,17 +327,20 @@ class AsyncClient(_Connected):
     async def _send_all(self, batch: Batch[Any]) -> list[Any]:
         import asyncio
 
-        places = asyncio.Semaphore(self._max_concurrency)
+        results: list[Any] = [None] * len(batch.operations)
+        left = iter(enumerate(batch.operations))
 
-        async def send(operation: Operation[Any]) -> Any:
-            async with places:
-                return batch.keep(await self._transport.send(operation))
+        async def work() -> None:
+            # Whoever has an answer asks for the next page at once, before the others have read theirs.
+            for place, operation in left:
+                results[place] = batch.keep(await self._transport.send(operation))
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(send(operation)) for operation in batch.operations]
+                for _ in range(min(self._max_concurrency, len(batch.operations))):
+                    group.create_task(work())
         except ExceptionGroup as failed:
             first = failed.exceptions[0]
         else:
-            return [task.result() for task in tasks]
+            return results
         raise first

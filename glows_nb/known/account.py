@@ -145,8 +145,8 @@ class Known:
             saved = json.loads(self._path.read_text(encoding="utf-8"))
             self._asked = {kind: float(saved["asked"].get(kind, 0)) for kind in ENTRY_OF}
             self._entries = {
-                kind: {row["id"]: _entry(entry, row) for row in saved["entries"].get(kind, ())}
-                for kind, entry in ENTRY_OF.items()
+                kind: {entry.id: entry for entry in _entries(of, saved["entries"].get(kind, ()))}
+                for kind, of in ENTRY_OF.items()
             }
         except FileNotFoundError:
             self._tidy()
@@ -182,11 +182,13 @@ class Known:
             log.debug("what completion knows can't be kept: %s", error)
 
 
-def _entry(kind: type[Any], row: dict[str, Any]) -> Any:
-    """An entry as it was written; a file in which somebody else wrote is not believed."""
-    if any(type(row[name]) is not hint for name, hint in get_type_hints(kind).items()):
-        raise TypeError(f"no {kind.__name__}")
-    return kind(**row)
+def _entries(kind: type[Any], rows: Iterable[dict[str, Any]]) -> list[Any]:
+    """Entries as they were written; a file in which somebody else wrote is not believed."""
+    hints = get_type_hints(kind)
+    entries = [kind(**row) for row in rows]
+    if any(type(cell) is not hint for entry in entries for cell, hint in zip(entry, hints.values(), strict=True)):
+        raise TypeError(f"what is written of a {kind.__name__} is none")
+    return entries
 
 
 _accounts: Final[dict[tuple[str, str], Known]] = {}

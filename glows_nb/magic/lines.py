@@ -54,7 +54,7 @@ def read_line(text: str) -> Line:
     Raises:
         CommandError: what stands behind >> is nothing, or no name for a variable.
     """
-    stripped = text.rstrip()
+    stripped = _without_comment(text).rstrip()
     if stripped.endswith(">>"):
         raise CommandError(f"The name of a variable is missing behind >>, as in: %glows {stripped} table")
     is_quiet = stripped.endswith(";")
@@ -66,6 +66,20 @@ def read_line(text: str) -> Line:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise CommandError(f"{name!r} is no name for a variable; write: %glows {found['command'].strip()} >> table")
     return Line(found["command"], name, is_quiet)
+
+
+def _without_comment(text: str) -> str:
+    """The line up to a # that begins a word outside of quotes, as in a shell and in Python."""
+    quote, before = "", " "
+    for place, sign in enumerate(text):
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        elif sign == "#" and before.isspace():
+            return text[:place]
+        before = sign
+    return text
 
 
 class Words(DollarFormatter):

@@ -53,6 +53,11 @@ def test_what_is_no_setting_is_refused(body: str, sentence: str) -> None:
     [
         ("specs", Line("specs", None, False)),
         ("specs ; ", Line("specs", None, True)),
+        ("stats # how many", Line("stats", None, False)),
+        ("stats >> count; # how many >> nothing", Line("stats", "count", True)),
+        ("# nothing", Line("", None, False)),
+        ("show a#b", Line("show a#b", None, False)),
+        ("launch --cmd 'a # b'", Line("launch --cmd 'a # b'", None, False)),
         ("specs --gpu 4090 >> df", Line("specs --gpu 4090", "df", False)),
         ("specs >> df;", Line("specs", "df", True)),
         ("launch --cmd 'a >> log'", Line("launch --cmd 'a >> log'", None, False)),
