@@ -138,11 +138,10 @@ def _web_addresses(machine: Instance) -> str | None:
     """Where Jupyter and then what else speaks HTTP can be reached, without the tokens."""
     first, others = "", ""
     for access in machine.accesses:
-        url = access.url.without_secret
-        if url and access.listen_port == JUPYTER_PORT and not first:
-            first = url
-        elif url and access.protocol == "http":
-            others += f" {url}"
+        if access.listen_port == JUPYTER_PORT and not first:
+            first = access.url.without_secret
+        elif access.protocol == "http" and access.url:
+            others += f" {access.url.without_secret}"
     return (first + others).strip() or None
 
 

@@ -14,7 +14,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import Any, Final, Generic, TypeVar
@@ -129,13 +129,15 @@ class _Clients(Generic[H]):
     """Clients of httpx that wait for a request, the last used on top.
 
     Each carries one request at a time: what an interrupt leaves of one, such as a held lock, no other request meets.
-    A transport of the caller's own can't be made anew, so there all requests share one client.
+    Where they are shared, all requests have the same; after an interrupt it is left behind for another, but for a
+    transport of the caller's own, which can't be made anew.
     """
 
     def __init__(self, make: Callable[[], H], is_shared: bool) -> None:
         self._make = make
         self._is_shared = is_shared
         self._is_closed = False
+        self._left: list[H] = []
         self._lock = Lock()
         # Made at once, so that a proxy in the environment that can't be used is met where the client is made.
         self._waiting = deque([(time.monotonic(), make())])
@@ -162,6 +164,13 @@ class _Clients(Generic[H]):
                 self._waiting.append((time.monotonic(), http))
             return self._is_shared or not self._is_closed
 
+    def leave(self, http: H) -> None:
+        """Let a client that is shared be used for no further request; those that it carries go on."""
+        with self._lock:
+            if self._waiting and self._waiting[-1][1] is http:
+                self._left.append(http)
+                self._waiting[-1] = (time.monotonic(), self._make())
+
     def expired(self) -> list[H]:
         """Those whose connections have been idle for too long; they are to be closed."""
         expired: list[H] = []
@@ -175,7 +184,8 @@ class _Clients(Generic[H]):
         """Hand none out any more; those that waited are to be closed."""
         with self._lock:
             self._is_closed = True
-            closed = [http for _, http in self._waiting]
+            closed = [*self._left, *(http for _, http in self._waiting)]
+            self._left.clear()
             self._waiting.clear()
         return closed
 
@@ -273,7 +283,8 @@ class AsyncHttpTransport:
         self.session = session
         self._given = transport
         settings = session.settings(timeout)
-        self._clients = _Clients(lambda: httpx.AsyncClient(transport=transport, **settings), transport is not None)
+        # Tasks share one: their locks are let go when they are cancelled, and one alone serves many of them faster.
+        self._clients = _Clients(lambda: httpx.AsyncClient(transport=transport, **settings), is_shared=True)
 
     async def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
@@ -307,6 +318,7 @@ class AsyncHttpTransport:
             await expired.aclose()
         http = self._clients.take()
         stopped: GlowsError | BaseException
+        is_in_disorder = False
         try:
             reply = _reply(operation, await http.request(**self.session.request(operation)), self.session, started)
         except httpx.HTTPError as error:
@@ -314,17 +326,16 @@ class AsyncHttpTransport:
         except Exception as error:
             if self._given is not None:
                 raise  # a transport of the caller's own, and so its error
-            stopped = _disorder(operation, self.session, error)
+            stopped, is_in_disorder = _disorder(operation, self.session, error), True
         except BaseException as stop:  # noqa: BLE001 - raised below
             stopped = _innermost(stop)
         else:
             if not self._clients.give_back(http):
                 await http.aclose()
             return reply
-        # After an interrupt the loop may stop, and who closes a coroutine does not let it await anything.
-        if self._given is None and not isinstance(stopped, KeyboardInterrupt | SystemExit | GeneratorExit):
-            with suppress(Exception):
-                await http.aclose()
+        # An interrupt may have come between taking a lock and being able to let it go.
+        if self._given is None and (is_in_disorder or isinstance(stopped, KeyboardInterrupt | SystemExit)):
+            self._clients.leave(http)
         if isinstance(stopped, GlowsError):
             return stopped
         raise _without_frames(stopped)

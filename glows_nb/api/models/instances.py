@@ -128,7 +128,8 @@ class Instance(WireModel):
             return None
         user = self.ssh_credentials.user if self.ssh_credentials else ""
         # Nearly all look like this, and taking an address apart by all of its rules takes ten times as long.
-        if (plain := PLAIN_SSH_URL.fullmatch(url.get_secret_value())) and USER.fullmatch(user):
+        is_plain_user = user == "root" or USER.fullmatch(user)
+        if is_plain_user and (plain := PLAIN_SSH_URL.fullmatch(url.get_secret_value())):
             host, port = plain.groups()
             return f"ssh -p {port} {user}@{host}"
         try:
