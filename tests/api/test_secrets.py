@@ -63,7 +63,7 @@ def test_a_machine_shows_none_of_its_secrets(show: object) -> None:
 SHOWS: list[Callable[[AccessUrl], str]] = [
     repr,
     str,
-    lambda url: f"{url} {url!r} {url:}",
+    lambda url: f"{url} {url!r} {url:>60}",
     lambda url: "%s" % url,  # noqa: UP031
     lambda url: pd.DataFrame({"url": [url]}).to_string() + pd.DataFrame({"url": [url]}).to_csv(),
     lambda url: str(pd.Series([url])) + pd.Series([url]).to_json(default_handler=str),

@@ -53,6 +53,9 @@ class AccessUrl:
     def __str__(self) -> str:
         return f"{self.without_secret}{'?…' if '?' in self._address else ''}"
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
     def __repr__(self) -> str:
         return f"AccessUrl('{self}')"
 
