@@ -146,6 +146,13 @@ def test_help_lists_the_commands_of_the_terminal(words: list[str]) -> None:
     assert "glows-nb" in done.stdout
 
 
+def test_what_there_is_to_choose_from_is_said_in_one_sentence() -> None:
+    done = program("completion")
+    assert done.returncode == 2
+    assert "Choose from: bash, zsh, fish" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_version_is_that_of_the_package() -> None:
     assert program("--version").stdout.split()[-1] == glows.__version__
 

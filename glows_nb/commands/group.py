@@ -366,7 +366,8 @@ def _carried_out(arguments: list[str], commands: click.Group, name: str, line: R
 
 
 def _sentence(error: click.ClickException, name: str) -> str:
-    message = error.format_message()
+    # click lists what there is to choose from on lines of their own.
+    message = " ".join(error.format_message().split())
     if not message.endswith((".", "?", ")")):
         message += "."
     context = getattr(error, "ctx", None)
