@@ -102,3 +102,12 @@ def test_ports_written_as_text_are_the_same_ports(ports: list[Port]) -> None:
 def test_envs_on_the_wire_hold_each_name_and_value(envs: dict[str, str]) -> None:
     wire = encode_envs({name: SecretStr(value) for name, value in envs.items()})
     assert dict(part.split("=", 1) for part in wire.split(";") if part) == envs
+
+
+def test_fields_beside_a_whole_request_are_refused_and_not_dropped() -> None:
+    request = CreateInstance(**USUAL)
+    with (
+        glows.Client("x", "http://127.0.0.1:9") as client,
+        pytest.raises(glows.InvalidRequest, match="^cmd, unit_qty: stands beside a whole request"),
+    ):
+        client.instances.create(request, cmd="sleep 1", unit_qty=2)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glows_nb.api import keys, launching, parking, unparking, waiting
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.interrupting import noting_order, noting_wait, noting_write
 from glows_nb.api.launching import Plan
 from glows_nb.api.models.instances import Instance
@@ -56,7 +57,7 @@ class AsyncInstances:
         """Start a machine by one raw create; `launch` is the call that may be run twice.
 
         Args:
-            request: what to start; or its fields, see `CreateInstance`.
+            request: what to start; or its fields, see `CreateInstance`, not both.
             fields: the fields of `CreateInstance`, among them the required `custom_meta_key`.
 
         Raises:
@@ -65,6 +66,8 @@ class AsyncInstances:
             AmbiguousResult: the answer was lost and the machine can't be looked up.
         """
         fields = sealed(fields)
+        if request is not None and fields:
+            raise InvalidRequest(", ".join(fields), "stands beside a whole request; give the one or the fields.")
         checked = CreateInstance(**fields) if request is None else request
         key = checked.custom_meta_key
         with noting_write(f"A machine may be started under the key {key!r}", f"client.instances.get(meta_key={key!r})"):
