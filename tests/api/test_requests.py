@@ -108,6 +108,6 @@ def test_fields_beside_a_whole_request_are_refused_and_not_dropped() -> None:
     request = CreateInstance(**USUAL)
     with (
         glows.Client("x", "http://127.0.0.1:9") as client,
-        pytest.raises(glows.InvalidRequest, match="^cmd, unit_qty: stands beside a whole request"),
+        pytest.raises(glows.InvalidRequest, match=r"^cmd, unit_qty: stands beside a whole request"),
     ):
         client.instances.create(request, cmd="sleep 1", unit_qty=2)
