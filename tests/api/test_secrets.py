@@ -105,6 +105,12 @@ def test_a_url_is_whole_by_an_explicit_call_alone(monkeypatch: pytest.MonkeyPatc
     assert len({url, machine().url()}) == 1
 
 
+def test_a_dumped_machine_has_the_address_as_it_is_and_in_json_without_its_token() -> None:
+    dumped = machine().model_dump()
+    assert dumped["accesses"][0]["url"] == machine().url()
+    assert "planted" not in str(dumped) + machine().model_dump_json() + str(machine().model_dump(mode="json"))
+
+
 def test_a_request_shows_no_value_of_envs() -> None:
     request = CreateInstance(
         from_image_id="img-1",

@@ -67,7 +67,7 @@ class AccessUrl:
             cls,
             core_schema.chain_schema([core_schema.nullable_schema(core_schema.str_schema()), text]),
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda address: address.without_secret, when_used="json"
+                lambda address, info: address.without_secret if info.mode == "json" else address, info_arg=True
             ),
         )
 
