@@ -101,6 +101,12 @@ def test_rates_compare_like_their_amounts(one: int, other: int) -> None:
     assert (Rate(one) == Rate(other)) == (one == other)
 
 
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_costs_compare_like_their_amounts(one: int, other: int) -> None:
+    assert (Cost(one) < Cost(other)) == (Cost(one).credits < Cost(other).credits)
+    assert max(Cost(one), Cost(other)) == Cost(max(one, other))
+
+
 def test_rate_is_written_with_three_decimals_and_its_unit() -> None:
     assert str(Rate(2_368_000)) == "23.680 Credits/h"
     assert repr(Rate(49_000)) == "Rate('0.490 Credits/h')"
