@@ -43,7 +43,7 @@ def machine() -> Instance:
     return Instance.model_validate(row)
 
 
-def whos(url: AccessUrl) -> str:
+def listed_by_ipython(url: AccessUrl) -> str:
     """What IPython's %whos says of a variable."""
     shell = InteractiveShell()
     shell.user_ns["url"] = url
@@ -69,7 +69,7 @@ SHOWS: list[Callable[[AccessUrl], str]] = [
     lambda url: str(pd.Series([url])) + pd.Series([url]).to_json(default_handler=str),
     lambda url: json.dumps({"url": url}, default=str),
     lambda url: pprint.pformat([url]),
-    whos,
+    listed_by_ipython,
 ]
 
 
