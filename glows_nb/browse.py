@@ -191,7 +191,7 @@ def instances(
     from glows_nb.api.operations.instances import kept_instances  # with the models of machines: not for offers
 
     service = client or current_client()
-    rows = service.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit))
+    rows = service.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit, strict=False))
     return _table_of_machines(rows, wide=wide, is_sandbox=service.is_sandbox)
 
 
@@ -211,7 +211,7 @@ async def instances_async(
     """
     from glows_nb.api.operations.instances import kept_instances
 
-    rows = await client.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit))
+    rows = await client.run(kept_instances(machine_rows.row_of(wide=wide), statuses, limit=limit, strict=False))
     return _table_of_machines(rows, wide=wide, is_sandbox=client.is_sandbox)
 
 

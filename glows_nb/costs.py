@@ -117,10 +117,15 @@ def spending(*, since: date | datetime | None = None, client: Client | None = No
     listed = _read(service)
     now_ms = recorder.now_ms()
     machines = recorder.ledger.machines(recorder.account)
+    unread = (
+        {record.instance_id for record in machines}
+        if listed is None
+        else {machine.instance_id for machine in listed if machine.unread}
+    )
     rows = [
         (machine, day)
         for machine in machines
-        for day in cost_by_day(machine, now_ms, since_ms=since_ms, is_read=listed is not None)
+        for day in cost_by_day(machine, now_ms, since_ms=since_ms, is_read=machine.instance_id not in unread)
     ]
     rows.sort(key=lambda row: row[1].day)
     table = frames.spending(rows)
@@ -218,9 +223,10 @@ def balance(*, client: Client | None = None) -> Balance:
     listed = _read(service)
     now_ms = recorder.now_ms()
     machines = recorder.ledger.machines(recorder.account)
-    most, least = cost_since(machines, at_ms, now_ms, is_read=listed is not None)
+    is_read = listed is not None and not any(machine.unread for machine in listed)
+    most, least = cost_since(machines, at_ms, now_ms, is_read=is_read)
     left = None if most is None else Cost.from_millicents(entered) - most
-    running = None if listed is None else [machine for machine in listed if machine.is_billed]
+    running = None if listed is None else [machine for machine in listed if machine.is_billed or machine.unread]
     burn = _burn_rate(recorder, running)
     return Balance(
         left=None if left is None else left.credits,
@@ -275,7 +281,12 @@ def _burn_rate(recorder: Recorder, running: Sequence[Instance] | None) -> BurnRa
 
 
 def _rate(machine: Instance, record: MachineRecord | None) -> Rate | None:
-    """A running machine's price: the ledger's, which has the third decimal, where it is the same price."""
+    """A running machine's price: the ledger's, which has the third decimal, where it is the same price.
+
+    None where the service's answer about the machine can't be read: what it costs now is not known.
+    """
+    if machine.unread:
+        return None
     recorded = record.last.rate if record is not None and record.last.status == machine.status else None
     if recorded is None and record is not None and record.order is not None and record.order.millicents is not None:
         recorded = Rate(record.order.millicents)
@@ -299,6 +310,13 @@ def _discrepancies(recorder: Recorder, listed: Sequence[Instance]) -> list[frame
     found = []
     for id_, machine in on_service.items():
         record = known.get(id_)
+        if machine.unread:
+            was = record.last.status if record is not None else None
+            fields = ", ".join(machine.unread)
+            found.append(
+                _discrepancy(id_ or None, machine.meta_key, f"the service's {fields} can't be read", was, None)
+            )
+            continue
         if machine.status not in ENDED and (record is None or not record.is_from_here):
             found.append(_discrepancy(id_, machine.meta_key, "alive, and not started from here", None, machine.status))
         ordered = record.order.millicents if record is not None and record.order is not None else None

@@ -98,7 +98,7 @@ def images(models: Iterable[Image], *, wide: bool = False) -> pd.DataFrame:
     """Images, one row each: image_id, name, status, created (UTC). There is nothing more, also with `wide`."""
     rows = [
         {
-            "image_id": image.image_id,
+            "image_id": image.image_id or None,
             "name": image.name or None,
             "status": image.status,
             "created": image.create_time,
@@ -135,7 +135,7 @@ def snapshots(
         image = name if name is not None and name.image_id else images_of.get(snapshot.instance_id)
         rows.append(
             {
-                "snapshot_id": snapshot.snapshot_id,
+                "snapshot_id": snapshot.snapshot_id or None,
                 "instance_id": snapshot.instance_id or None,
                 "status": _word(SnapshotStatus, snapshot.status),
                 "type": snapshot.type,
@@ -158,7 +158,7 @@ def networks(models: Iterable[Network], *, wide: bool = False) -> pd.DataFrame:
     """Networks, one row each: network_id, name, cluster_type, domain, created (UTC); `wide` adds nothing."""
     rows = [
         {
-            "network_id": network.network_id,
+            "network_id": network.network_id or None,
             "name": network.name or None,
             "cluster_type": network.cluster_type or None,
             "domain": network.domain,
@@ -173,7 +173,7 @@ def endpoints(models: Iterable[Endpoint], *, wide: bool = False) -> pd.DataFrame
     """Machines in a network: endpoint_id, network_id, instance_id, status, cidr, mac, created; `wide` adds nothing."""
     rows = [
         {
-            "endpoint_id": endpoint.endpoint_id,
+            "endpoint_id": endpoint.endpoint_id or None,
             "network_id": endpoint.network_id or None,
             "instance_id": endpoint.instance_id or None,
             "status": _word(EndpointStatus, endpoint.status),
@@ -231,10 +231,10 @@ def _spec_row(spec: Spec) -> dict[str, Any]:
     unit = spec.unit
     price = None if spec.rate is None else _credits(spec.rate)
     return {
-        "region": spec.region_name,
+        "region": spec.region_name or None,
         "machine_category": _category_name(spec.machine_category),
         "gpu": unit.gpu_name or None,
-        "gpus": unit.gpus,
+        "gpus": None if "base_resource" in spec.unread else unit.gpus,
         "vram_gb": vram_gb(unit.gpu_name),
         "cpu": unit.cpu_name or None,
         "cpus": unit.cpus or None,
@@ -245,13 +245,13 @@ def _spec_row(spec: Spec) -> dict[str, Any]:
         "available": spec.avail,
         "max_units": spec.max_available_units,
         "instance_categories": ", ".join(spec.categories) or None,
-        "resource_id": spec.resource_id,
+        "resource_id": spec.resource_id or None,
     }
 
 
 def _wide_spec_row(spec: Spec) -> dict[str, Any]:
     return _spec_row(spec) | {
-        "unit_qty": spec.base_resource.unit_qty,
+        "unit_qty": None if "base_resource" in spec.unread else spec.base_resource.unit_qty,
         "millicent_per_hour": spec.price.millicent_per_hour,
         "extra_resources": json.dumps([extra.model_dump() for extra in spec.extra_resources]),
     }
@@ -277,8 +277,10 @@ def _spending_row(machine: MachineRecord, day: DayCost) -> dict[str, Any]:
     }
 
 
-def _category_name(number: int) -> str:
+def _category_name(number: int | None) -> str | None:
     """The category's word where one is known, its number otherwise."""
+    if number is None:
+        return None
     return "GPU" if number == MachineCategory.GPU else "CPU" if number == MachineCategory.CPU else str(number)
 
 

@@ -98,10 +98,10 @@ def _row(machine: Instance) -> Row:
     image, snapshot = machine.base_image, machine.base_snap
     endpoints = machine.network_endpoints
     return (
-        machine.instance_id,
+        machine.instance_id or None,
         machine.meta_key or None,
         machine.remark or None,
-        machine.status,
+        machine.status or None,
         machine.region_name or None,
         machine.category or None,
         hardware.gpu_name or None,
@@ -182,7 +182,7 @@ def _vram_gb(gpu_names: Sequence[str | None], memory_mb: Numbers) -> pd.arrays.F
     return pd.arrays.FloatingArray(gb, is_unknown)
 
 
-def _cost(statuses: Sequence[str], cents: Numbers, age: npt.NDArray[np.timedelta64]) -> npt.NDArray[np.float64]:
+def _cost(statuses: Sequence[str | None], cents: Numbers, age: npt.NDArray[np.timedelta64]) -> npt.NDArray[np.float64]:
     """Credits of the machines that cost money now, by the full second (FACTS 4.4)."""
     running = InstanceStatus.RUNNING.value
     is_running = np.array([status == running for status in statuses], bool)

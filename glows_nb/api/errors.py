@@ -294,7 +294,7 @@ class NetNameRepeat(APIError):
 
     name = "NetNameRepeat"
     meaning = "a network of this name exists"
-    advice = "Use that one, or choose another name."
+    advice = "Use that one, or choose another name; one that no list shows is in a region whose number is not known."
 
 
 class OutOfNetEndpointCountLimit(APIError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 INSTANCE_PREFIX: Final = "ins-"
+NETWORK_PREFIX: Final = "net-"
 
 
 def bare_id(resource_id: str) -> str:

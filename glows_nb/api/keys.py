@@ -16,7 +16,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from glows_nb.api.errors import InvalidRequest, ParamIllegal
+from glows_nb.api.errors import BadResponse, InvalidRequest, ParamIllegal
 from glows_nb.api.ids import INSTANCE_PREFIX
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.operations.instances import all_instances, get_instance
@@ -105,7 +105,7 @@ def find_newest(key: str) -> Steps[tuple[Instance | None, int]]:
     alive = [machine for machine in living if generation_of(machine.meta_key, key)]
     if alive:
         newest = max(alive, key=lambda machine: generation_of(machine.meta_key, key))
-        return newest, generation_of(newest.meta_key, key)
+        return (yield from whole(newest)), generation_of(newest.meta_key, key)
     noted = max(
         (note for note in (yield from recall(key)) if generation_of(note.meta_key, key) > known),
         key=lambda note: generation_of(note.meta_key, key),
@@ -128,7 +128,7 @@ def find_exact(meta_key: str) -> Steps[Instance | None]:
         return found
     for living in (yield from living_machines()):
         if living.meta_key == meta_key:
-            return living
+            return (yield from whole(living))
     if found is None:
         for noted in (yield from recall(meta_key)):
             if noted.meta_key == meta_key:
@@ -137,9 +137,32 @@ def find_exact(meta_key: str) -> Steps[Instance | None]:
 
 
 def living_machines() -> Steps[list[Instance]]:
-    """Every machine that has not ended."""
-    machines = yield from all_instances(LIVING)
+    """Every machine that has not ended.
+
+    One that can't be read in the list hides no others. Where it may have any key, it is read by itself, since nobody
+    could say what lives under one.
+
+    Raises:
+        BadResponse: the key of one can't be read.
+    """
+    machines = []
+    for machine in (yield from all_instances(LIVING, strict=False)):
+        is_nameless = machine.unread and not (machine.meta_key and machine.instance_id)
+        machines.append((yield from whole(machine)) if is_nameless else machine)
     return [machine for machine in machines if machine.status not in LEAVING]
+
+
+def whole(machine: Instance) -> Steps[Instance]:
+    """A machine of a list, read by itself where the list's row can't be read.
+
+    Raises:
+        BadResponse: it can't be read by itself either, or its id can't.
+    """
+    if not machine.unread:
+        return machine
+    if not machine.instance_id:
+        raise BadResponse(f"A machine without a readable id is listed, and its {', '.join(machine.unread)} is unknown.")
+    return (yield from perform(get_instance(machine.instance_id)))
 
 
 def find_machine(machine: str, account_mark: str) -> Steps[Instance]:
@@ -164,7 +187,7 @@ def find_machine(machine: str, account_mark: str) -> Steps[Instance]:
             found.append(newest)
         for living in (yield from living_machines()):
             if living.meta_key == machine:
-                return living
+                return (yield from whole(living))
         ended = [each for each in found if each is not None]
         if ended:
             return max(ended, key=age)

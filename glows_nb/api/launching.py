@@ -242,7 +242,7 @@ def plan(wanted: Wanted) -> Steps[Plan]:
     if newest is not None and not wanted.has_generations:
         raise _used_key(newest)
     meta_key = key_of_generation(wanted.key, generation + 1)
-    specs = yield from specs_for(wanted.template, wanted.priced_image_id)
+    specs = [spec for spec in (yield from specs_for(wanted.template, wanted.priced_image_id)) if not spec.unread]
     wanted = replace(
         wanted,
         template=in_their_words(wanted.template, specs),

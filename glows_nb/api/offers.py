@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def has_left(spec: Spec, units: int = 1) -> bool:
     """Are so many units of the offer to be had?"""
-    return bool(spec.avail) and (spec.max_available_units or 0) >= units
+    return bool(spec.avail) and not spec.unread and (spec.max_available_units or 0) >= units
 
 
 def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | None = None) -> Rate | None:
@@ -68,7 +68,7 @@ def _is_count(value: object) -> bool:
 
 def default_image() -> Steps[Image]:
     """The image that is taken where none is named."""
-    return choose_default_image((yield from all_images()))
+    return choose_default_image((yield from all_images(strict=False)))
 
 
 def choose_default_image(images: Sequence[Image]) -> Image:
@@ -76,6 +76,7 @@ def choose_default_image(images: Sequence[Image]) -> Image:
 
     Names are the only thing that the service tells of an image, such as "CUDA12.8 Torch2.8.0 Base".
     """
+    images = [image for image in images if not image.unread]
     if not images:
         raise BadResponse("The answer to list images holds no image, and a machine needs one.")
 
@@ -91,7 +92,9 @@ def all_specs(
     from_image_id: str | None = None,
     machine_category: int | None = None,
     region_name: str | None = None,
-    instance_category: str | None = None,
+    instance_category: str | int | None = None,
+    *,
+    strict: bool = False,
 ) -> Steps[list[Spec]]:
     """Every offer for an image (the default image where none is given), of one machine category or of all."""
     image_id = from_image_id or (yield from default_image()).image_id
@@ -106,9 +109,12 @@ def all_specs(
                 page=page,
                 region_name=region_name,
                 instance_category=instance_category,
+                strict=strict,
             )
 
-        specs += yield from all_items(page_of, lambda spec: (spec.region_name, spec.resource_id, spec.price_order))
+        specs += yield from all_items(
+            page_of, lambda spec: (spec.region_name, spec.resource_id, spec.price_order) if spec.resource_id else None
+        )
     return specs
 
 
@@ -116,7 +122,9 @@ def all_region_specs(
     machine_category: int,
     from_image_id: str,
     region_name: str | None = None,
-    instance_category: str | None = None,
+    instance_category: str | int | None = None,
+    *,
+    strict: bool = False,
 ) -> Steps[list[RegionSpecs]]:
     """Every region with its offers, of one machine category."""
     return all_items(
@@ -126,8 +134,9 @@ def all_region_specs(
             page,
             region_name=region_name,
             instance_category=instance_category,
+            strict=strict,
         ),
-        identity=lambda region: region.region_name,
+        identity=lambda region: region.region_name or None,
     )
 
 

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from glows_nb.api.errors import BadResponse
-from glows_nb.api.models.wire import Page, Pagination
+from glows_nb.api.models.wire import Page, Pagination, WireModel
+from glows_nb.api.rows import row_of
 from glows_nb.api.steps import Answer
 
 Item = TypeVar("Item", bound=BaseModel)
+Row = TypeVar("Row", bound=WireModel)
 
 
 def whole(operation: str, model: type[Item]) -> Callable[[Answer], Item]:
@@ -36,33 +38,44 @@ def one(operation: str, field: str, model: type[Item]) -> Callable[[Answer], Ite
     return read
 
 
-def page(operation: str, field: str, model: type[Item]) -> Callable[[Answer], Page[Item]]:
-    """Read a list in one field, and its pagination."""
+def page(operation: str, field: str, model: type[Row], *, strict: bool = True) -> Callable[[Answer], Page[Row]]:
+    """Read a list in one field, and its pagination.
 
-    def read(answer: Answer) -> Page[Item]:
+    A row that can't be read is refused; unless `strict` it stands there as far as it can be read, and a sentence in
+    the page's `problems` names it and the field.
+    """
+
+    def read(answer: Answer) -> Page[Row]:
         if answer.get("pagination") is None:
             raise BadResponse(f"The answer to {operation} lacks the field 'pagination'.")
         if field not in answer:
             raise BadResponse(f"The answer to {operation} lacks the field {field!r}.")
-        rows = answer[field] or []
+        rows = [] if answer[field] is None else answer[field]
         if not isinstance(rows, list):
             raise BadResponse(f"The answer to {operation} has no list in the field {field!r}.")
         pagination = _validated(operation, "pagination", Pagination, answer["pagination"])
-        items = tuple(_validated(operation, f"{field}.{number}", model, row) for number, row in enumerate(rows))
-        return Page(pagination=pagination, items=items)
+        if strict:
+            items = tuple(_validated(operation, f"{field}.{number}", model, row) for number, row in enumerate(rows))
+            return Page(pagination=pagination, items=items)
+        problems: list[str] = []
+        items = tuple(row_of(model, row, f"{field}.{number}", problems) for number, row in enumerate(rows))
+        return Page(pagination=pagination, items=items, problems=tuple(problems))
 
     return read
 
 
-def page_of_bytes(field: str, model: type[Item]) -> Callable[[bytes], Page[Item] | None]:
+def page_of_bytes(field: str, model: type[Row], *, strict: bool = True) -> Callable[[bytes], Page[Row] | None]:
     """Read the same out of a success's bytes in one pass; None for whatever `page` and its callers have to look at."""
 
-    def read(body: bytes) -> Page[Item] | None:
+    def read(body: bytes) -> Page[Row] | None:
         try:
             answer = _success(field, model).model_validate_json(body)
         except ValidationError:
             return None
-        return Page(pagination=answer.pagination, items=answer.items or ())
+        items = answer.items or ()
+        if not strict and model.price_path and not all(item.has_price for item in items):
+            return None
+        return Page(pagination=answer.pagination, items=items)
 
     return read
 

@@ -483,8 +483,15 @@ def _result(operation: Operation[Any], stop: StopIteration, session: Session) ->
         for machine in getattr(stop.value, "items", (stop.value,)):
             if machine.ssh_credentials is not None:
                 session.held.see(machine.ssh_credentials.password.get_secret_value())
-    session.observers.tell(Answered(operation, stop.value))
+    session.observers.tell(Answered(operation, _readable(stop.value)))
     return stop.value
+
+
+def _readable(result: Any) -> Any:
+    """What observers are told, who keep and compare things: no row that could not be read."""
+    if not getattr(result, "problems", None):
+        return result
+    return result.model_copy(update={"items": tuple(item for item in result.items if not item.unread)})
 
 
 def _reply(operation: Operation[Any], response: httpx.Response, session: Session, started: float) -> Reply:

@@ -69,7 +69,10 @@ def cancel(machines: tuple[str, ...], is_all: bool, others: bool, is_waiting: bo
 
     client = current_client()
     found = [client.instances.find(machine) for machine in machines] if machines else client.instances.all()
-    alive = [instance for instance in found if instance.status not in LEAVING]
+    for instance in found:
+        if instance.unread:
+            say(_unread(client, instance))
+    alive = [instance for instance in found if instance.status not in LEAVING and not instance.unread]
     for instance in found:
         if machines and instance not in alive:
             say(f"{instance.instance_id} is {instance.status} already.")
@@ -90,6 +93,16 @@ def cancel(machines: tuple[str, ...], is_all: bool, others: bool, is_waiting: bo
     if is_waiting:
         for instance in alive:
             wait_for(client, instance, InstanceStatus.FINISHED, settings().wait_timeout)
+
+
+def _unread(client: Client, instance: Instance) -> str:
+    """Of a machine that is left alone since what the service says of it can't be read."""
+    what = instance.instance_id or "A machine without a readable id"
+    by_id = f"; by its id alone: client.instances.cancel({instance.instance_id!r})" if instance.instance_id else ""
+    return (
+        f"{sandbox_word(client)}NOT released, and perhaps going on to cost, since its {', '.join(instance.unread)} "
+        f"can't be read: {what}{by_id}."
+    )
 
 
 def _started_here(client: Client, alive: list[Instance], whose: Mapping[str, str]) -> list[Instance]:

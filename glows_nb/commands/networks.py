@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.ids import NETWORK_PREFIX
 from glows_nb.commands.arguments import MACHINE, NETWORK, REGION
 from glows_nb.commands.group import group, program, say, saying_on_interrupt
 from glows_nb.connection import current_client
@@ -78,11 +79,13 @@ def endpoints(network: str) -> pd.DataFrame:
 
 
 def network_id(client: Client, network: str) -> str:
-    """A network's id, of its id or its name.
+    """A network's id, of its id or its name; an id is not looked for, since no list need have it.
 
     Raises:
         InvalidRequest: there is none of this name.
     """
+    if network.startswith(NETWORK_PREFIX):
+        return network
     known = client.networks.all()
     found = [each.network_id for each in known if network in (each.network_id, each.name)]
     if found:

@@ -101,8 +101,13 @@ def cost_so_far(record: MachineRecord | None, now: datetime) -> Cost | None:
 
 
 def fitting_actions(machine: Instance) -> frozenset[str]:
-    """What can be done with a machine in its status: ssh, password, jupyter, snapshot, park, release, unpark."""
-    fitting = set()
+    """What can be done with a machine in its status: ssh, password, jupyter, snapshot, park, release, unpark.
+
+    Nothing where it can't be read.
+    """
+    fitting: set[str] = set()
+    if machine.unread:
+        return frozenset()
     is_running = machine.status == InstanceStatus.RUNNING
     if is_running:
         fitting |= {"snapshot", "park"}
@@ -121,13 +126,13 @@ def _row(machine: Instance, record: MachineRecord | None, account_mark: str, now
     cost = cost_so_far(record, now)
     created = machine.create_time
     return {
-        "machine": name_of(machine, account_mark),
-        "status": machine.status,
+        "machine": name_of(machine, account_mark) or None,
+        "status": machine.status or None,
         "hardware": hardware_of(machine) or None,
         "region": machine.region_name or None,
         "age": None if created is None else max(now - created, timedelta(0)),
         "price_per_hour": None if rate is None else float(rate.per_hour),
         "cost": None if cost is None else float(cost.credits),
-        "instance_id": machine.instance_id,
+        "instance_id": machine.instance_id or None,
         "created": created,
     }

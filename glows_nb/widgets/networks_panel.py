@@ -10,7 +10,7 @@ import pandas as pd
 
 from glows_nb import frames
 from glows_nb.api.client import Client
-from glows_nb.api.domains import DOMAIN_OF_REGION
+from glows_nb.api.domains import DOMAIN_OF_REGION, not_asked, regions_of
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.networks import Endpoint, Network
@@ -112,7 +112,7 @@ class NetworksPanel(LivePanel):
     def _read_networks(self, machines: list[Instance]) -> list[Network]:
         """The networks of every region whose number is known, from FACTS or from a machine there."""
         found: dict[str, Network] = {}
-        for domain in dict.fromkeys([*DOMAIN_OF_REGION.values(), *(machine.domain for machine in machines)]):
+        for domain in dict.fromkeys([*DOMAIN_OF_REGION.values(), *(domain for domain, _ in regions_of(machines))]):
             for network in self.client.networks.all(domain=domain):
                 found.setdefault(network.network_id, network)
         return list(found.values())
@@ -120,6 +120,8 @@ class NetworksPanel(LivePanel):
     def _show(self) -> None:
         networks = self._networks
         caption = texts.NETWORKS_CAPTION.format(most=PLACES) if networks else texts.NO_NETWORKS
+        if unknown := not_asked(self._machines):
+            caption += f" {texts.NETWORKS_NOT_ASKED.format(regions=' and '.join(unknown))}"
         self.table.frame = captioned(self._frame(), caption, is_sandbox=False)
         self.table.layout.display = ""
         if self.table.selected is None and len(networks) == 1:
@@ -190,8 +192,8 @@ class NetworksPanel(LivePanel):
     def _region(self, network: Network) -> str:
         """A network's region: machines carry its number and its name, FACTS some more; "" where nothing tells."""
         regions = {domain: region for region, domain in DOMAIN_OF_REGION.items()}
-        regions |= {machine.domain: machine.region_name for machine in self._machines if machine.region_name}
-        return regions.get(network.domain, "")
+        regions |= {domain: region for domain, region in regions_of(self._machines) if region}
+        return "" if network.domain is None else regions.get(network.domain, "")
 
     def _name(self, instance_id: str) -> str:
         machine = next((machine for machine in self._machines if machine.instance_id == instance_id), None)

@@ -129,7 +129,7 @@ def test_all_oldest_first_is_all_newest_first_turned_round() -> None:
 
 def test_a_list_that_never_settles_is_warned_about() -> None:
     with pytest.warns(InconsistentListWarning, match="list instances"):
-        assert len(read(lambda number: ([f"ins-{number}"], 40))) == 2
+        assert read(lambda number: ([f"ins-{number}"], 40)) == ["ins-1"]  # a short page ends the list
 
 
 def waiting(statuses: Sequence[str | GlowsError], **options: Any) -> tuple[Instance, list[str], FakeService]:

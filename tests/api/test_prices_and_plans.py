@@ -44,6 +44,7 @@ def priced(price: Any, **fields: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("price", NO_PRICES, ids=repr)
 @pytest.mark.parametrize("cap", [None, 0.49, 1000])
+@pytest.mark.filterwarnings("ignore::glows_nb.api.paging.UnreadableRowWarning")
 def test_an_offer_whose_price_can_be_none_is_unpriced_and_not_rented(price: Any, cap: float | None) -> None:
     service = FakeService(specs=[priced(price)])
     with pytest.raises(NoResourceAvailable, match="TW-03 tells no price"):
@@ -52,6 +53,7 @@ def test_an_offer_whose_price_can_be_none_is_unpriced_and_not_rented(price: Any,
 
 
 @pytest.mark.parametrize("price", [-49_000, 0, True])
+@pytest.mark.filterwarnings("ignore::glows_nb.api.paging.UnreadableRowWarning")
 def test_the_same_over_http_from_a_server_that_says_so(price: Any) -> None:
     creates: list[bytes] = []
 

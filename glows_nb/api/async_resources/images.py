@@ -15,7 +15,7 @@ from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import images as operations
-from glows_nb.api.steps import perform
+from glows_nb.api.paging import one_page
 from glows_nb.api.writes import images as writes
 
 if TYPE_CHECKING:
@@ -55,7 +55,15 @@ class AsyncImages:
         with noting_write("The image may be deleted", "client.images.all(owned=True)"):
             await self._client.run(writes.delete_image(image_id, backoff=self._client.backoff))
 
-    async def list(self, page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Page[Image]:
+    async def list(
+        self,
+        page: int = 1,
+        per_page: int = 20,
+        owned: bool = False,
+        keywords: str = "",
+        *,
+        strict: bool = False,
+    ) -> Page[Image]:
         """A page of images.
 
         Args:
@@ -63,21 +71,27 @@ class AsyncImages:
             per_page: how many on a page, 1 to 20.
             owned: only one's own.
             keywords: only images whose names hold this; at most 100 characters.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
 
         Raises:
             InvalidRequest: an argument is over its limit; nothing was sent.
         """
-        return await self._client.run(perform(operations.list_images(page, per_page, owned, keywords)))
+        return await self._client.run(one_page(operations.list_images(page, per_page, owned, keywords, strict=strict)))
 
-    async def all(self, owned: bool = False, keywords: str = "", limit: int | None = None) -> builtins.list[Image]:
+    async def all(
+        self, owned: bool = False, keywords: str = "", limit: int | None = None, *, strict: bool = False
+    ) -> builtins.list[Image]:
         """Every image.
 
         Args:
             owned: only one's own.
             keywords: only images whose names hold this; at most 100 characters.
             limit: at most so many; None is all.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
         """
-        return await self._client.run(operations.all_images(owned, keywords, limit))
+        return await self._client.run(operations.all_images(owned, keywords, limit, strict=strict))
 
     async def default(self) -> Image:
         """The image that is taken where none is named: the newest plain PyTorch base image."""

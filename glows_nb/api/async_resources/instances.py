@@ -20,6 +20,7 @@ from glows_nb.api.launching import Plan
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import instances as operations
+from glows_nb.api.paging import one_page
 from glows_nb.api.parking import Parked
 from glows_nb.api.ports import SSH_PORT
 from glows_nb.api.price_watch import PriceWatch
@@ -145,7 +146,13 @@ class AsyncInstances:
         return await self._client.run(perform(operations.count_instances()))
 
     async def list(
-        self, page: int = 1, per_page: int = 20, statuses: Sequence[str] = (), ascending: bool = False
+        self,
+        page: int = 1,
+        per_page: int = 20,
+        statuses: Sequence[str] = (),
+        ascending: bool = False,
+        *,
+        strict: bool = False,
     ) -> Page[Instance]:
         """A page of machines, newest first.
 
@@ -154,14 +161,23 @@ class AsyncInstances:
             per_page: how many on a page, 1 to 20.
             statuses: only machines in these, see `InstanceStatus`; none means all, ended ones included.
             ascending: oldest first.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
 
         Raises:
             InvalidRequest: an argument is over its limit; nothing was sent.
         """
-        return await self._client.run(perform(operations.list_instances(page, per_page, statuses, ascending)))
+        return await self._client.run(
+            one_page(operations.list_instances(page, per_page, statuses, ascending, strict=strict))
+        )
 
     async def all(
-        self, statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None
+        self,
+        statuses: Sequence[str] = (),
+        ascending: bool = False,
+        limit: int | None = None,
+        *,
+        strict: bool = False,
     ) -> builtins.list[Instance]:
         """Every machine, newest first.
 
@@ -169,8 +185,10 @@ class AsyncInstances:
             statuses: only machines in these, see `InstanceStatus`; none means all, ended ones included.
             ascending: oldest first.
             limit: at most so many; None is all.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
         """
-        return await self._client.run(operations.all_instances(statuses, ascending, limit))
+        return await self._client.run(operations.all_instances(statuses, ascending, limit, strict=strict))
 
     async def wait(
         self,

@@ -16,7 +16,7 @@ from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.networks import Attached, Endpoint, Network
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import networks as operations
-from glows_nb.api.steps import perform
+from glows_nb.api.paging import one_page
 from glows_nb.api.writes import networks as writes
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class AsyncNetworks:
         with noting_write(f"Network {name!r} may be made", "client.networks.all()"):
             return await self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
 
-    async def list(self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0) -> Page[Network]:
+    async def list(
+        self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0, *, strict: bool = False
+    ) -> Page[Network]:
         """A page of the networks of one region.
 
         Args:
@@ -52,14 +54,18 @@ class AsyncNetworks:
             per_page: how many on a page, 1 to 20.
             network_type: 0 for meshes, 6 for owned public IPs.
             domain: the region's number.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
 
         Raises:
             InvalidRequest: an argument is over its limit; nothing was sent.
         """
-        return await self._client.run(perform(operations.list_networks(page, per_page, network_type, domain)))
+        return await self._client.run(
+            one_page(operations.list_networks(page, per_page, network_type, domain, strict=strict))
+        )
 
     async def all(
-        self, network_type: int = 0, domain: int | None = None, limit: int | None = None
+        self, network_type: int = 0, domain: int | None = None, limit: int | None = None, *, strict: bool = False
     ) -> builtins.list[Network]:
         """Every network of a type, or the first `limit`.
 
@@ -68,10 +74,12 @@ class AsyncNetworks:
             domain: a region's number; without one every domain that is known: the service lists none, so that is
                 those seen before and those of the account's machines.
             limit: at most so many.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
         """
         if domain is None:
-            return await self._client.run(domains.networks_everywhere(network_type, limit))
-        return await self._client.run(operations.all_networks(network_type, domain, limit))
+            return await self._client.run(domains.networks_everywhere(network_type, limit, strict=strict))
+        return await self._client.run(operations.all_networks(network_type, domain, limit, strict=strict))
 
     async def attach(self, network_id: str, instance_ids: Sequence[str]) -> Attached:
         """Put running machines into a network; see how they are connected by `endpoints`.
@@ -90,27 +98,35 @@ class AsyncNetworks:
                 writes.attach_instances(network_id, instance_ids, backoff=self._client.backoff)
             )
 
-    async def endpoints(self, network_id: str, page: int = 1, per_page: int = 20) -> Page[Endpoint]:
+    async def endpoints(
+        self, network_id: str, page: int = 1, per_page: int = 20, *, strict: bool = False
+    ) -> Page[Endpoint]:
         """A page of the machines in a network, with their addresses.
 
         Args:
             network_id: the network.
             page: which page, from 1.
             per_page: how many on a page, 1 to 20.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
 
         Raises:
             ParamIllegal: there is no such network, or it is somebody else's.
         """
-        return await self._client.run(perform(operations.list_endpoints(network_id, page, per_page)))
+        return await self._client.run(one_page(operations.list_endpoints(network_id, page, per_page, strict=strict)))
 
-    async def all_endpoints(self, network_id: str, limit: int | None = None) -> builtins.list[Endpoint]:
+    async def all_endpoints(
+        self, network_id: str, limit: int | None = None, *, strict: bool = False
+    ) -> builtins.list[Endpoint]:
         """Every machine in a network, with its address.
 
         Args:
             network_id: the network.
             limit: at most so many; None is all.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
 
         Raises:
             ParamIllegal: there is no such network, or it is somebody else's.
         """
-        return await self._client.run(operations.all_endpoints(network_id, limit))
+        return await self._client.run(operations.all_endpoints(network_id, limit, strict=strict))

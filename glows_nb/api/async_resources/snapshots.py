@@ -15,7 +15,7 @@ from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.snapshots import Snapshot, SnapshotsCreated
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import snapshots as operations
-from glows_nb.api.steps import perform
+from glows_nb.api.paging import one_page
 from glows_nb.api.writes import snapshots as writes
 
 if TYPE_CHECKING:
@@ -43,24 +43,32 @@ class AsyncSnapshots:
         with noting_write(f"A snapshot of {instance_id} may be taken", "client.snapshots.all()"):
             return await self._client.run(writes.create_snapshot(instance_id, name, backoff=self._client.backoff))
 
-    async def list(self, page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Page[Snapshot]:
+    async def list(
+        self, page: int = 1, per_page: int = 20, status: Sequence[int] = (), *, strict: bool = False
+    ) -> Page[Snapshot]:
         """A page of snapshots.
 
         Args:
             page: which page, from 1.
             per_page: how many on a page, 1 to 20.
             status: only snapshots in any of these, see `SnapshotStatus`; none means the service's choice.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
 
         Raises:
             InvalidRequest: an argument is over its limit; nothing was sent.
         """
-        return await self._client.run(perform(operations.list_snapshots(page, per_page, status)))
+        return await self._client.run(one_page(operations.list_snapshots(page, per_page, status, strict=strict)))
 
-    async def all(self, status: Sequence[int] = (), limit: int | None = None) -> builtins.list[Snapshot]:
+    async def all(
+        self, status: Sequence[int] = (), limit: int | None = None, *, strict: bool = False
+    ) -> builtins.list[Snapshot]:
         """Every snapshot.
 
         Args:
             status: only snapshots in any of these, see `SnapshotStatus`; none means the service's choice.
             limit: at most so many; None is all.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
         """
-        return await self._client.run(operations.all_snapshots(status, limit))
+        return await self._client.run(operations.all_snapshots(status, limit, strict=strict))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from glows_nb.api.models.wire import Moment, Text, WireModel
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from glows_nb.api.models.wire import Integer, Moment, Text, WireModel
 from glows_nb.wording import visible
 
 
 class Image(WireModel):
     """An image to start from (contract: SDKImageInfo)."""
 
+    id_path: ClassVar[tuple[str, ...]] = ("image_id",)
+    unknown: ClassVar[Mapping[str, Any]] = {"image_id": ""}
+
     image_id: str
     name: Text = ""
-    status: int | None = None
-    create_time: Moment | None = None
+    status: Integer | None = None
+    create_time: Moment = None
 
     def __str__(self) -> str:
         return visible(f"{self.name} ({self.image_id})")

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
-from glows_nb.api.models.wire import AccessUrl, ElseUnknown, ListOf, Moment, NullMeans, Page, Text, WireModel
+from glows_nb.api.models.wire import (
+    AccessUrl,
+    ElseUnknown,
+    Integer,
+    ListOf,
+    Moment,
+    NullMeans,
+    Page,
+    Text,
+    WireModel,
+    note_on,
+)
 from glows_nb.api.ports import JUPYTER_PORT, SSH_PORT
 from glows_nb.api.statuses import ENDED, InstanceStatus
 from glows_nb.money import Rate
@@ -27,11 +39,11 @@ class Hardware(WireModel):
 
     gpu_name: Text = Field("", alias="gpuName")
     cpu_name: Text = Field("", alias="cpuName")
-    gpus: int = Field(0, alias="gpuNum")
-    gpu_ram_mb: int = Field(0, alias="gpuRamMB")
-    cpus: int = Field(0, alias="cpuCoresNum")
-    ram_mb: int = Field(0, alias="ramMB")
-    disk_gb: int = Field(0, alias="diskGB")
+    gpus: Integer = Field(0, alias="gpuNum")
+    gpu_ram_mb: Integer = Field(0, alias="gpuRamMB")
+    cpus: Integer = Field(0, alias="cpuCoresNum")
+    ram_mb: Integer = Field(0, alias="ramMB")
+    disk_gb: Integer = Field(0, alias="diskGB")
 
 
 class BaseImage(WireModel):
@@ -58,7 +70,7 @@ class Access(WireModel):
     """One open port: `listen_port` is inside the machine; host and port outside are only in `url` (FACTS 0.1)."""
 
     protocol: Text = ""
-    listen_port: int = Field(0, alias="listenPort")
+    listen_port: Integer = Field(0, alias="listenPort")
     url: AccessUrl = AccessUrl("")
 
 
@@ -74,6 +86,10 @@ class NetworkEndpoint(WireModel):
 class Instance(WireModel):
     """A rented machine (contract: VisibleInstance)."""
 
+    id_path: ClassVar[tuple[str, ...]] = ("instanceID",)
+    unknown: ClassVar[Mapping[str, Any]] = {"instanceID": "", "status": "", "domain": None}
+    price_path: ClassVar[tuple[str, ...]] = ("priceCent",)
+
     instance_id: str = Field(alias="instanceID")
     status: str
     category: Text = ""
@@ -83,8 +99,8 @@ class Instance(WireModel):
     base_snap: BaseSnap | None = Field(None, alias="baseSnap")
     ssh_credentials: SshCredentials | None = Field(None, alias="sshCred")
     accesses: ListOf[Access] = ()
-    domain: int = 0
-    create_time: Moment | None = Field(
+    domain: Integer | None = 0
+    create_time: Moment = Field(
         None,
         validation_alias=AliasChoices("createTime", "create_time"),
         serialization_alias="createTime",
@@ -100,7 +116,12 @@ class Instance(WireModel):
     @property
     def is_sandbox(self) -> bool:
         """Does the machine live in a sandbox, where nothing costs money?"""
-        return bool(self.__pydantic_private__)
+        return "_is_sandbox" in (self.__pydantic_private__ or ())
+
+    @property
+    def has_price(self) -> bool:
+        """Was a price told that can be one; 0 while the machine is queued is one?"""
+        return self.price_cent is not None
 
     @property
     def rate(self) -> Rate | None:
@@ -170,8 +191,7 @@ class Instance(WireModel):
 def mark_sandbox(result: object) -> None:
     """Let the machines in a sandbox's answer know where they are, so that they can say so when shown."""
     if isinstance(result, Instance):
-        # A private attribute that is declared would cost every machine a call when it is made.
-        object.__setattr__(result, "__pydantic_private__", {"_is_sandbox": True})
+        note_on(result, _is_sandbox=True)
     elif isinstance(result, Page):
         for item in result.items:
             mark_sandbox(item)

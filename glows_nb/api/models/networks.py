@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any, ClassVar
 
 from pydantic import AliasChoices, Field
 
-from glows_nb.api.models.wire import ListOf, Moment, Text, WireModel
+from glows_nb.api.models.wire import Integer, ListOf, Moment, Text, WireModel
 from glows_nb.wording import visible
 
 
@@ -26,15 +28,18 @@ class NetworkType(IntEnum):
 class Network(WireModel):
     """A network of the account (contract: VisibleNetwork)."""
 
+    id_path: ClassVar[tuple[str, ...]] = ("netID",)
+    unknown: ClassVar[Mapping[str, Any]] = {"netID": "", "domain": None}
+
     network_id: str = Field(alias="netID")
     name: Text = ""
-    create_time: Moment | None = Field(
+    create_time: Moment = Field(
         None,
         validation_alias=AliasChoices("createTime", "create_time"),
         serialization_alias="createTime",
     )
     cluster_type: Text = Field("", alias="clusterType")
-    domain: int = 0
+    domain: Integer | None = 0
 
     def __str__(self) -> str:
         return visible(f"{self.name} ({self.network_id})")
@@ -43,13 +48,16 @@ class Network(WireModel):
 class Endpoint(WireModel):
     """A machine's place in a network (contract: SDKNetworkEndpoint)."""
 
+    id_path: ClassVar[tuple[str, ...]] = ("endpoint_id",)
+    unknown: ClassVar[Mapping[str, Any]] = {"endpoint_id": ""}
+
     endpoint_id: str
     network_id: Text = ""
     instance_id: Text = ""
-    status: int | None = None
+    status: Integer | None = None
     cidr: Text = ""
     mac: Text = ""
-    create_time: Moment | None = None
+    create_time: Moment = None
 
 
 class Attached(WireModel):

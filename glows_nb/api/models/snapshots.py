@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from glows_nb.api.models.wire import ListOf, Moment, Text, WireModel
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from glows_nb.api.models.wire import Integer, ListOf, Moment, Text, WireModel
 from glows_nb.api.statuses import SnapshotStatus
 
 
 class Snapshot(WireModel):
     """A snapshot (contract: SDKSnapshotInfo); the service does not return the name that it was given."""
 
+    id_path: ClassVar[tuple[str, ...]] = ("snapshot_id",)
+    unknown: ClassVar[Mapping[str, Any]] = {"snapshot_id": "", "domain": None}
+
     snapshot_id: str
     instance_id: Text = ""
-    status: int | None = None
-    type: int | None = None
-    domain: int = 0
-    create_time: Moment | None = None
-    modify_time: Moment | None = None
-    size_bytes: int | None = None
-    vol_size_bytes: int | None = None
+    status: Integer | None = None
+    type: Integer | None = None
+    domain: Integer | None = 0
+    create_time: Moment = None
+    modify_time: Moment = None
+    size_bytes: Integer | None = None
+    vol_size_bytes: Integer | None = None
 
     @property
     def is_available(self) -> bool:
         """Can a machine be started from it?"""
-        return self.status == SnapshotStatus.AVAILABLE
+        return self.status == SnapshotStatus.AVAILABLE and not self.unread
 
     @property
     def has_failed(self) -> bool:

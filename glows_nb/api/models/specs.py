@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
-from glows_nb.api.models.wire import ElseUnknown, ListOf, Text, WireModel
+from glows_nb.api.models.wire import ElseUnknown, Integer, ListOf, Text, WireModel
 from glows_nb.money import Rate
 
 
@@ -24,18 +25,18 @@ class UnitSpec(WireModel):
     """The hardware of one unit."""
 
     gpu_name: Text = ""
-    gpus: int = 0
+    gpus: Integer = 0
     cpu_name: Text = ""
-    cpus: int = 0
-    ram_mb: int = 0
-    disk_gb: int = 0
+    cpus: Integer = 0
+    ram_mb: Integer = 0
+    disk_gb: Integer = 0
 
 
 class BaseResource(WireModel):
     """What can be rented, with the id that pins it where a GPU's name alone is ambiguous (FACTS 0.1, fact 5)."""
 
     resource_id: str
-    unit_qty: int = 1
+    unit_qty: Integer = 1
     unit_spec: UnitSpec
 
 
@@ -55,14 +56,23 @@ class ExtraResource(WireModel):
 class Spec(WireModel):
     """An offer: hardware in a region, at a price, with what is left of it (contract: SpecInfo)."""
 
+    id_path: ClassVar[tuple[str, ...]] = ("base_resource", "resource_id")
+    unknown: ClassVar[Mapping[str, Any]] = {
+        "region_name": "",
+        "base_resource": {"resource_id": "", "unit_spec": {}},
+        "price": {"millicent_per_hour": None},
+        "machine_category": None,
+    }
+    price_path: ClassVar[tuple[str, ...]] = ("price", "millicent_per_hour")
+
     region_name: str
     base_resource: BaseResource
     price: Price
-    machine_category: int = MachineCategory.GPU
-    instance_categories: ListOf[int] = ()
+    machine_category: Integer | None = MachineCategory.GPU
+    instance_categories: ListOf[Integer] = ()
     extra_resources: ListOf[ExtraResource] = ()
     avail: bool | None = None
-    max_available_units: int | None = None
+    max_available_units: Integer | None = None
 
     @property
     def resource_id(self) -> str:
@@ -79,6 +89,20 @@ class Spec(WireModel):
         """What one unit costs per hour; None where the service told no price that can be one."""
         price = self.price.millicent_per_hour
         return None if price is None else Rate(price)
+
+    @property
+    def has_price(self) -> bool:
+        """Was a price told that can be one?"""
+        return self.price.millicent_per_hour is not None
+
+    @classmethod
+    def in_place_of(cls, field: str, row: Mapping[str, Any]) -> Any:
+        """Of hardware that can't be read its id, where that is one."""
+        resource = row.get(field)
+        if field != "base_resource" or not isinstance(resource, dict):
+            return super().in_place_of(field, row)
+        id_ = resource.get("resource_id")
+        return cls.unknown[field] | {"resource_id": id_ if isinstance(id_, str) else ""}
 
     @property
     def price_order(self) -> int:
@@ -103,6 +127,10 @@ SPEC_CATEGORIES: Final = {0: "container", 1: "vm"}
 
 class RegionSpecs(WireModel):
     """The offers of one region, as a list by region groups them; the contract names only the type (FACTS 8)."""
+
+    id_path: ClassVar[tuple[str, ...]] = ("region_name",)
+    unknown: ClassVar[Mapping[str, Any]] = {"region_name": ""}
+    rows: ClassVar[Mapping[str, type[WireModel]]] = {"specs": Spec}
 
     region_name: str
     specs: ListOf[Spec] = ()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -105,11 +107,16 @@ Text = Annotated[str, NullMeans("")]
 
 
 def _moment(value: Any) -> Any:
-    """Both of the wire's ways to write a time: {"seconds": 1726810944} and 1726810944 (FACTS 8)."""
+    """Both of the wire's ways to write a time: {"seconds": 1726810944} and 1726810944 (FACTS 8).
+
+    Zero is no time: protobuf's JSON leaves it out, so that {} is zero, too.
+    """
     if isinstance(value, dict):
         value = value.get("seconds")
     # One for each machine of a list: a union of types would be made anew, and looked through, each time.
     if type(value) is int or type(value) is float:
+        if not value:
+            return None
         try:
             return datetime.fromtimestamp(value, UTC)
         except (OverflowError, OSError, ValueError) as error:
@@ -117,7 +124,12 @@ def _moment(value: Any) -> Any:
     return value
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+_Date = Annotated[AwareDatetime, Field(ge=datetime(1678, 1, 1, tzinfo=UTC), lt=datetime(2262, 1, 1, tzinfo=UTC))]
+Moment = Annotated[_Date | None, BeforeValidator(_moment)]
+"""None where the wire tells none; what no table of pandas can hold is none."""
+
+Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""The widest of the wire's whole numbers; what is none of them fits into no table."""
 
 
 class WireModel(BaseModel):
@@ -126,23 +138,63 @@ class WireModel(BaseModel):
     # Validators are built when first needed: a process that reads offers has no use for those of machines.
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, defer_build=True)
 
+    id_path: ClassVar[tuple[str, ...]] = ()
+    """Where the wire tells the id of one."""
+    unknown: ClassVar[Mapping[str, Any]] = {}
+    """By the wire's names: what stands for a field of a list's row that can't be read, where its default would lie."""
+    rows: ClassVar[Mapping[str, type[WireModel]]] = {}
+    """Which fields are lists of rows themselves."""
+    price_path: ClassVar[tuple[str, ...]] = ()
+    """Where the wire tells the price of one."""
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The wire's names of the fields that came in no readable form; only rows of lists can have any.
+
+        They are unknown here. Such a row is shown, and nothing is rented, released or reckoned by it.
+        """
+        fields: tuple[str, ...] = (self.__pydantic_private__ or {}).get("_unread", ())
+        return fields
+
+    @property
+    def has_price(self) -> bool:
+        """Was a price told that can be one, where the wire has one at all?"""
+        return True
+
+    @classmethod
+    def in_place_of(cls, field: str, row: Mapping[str, Any]) -> Any:
+        """What stands for this field of a row where it can't be read, so that the rest can."""
+        return cls.unknown[field]
+
+
+def note_on(model: WireModel, **notes: Any) -> None:
+    """Let a model know something that the wire does not tell.
+
+    A private attribute that is declared would cost every model a call when it is made.
+    """
+    object.__setattr__(model, "__pydantic_private__", (model.__pydantic_private__ or {}) | notes)
+
 
 class Pagination(WireModel):
     """Where a page stands among all."""
 
-    total: int
-    num_pages: int = Field(0, alias="numPages")
-    page: int = 1
-    per_page: int = Field(20, alias="perPage")
+    total: Integer
+    num_pages: Integer = Field(0, alias="numPages")
+    page: Integer = 1
+    per_page: Integer = Field(20, alias="perPage")
 
 
 Item = TypeVar("Item")
 
 
 class Page(BaseModel, Generic[Item]):
-    """One page of a list: `items`, and in `pagination` how many there are in all."""
+    """One page of a list: `items`, and in `pagination` how many there are in all, as the service says.
+
+    `problems` has a sentence for each row that could not be read, or not wholly.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     pagination: Pagination
     items: tuple[Item, ...]
+    problems: tuple[str, ...] = ()

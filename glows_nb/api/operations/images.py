@@ -25,16 +25,20 @@ def delete_image(image_id: str) -> Operation[bool]:
     return Operation(ROUTES["delete image"], reading.done, body=request.model_dump(), is_repeatable=False)
 
 
-def list_images(page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Operation[Page[Image]]:
+def list_images(
+    page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "", *, strict: bool = True
+) -> Operation[Page[Image]]:
     """A page of images, all or one's own, whose names hold the keywords."""
     request = ListImages(page=page, per_page=per_page, owned=owned, keywords=keywords)
-    return page_of("list images", "images", Image, request)
+    return page_of("list images", "images", Image, request, strict=strict)
 
 
-def all_images(owned: bool = False, keywords: str = "", limit: int | None = None) -> Steps[list[Image]]:
+def all_images(
+    owned: bool = False, keywords: str = "", limit: int | None = None, *, strict: bool = True
+) -> Steps[list[Image]]:
     """Every image, or the first `limit`."""
     return all_items(
-        lambda page: list_images(page, owned=owned, keywords=keywords),
-        identity=lambda image: image.image_id,
+        lambda page: list_images(page, owned=owned, keywords=keywords, strict=strict),
+        identity=lambda image: image.image_id or None,
         limit=limit,
     )

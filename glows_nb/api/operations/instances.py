@@ -42,16 +42,21 @@ def count_instances() -> Operation[dict[str, int]]:
 
 
 def list_instances(
-    page: int = 1, per_page: int = 20, statuses: Sequence[str] = (), ascending: bool = False
+    page: int = 1,
+    per_page: int = 20,
+    statuses: Sequence[str] = (),
+    ascending: bool = False,
+    *,
+    strict: bool = True,
 ) -> Operation[Page[Instance]]:
     """A page of machines, newest first unless `ascending`; no statuses means all."""
     statuses = (statuses,) if isinstance(statuses, str) else tuple(statuses)
     request = ListInstances(page=page, per_page=per_page, statuses=statuses, ascending=ascending)
-    return page_of("list instances", "instances", Instance, request)
+    return page_of("list instances", "instances", Instance, request, strict=strict)
 
 
 def all_instances(
-    statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None
+    statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None, *, strict: bool = True
 ) -> Steps[list[Instance]]:
     """Every machine in any of these statuses, newest first unless `ascending`, or the first `limit`.
 
@@ -59,17 +64,22 @@ def all_instances(
     later pages, where they come twice and are noticed; read the other way round, one could be missed in silence.
     """
     is_oldest_first = ascending and limit is not None
-    machines = yield from kept_instances(lambda machine: machine, statuses, is_oldest_first, limit)
+    machines = yield from kept_instances(lambda machine: machine, statuses, is_oldest_first, limit, strict=strict)
     return machines[::-1] if ascending and not is_oldest_first else machines
 
 
 def kept_instances(
-    keep: Callable[[Instance], Kept], statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None
+    keep: Callable[[Instance], Kept],
+    statuses: Sequence[str] = (),
+    ascending: bool = False,
+    limit: int | None = None,
+    *,
+    strict: bool = True,
 ) -> Steps[list[Kept]]:
     """What `keep` makes of every machine in any of these statuses, or of the first `limit`, in the service's order."""
     return all_kept(
-        lambda page: list_instances(page, statuses=statuses, ascending=ascending),
-        identity=lambda machine: machine.instance_id,
+        lambda page: list_instances(page, statuses=statuses, ascending=ascending, strict=strict),
+        identity=lambda machine: machine.instance_id or None,
         keep=keep,
         limit=limit,
     )

@@ -7,19 +7,24 @@ from typing import Final, TypeVar
 from pydantic import BaseModel
 
 from glows_nb.api import reading
-from glows_nb.api.models.wire import Page
+from glows_nb.api.models.wire import Page, WireModel
 from glows_nb.api.routes import ROUTES
 from glows_nb.api.steps import Operation
 
-Item = TypeVar("Item", bound=BaseModel)
+Item = TypeVar("Item", bound=WireModel)
 
 UNSAID: Final = {("network_type", 0), ("domain", 0)}
 """Left out of a query: the contract says that 0 and nothing mean the same."""
 
 
-def page_of(name: str, field: str, model: type[Item], request: BaseModel) -> Operation[Page[Item]]:
-    """The operation that reads a page of such models out of `field`."""
-    read, read_bytes = reading.page(name, field, model), reading.page_of_bytes(field, model)
+def page_of(
+    name: str, field: str, model: type[Item], request: BaseModel, *, strict: bool = True
+) -> Operation[Page[Item]]:
+    """The operation that reads a page of such models out of `field`; see `reading.page`."""
+    read, read_bytes = (
+        reading.page(name, field, model, strict=strict),
+        reading.page_of_bytes(field, model, strict=strict),
+    )
     return Operation(ROUTES[name], read, params_of(request), read_bytes=read_bytes)
 
 

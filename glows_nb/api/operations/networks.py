@@ -23,18 +23,20 @@ def create_network(name: str, region_name: str) -> Operation[str]:
 
 
 def list_networks(
-    page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0
+    page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0, *, strict: bool = True
 ) -> Operation[Page[Network]]:
     """A page of one's own mesh networks, or with `network_type` 6 of public IPs, in a domain (a region's number)."""
     request = ListNetworks(page=page, per_page=per_page, network_type=network_type, domain=domain)
-    return page_of("list networks", "networks", Network, request)
+    return page_of("list networks", "networks", Network, request, strict=strict)
 
 
-def all_networks(network_type: int = 0, domain: int = 0, limit: int | None = None) -> Steps[list[Network]]:
+def all_networks(
+    network_type: int = 0, domain: int = 0, limit: int | None = None, *, strict: bool = True
+) -> Steps[list[Network]]:
     """Every network, or the first `limit`."""
     return all_items(
-        lambda page: list_networks(page, network_type=network_type, domain=domain),
-        identity=lambda network: network.network_id,
+        lambda page: list_networks(page, network_type=network_type, domain=domain, strict=strict),
+        identity=lambda network: network.network_id or None,
         limit=limit,
     )
 
@@ -48,16 +50,18 @@ def attach_instances(network_id: str, instance_ids: Sequence[str]) -> Operation[
     return Operation(ROUTES["attach to network"], read, body=body, is_repeatable=False)
 
 
-def list_endpoints(network_id: str, page: int = 1, per_page: int = 20) -> Operation[Page[Endpoint]]:
+def list_endpoints(
+    network_id: str, page: int = 1, per_page: int = 20, *, strict: bool = True
+) -> Operation[Page[Endpoint]]:
     """A page of the machines in a network."""
     request = ListEndpoints(network_id=network_id, page=page, per_page=per_page)
-    return page_of("list endpoints", "endpoints", Endpoint, request)
+    return page_of("list endpoints", "endpoints", Endpoint, request, strict=strict)
 
 
-def all_endpoints(network_id: str, limit: int | None = None) -> Steps[list[Endpoint]]:
+def all_endpoints(network_id: str, limit: int | None = None, *, strict: bool = True) -> Steps[list[Endpoint]]:
     """Every machine in a network, or the first `limit`."""
     return all_items(
-        lambda page: list_endpoints(network_id, page),
-        identity=lambda endpoint: endpoint.endpoint_id,
+        lambda page: list_endpoints(network_id, page, strict=strict),
+        identity=lambda endpoint: endpoint.endpoint_id or None,
         limit=limit,
     )

@@ -22,17 +22,21 @@ def create_snapshot(instance_id: str, name: str = "") -> Operation[SnapshotsCrea
     return Operation(ROUTES["create snapshot"], read, body=body, is_repeatable=False)
 
 
-def list_snapshots(page: int = 1, per_page: int = 20, status: Sequence[int] = ()) -> Operation[Page[Snapshot]]:
+def list_snapshots(
+    page: int = 1, per_page: int = 20, status: Sequence[int] = (), *, strict: bool = True
+) -> Operation[Page[Snapshot]]:
     """A page of snapshots in any of these statuses; none means the service's own choice."""
     statuses = (status,) if isinstance(status, int) else tuple(status)
     request = ListSnapshots(page=page, per_page=per_page, status=statuses)
-    return page_of("list snapshots", "snapshots", Snapshot, request)
+    return page_of("list snapshots", "snapshots", Snapshot, request, strict=strict)
 
 
-def all_snapshots(status: Sequence[int] = (), limit: int | None = None) -> Steps[list[Snapshot]]:
+def all_snapshots(
+    status: Sequence[int] = (), limit: int | None = None, *, strict: bool = True
+) -> Steps[list[Snapshot]]:
     """Every snapshot in any of these statuses, or the first `limit`."""
     return all_items(
-        lambda page: list_snapshots(page, status=status),
-        identity=lambda snapshot: snapshot.snapshot_id,
+        lambda page: list_snapshots(page, status=status, strict=strict),
+        identity=lambda snapshot: snapshot.snapshot_id or None,
         limit=limit,
     )

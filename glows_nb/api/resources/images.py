@@ -10,7 +10,7 @@ from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import images as operations
-from glows_nb.api.steps import perform
+from glows_nb.api.paging import one_page
 from glows_nb.api.writes import images as writes
 
 if TYPE_CHECKING:
@@ -50,7 +50,15 @@ class Images:
         with noting_write("The image may be deleted", "client.images.all(owned=True)"):
             self._client.run(writes.delete_image(image_id, backoff=self._client.backoff))
 
-    def list(self, page: int = 1, per_page: int = 20, owned: bool = False, keywords: str = "") -> Page[Image]:
+    def list(
+        self,
+        page: int = 1,
+        per_page: int = 20,
+        owned: bool = False,
+        keywords: str = "",
+        *,
+        strict: bool = False,
+    ) -> Page[Image]:
         """A page of images.
 
         Args:
@@ -58,21 +66,27 @@ class Images:
             per_page: how many on a page, 1 to 20.
             owned: only one's own.
             keywords: only images whose names hold this; at most 100 characters.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
 
         Raises:
             InvalidRequest: an argument is over its limit; nothing was sent.
         """
-        return self._client.run(perform(operations.list_images(page, per_page, owned, keywords)))
+        return self._client.run(one_page(operations.list_images(page, per_page, owned, keywords, strict=strict)))
 
-    def all(self, owned: bool = False, keywords: str = "", limit: int | None = None) -> builtins.list[Image]:
+    def all(
+        self, owned: bool = False, keywords: str = "", limit: int | None = None, *, strict: bool = False
+    ) -> builtins.list[Image]:
         """Every image.
 
         Args:
             owned: only one's own.
             keywords: only images whose names hold this; at most 100 characters.
             limit: at most so many; None is all.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
         """
-        return self._client.run(operations.all_images(owned, keywords, limit))
+        return self._client.run(operations.all_images(owned, keywords, limit, strict=strict))
 
     def default(self) -> Image:
         """The image that is taken where none is named: the newest plain PyTorch base image."""

@@ -15,6 +15,7 @@ from glows_nb.api.launching import Plan
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import instances as operations
+from glows_nb.api.paging import one_page
 from glows_nb.api.parking import Parked
 from glows_nb.api.ports import SSH_PORT
 from glows_nb.api.price_watch import PriceWatch
@@ -140,7 +141,13 @@ class Instances:
         return self._client.run(perform(operations.count_instances()))
 
     def list(
-        self, page: int = 1, per_page: int = 20, statuses: Sequence[str] = (), ascending: bool = False
+        self,
+        page: int = 1,
+        per_page: int = 20,
+        statuses: Sequence[str] = (),
+        ascending: bool = False,
+        *,
+        strict: bool = False,
     ) -> Page[Instance]:
         """A page of machines, newest first.
 
@@ -149,14 +156,21 @@ class Instances:
             per_page: how many on a page, 1 to 20.
             statuses: only machines in these, see `InstanceStatus`; none means all, ended ones included.
             ascending: oldest first.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
 
         Raises:
             InvalidRequest: an argument is over its limit; nothing was sent.
         """
-        return self._client.run(perform(operations.list_instances(page, per_page, statuses, ascending)))
+        return self._client.run(one_page(operations.list_instances(page, per_page, statuses, ascending, strict=strict)))
 
     def all(
-        self, statuses: Sequence[str] = (), ascending: bool = False, limit: int | None = None
+        self,
+        statuses: Sequence[str] = (),
+        ascending: bool = False,
+        limit: int | None = None,
+        *,
+        strict: bool = False,
     ) -> builtins.list[Instance]:
         """Every machine, newest first.
 
@@ -164,8 +178,10 @@ class Instances:
             statuses: only machines in these, see `InstanceStatus`; none means all, ended ones included.
             ascending: oldest first.
             limit: at most so many; None is all.
+            strict: refuse a list with a row that can't be read; else such a row stands there as far as it can be, its
+                fields in `unread`, and a warning names it.
         """
-        return self._client.run(operations.all_instances(statuses, ascending, limit))
+        return self._client.run(operations.all_instances(statuses, ascending, limit, strict=strict))
 
     def wait(
         self,
