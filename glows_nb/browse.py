@@ -77,7 +77,7 @@ class Limits(NamedTuple):
         if self.gpus is not None:
             table = table[table["gpus"].eq(self.gpus).fillna(False)]
         if self.available:
-            table = table[table["available"].fillna(False) & table["max_units"].gt(0).fillna(False)]
+            table = table[table["available"].fillna(False) & table["max_units"].gt(0).fillna(True)]
         return table
 
     def _has_region(self, name: str) -> bool:

@@ -432,10 +432,10 @@ def _tell_differences(wanted: Wanted, found: Instance) -> Steps[None]:
         )
 
 
-def _other_values(asked: Mapping[str, SecretStr], found: Instance) -> list[str]:
+def _other_values(asked: Mapping[str, SecretStr | None], found: Instance) -> list[str]:
     """The names of the variables that a machine has with another value; a frame of its own, which raises nothing."""
     has = dict(part.partition("=")[::2] for part in found.envs.get_secret_value().split(";") if "=" in part)
-    return [name for name, value in asked.items() if name in has and has[name] != value.get_secret_value()]
+    return [name for name, value in asked.items() if value and name in has and has[name] != value.get_secret_value()]
 
 
 def checked_max_rate(max_price_per_hour: float | Decimal | str | None) -> Rate | None:
@@ -464,7 +464,8 @@ def _check_regions(wanted: Sequence[str], known: set[str]) -> None:
 def _why_not(here: Sequence[Spec], units: int) -> str:
     if not here:
         return "does not offer it"
-    return f"has {max(spec.max_available_units or 0 for spec in here)} left, asked were {units}"
+    known = [spec.max_available_units for spec in here if spec.max_available_units is not None]
+    return f"has {max(known)} left, asked were {units}" if known else "has none left"
 
 
 def _identity(fields: Mapping[str, Any], regions: tuple[str, ...]) -> list[Any]:
@@ -474,6 +475,10 @@ def _identity(fields: Mapping[str, Any], regions: tuple[str, ...]) -> list[Any]:
     """
     request = CreateInstance(**fields, custom_meta_key="derived", region_name=regions[0])
     body = request.wire()
+    if request.base_resource is not None:
+        # Whether its name stands beside it makes no other machine of it.
+        body.pop("gpu_name", None)
+        body.pop("cpu_name", None)
     if request.envs:
         body["envs"] = sorted(request.envs)
     if request.ports:

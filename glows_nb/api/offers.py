@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 def has_left(spec: Spec, units: int = 1) -> bool:
     """Are so many units of the offer to be had?"""
-    return bool(spec.avail) and not spec.unread and (spec.max_available_units or 0) >= units
+    # How many there are may be left untold; a launch then finds out.
+    most = spec.max_available_units
+    return bool(spec.avail) and not spec.unread and (most is None or most >= units)
 
 
 def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | None = None) -> Rate | None:

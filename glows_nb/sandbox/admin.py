@@ -8,7 +8,7 @@ import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -66,6 +66,8 @@ class Admin:
             ("POST", "/public-ips", self._grant_public_ip),
             ("POST", "/hashes", self._reserve_hashes),
             ("POST", "/machines/{id}/end-command", self._end_command),
+            ("PATCH", "/machines/{id}", self._change_machine),
+            ("PATCH", "/snapshots/{id}", self._change_snapshot),
         ]
         routes: list[BaseRoute] = [Route(f"{PREFIX}/health", self._health, methods=["GET"])]
         routes += [Route(PREFIX + path, self._endpoint(answer), methods=[method]) for method, path, answer in table]
@@ -196,6 +198,31 @@ class Admin:
         if machine.status != lifecycle.RUNNING or not machine.cmd:
             raise ValueError(f"the machine is {machine.status} with the command {machine.cmd!r}")
         return {"status": self._world.store.enter(machine, lifecycle.EXITED, now).status}
+
+    def _change_machine(self, request: Request, order: _Order) -> object:
+        """Put a machine into any status of the contract, or give it another source."""
+        now = self._world.catch_up()
+        machine = self._world.store.machine_by_hash(bare(request.path_params["id"], "ins-"))
+        if machine is None:
+            raise _NotThere("no such machine")
+        status, source = order.get("status", machine.status), _name(order.get("source_type", machine.source))
+        if status not in lifecycle.STATUS_NAMES or set(order) - {"status", "source_type"}:
+            raise ValueError(f"give source_type, or status, one of {', '.join(lifecycle.STATUS_NAMES)}")
+        if source != machine.source:
+            self._world.store.change(machine, replace(machine, source=source))
+            machine = replace(machine, source=source)
+        if status != machine.status:
+            machine = self._world.store.enter(machine, str(status), now)
+        return {"status": machine.status, "source_type": machine.source}
+
+    def _change_snapshot(self, request: Request, order: _Order) -> object:
+        """Put a snapshot into any status of the contract."""
+        hash_ = bare(request.path_params["id"], "snap-", "snp-")
+        if self._world.store.snapshots.snapshot(hash_) is None:
+            raise _NotThere("no such snapshot")
+        status = _number(order, "status", -1, most=7)
+        self._world.store.snapshots.put(hash_, int(status), time.time())
+        return {"status": int(status)}
 
 
 def _number(order: _Order, name: str, default: float, *, most: float, least: float = 0) -> float:

@@ -91,6 +91,15 @@ class AdminClient:
         """Let the command of a running machine end, and with it the machine."""
         self._call("POST", f"/machines/{quote(instance_id)}/end-command")
 
+    def change_machine(self, instance_id: str, **changes: str) -> dict[str, Any]:
+        """Put a machine into any `status` of the contract, or give it another `source_type`; says what it has then."""
+        changed: dict[str, Any] = self._call("PATCH", f"/machines/{quote(instance_id)}", dict(changes))
+        return changed
+
+    def change_snapshot(self, snapshot_id: str, status: int) -> None:
+        """Put a snapshot into any status of the contract, 0 to 7."""
+        self._call("PATCH", f"/snapshots/{quote(snapshot_id)}", {"status": status})
+
     def _call(self, method: str, path: str, order: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the address of a sandbox
             self._url + path,

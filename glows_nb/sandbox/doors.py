@@ -226,7 +226,11 @@ class _SshVisitor(_Visitor):
 
 
 class _HttpVisitor(_Visitor):
-    """Gets a page, or a 403 from Jupyter for a token that isn't the one in the url."""
+    """Gets a page, or a 403 from Jupyter for a token that isn't the one in the url, or for its API without any.
+
+    As of a real Jupyter other paths without a token are let in, to a page on which one would log in: a script that asks
+    whether anything is up there sends none.
+    """
 
     def __init__(self, door: _Door, machine: Machine, access: Access) -> None:
         super().__init__(door)
@@ -257,8 +261,11 @@ class _HttpVisitor(_Visitor):
 
     def _is_let_in(self) -> bool:
         target = self._request.split(b"\r\n", 1)[0].split(b" ")[1:2]
-        given = parse_qs(urlsplit(target[0].decode("latin-1")).query) if target else {}
-        return self._access.listen_port != _JUPYTER_PORT or given == parse_qs(urlsplit(self._access.url).query)
+        asked = urlsplit(target[0].decode("latin-1") if target else "")
+        given = parse_qs(asked.query)
+        if self._access.listen_port != _JUPYTER_PORT or given == parse_qs(urlsplit(self._access.url).query):
+            return True
+        return not given and asked.path.split("/")[1:2] != ["api"]
 
 
 def _free_port(chance: random.Random) -> socket.socket:

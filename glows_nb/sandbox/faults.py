@@ -11,7 +11,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from fnmatch import fnmatchcase
 
 from glows_nb.sandbox.catalogue import Catalogue
-from glows_nb.sandbox.lifecycle import Machine
+from glows_nb.sandbox.lifecycle import STATUS_NAMES, Machine
 from glows_nb.sandbox.operations import OPERATIONS
 from glows_nb.sandbox.store import OfferState
 
@@ -28,6 +28,7 @@ WORLD_KINDS = {
     "stuck_queue": "machines stay in SchedQueued",
     "no_stock": "nothing is left of the offers that match",
     "price_change": "the offers that match cost `factor` times as much",
+    "machine_status": "running machines get into the contract's status `becomes`, and stay where nothing follows on it",
     "host_unavailable": "running machines become Unavail; they run again when it is cleared",
     "balance_exhausted": "running machines are saved as snapshots and released, and none leaves the queue",
     "slow_sshd": "ssh answers only `seconds` of virtual time after Running",
@@ -66,6 +67,7 @@ class Fault:
     region: str = "*"
     gpu_name: str = "*"
     meta_key: str = "*"
+    becomes: str = "Migrating"
     factor: float = 1.0
 
     @property
@@ -91,6 +93,8 @@ def read_fault(order: Mapping[str, object]) -> Fault:
         raise ValueError("when must be before, after or late, and only for what hits calls")
     if fault.kind == "latency" and fault.when == "late":
         raise ValueError("late work has its own delay; order it with another kind")
+    if fault.becomes not in STATUS_NAMES:
+        raise ValueError(f"becomes must be one of {', '.join(STATUS_NAMES)}")
     if is_of_calls and not any(fnmatchcase(operation.name, fault.operation) for operation in OPERATIONS):
         names = ", ".join(operation.name for operation in OPERATIONS)
         raise ValueError(f"no operation is called {fault.operation!r}; there are: {names}")
@@ -235,6 +239,12 @@ class Faults:
                 if each.fault.count is None
             ]
         return any(stuck + gone)
+
+    def status_for(self, machine: Machine) -> str | None:
+        """Return the status that a running machine is to get into, None where it runs on."""
+        with self._lock:
+            ordered = self._of(lambda fault: fault.kind == "machine_status")
+            return next((each.fault.becomes for each in ordered if each.hits_machine(machine)), None)
 
     def is_ordered(self, kind: str) -> bool:
         """Is there a fault of this kind?"""

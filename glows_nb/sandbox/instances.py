@@ -11,7 +11,7 @@ from glows_nb.sandbox.codes import Code, Refusal, illegal
 from glows_nb.sandbox.hashes import bare
 from glows_nb.sandbox.lifecycle import Hardware, Machine
 from glows_nb.sandbox.networks import attach_new, domain_of, network_of_order
-from glows_nb.sandbox.orders import Order, choose_offer, read_order
+from glows_nb.sandbox.orders import Order, choose_offer, price_of_extras, read_order
 from glows_nb.sandbox.parameters import ID_LENGTH
 from glows_nb.sandbox.snapshots import refuse_unfinished
 
@@ -37,7 +37,8 @@ def create_instance(call: Call) -> dict[str, object]:
             refuse_unfinished(order.snapshot)
         states = call.offer_states()
         offer = choose_offer(order, call.catalogue.offers, states)
-        machine = _new_machine(call, order, offer, domain, states[offer.resource_id].millicent_per_hour)
+        price = states[offer.resource_id].millicent_per_hour + (price_of_extras(offer, order.extra_cpus) or 0)
+        machine = _new_machine(call, order, offer, domain, price)
         call.store.add(machine)
         if network is not None:
             attach_new(call, network, machine)
@@ -119,7 +120,7 @@ def _new_machine(call: Call, order: Order, offer: Offer, domain: int, millicent_
         resource_id=offer.resource_id,
         units=order.units,
         millicent_per_hour=millicent_per_hour,
-        hardware=_hardware(offer, order.units),
+        hardware=_hardware(offer, order.units, order.extra_cpus),
         region=offer.region,
         domain=domain,
         category=order.category,
@@ -148,14 +149,14 @@ def _new_machine(call: Call, order: Order, offer: Offer, domain: int, millicent_
     return replace(queued, next_at=own_image.ready_at)
 
 
-def _hardware(offer: Offer, units: int) -> Hardware:
-    """Multiply a unit: GPUs, cpus and RAM grow with the units, the disk doesn't (FACTS 3.3)."""
+def _hardware(offer: Offer, units: int, extra_cpus: int) -> Hardware:
+    """Multiply a unit and what is added to it: GPUs, cpus and RAM grow, the disk doesn't (FACTS 3.3)."""
     return Hardware(
         gpu_name=offer.gpu_name,
         cpu_name=offer.cpu_name,
         gpus=offer.gpus * units,
         gpu_ram_mb=offer.gpu_ram_mb,
-        cpus=offer.cpus * units,
+        cpus=(offer.cpus + extra_cpus) * units,
         ram_mb=offer.ram_mb * units,
         disk_gb=offer.disk_gb,
     )

@@ -27,6 +27,12 @@ STATUS_NAMES = (
 )  # fmt: skip
 """The contract's NodeStatusName, in its order."""
 
+RARE_STATUSES = (
+    "InvalidNodeStatus", "Rebooted", "Snapshotted", "ExitSnapshotted", "Migrating", "Checkpointed", "SchedInit",
+    "PriceChanged",
+)  # fmt: skip
+"""Names alone: what leads to them and out of them is told nowhere (FACTS 4.1), so that only `admin` does here."""
+
 LIVE_STATUSES = tuple(name for name in STATUS_NAMES if name != FINISHED)
 """All in which a machine counts for the quota: it ends with its release, not with the order to release it."""
 

@@ -28,11 +28,14 @@ _MAX_PORTS = 64
 
 @dataclass(frozen=True)
 class Order:
-    """A create request that is right in itself; exactly one of the first three says which hardware."""
+    """A create request that is right in itself; one of the first three at least says which hardware."""
 
     gpu_name: str
     cpu_name: str
-    resource_id: str
+    resource: Mapping[str, object]
+    """What `base_resource` tells of the offer: its id, parts of one unit, or both."""
+    extra_cpus: int
+    """What is added to each unit."""
     image: Image
     """What it starts from, or what its snapshot was started from."""
     snapshot: Snapshot | None
@@ -54,12 +57,8 @@ def read_order(call: Call) -> Order:
     body = call.body
     gpu_name = body.text("gpu_name", 128)
     cpu_name = body.text("cpu_name", 128)
-    base_resource = body.object("base_resource")
-    resource_id = "" if base_resource is None else base_resource.text("resource_id", 128, required=True)
-    if sum(map(bool, (gpu_name, cpu_name, resource_id))) != 1:
-        raise illegal("exactly one of gpu_name, cpu_name and base_resource is required")
-    if resource_id and resource_id not in call.catalogue.offer_by_id:
-        raise illegal("unknown base_resource")
+    resource, units_within = _base_resource(call)
+    _check_hardware(call, gpu_name, cpu_name, resource)
     image, snapshot = _source(call)
     # Required by the contract although it also names a default; a client must send it.
     category = body.text("instance_category", 16, required=True)
@@ -70,13 +69,11 @@ def read_order(call: Call) -> Order:
         raise illegal("cmd is for containers only")
     if snapshot is not None and category != snapshot.category:
         raise illegal("the snapshot is of the other instance_category")
-    # The contract's text has lost the field's exact name.
-    if body.object("extra_resource") or body.object("extra_resources"):
-        raise illegal("extra resources are not sold")
     return Order(
         gpu_name=gpu_name,
         cpu_name=cpu_name,
-        resource_id=resource_id,
+        resource=resource,
+        extra_cpus=_extra_cpus(call),
         image=image,
         snapshot=snapshot,
         meta_key=body.text("custom_meta_key", ID_LENGTH, required=True),
@@ -84,8 +81,9 @@ def read_order(call: Call) -> Order:
         region=body.text("region_name", 128, required=True),
         remark=body.text("remark", 32),
         cmd=cmd,
-        envs=_checked_envs(body.text("envs", 512)),
-        units=body.number("unit_qty", low=0, high=INT64_MAX) or 1,
+        envs=body.text("envs", 512),
+        # The greater of the two: which one the service takes where they differ is not known.
+        units=max(body.number("unit_qty", low=0, high=INT64_MAX) or 1, units_within),
         accesses=_accesses(image, category, body.text("ports", 16384)),
         net_ids=body.texts("net_ids", most=1, limit=ID_LENGTH),
         public_ip_id=body.text("public_ip_id", ID_LENGTH),
@@ -101,6 +99,7 @@ def choose_offer(order: Order, offers: Sequence[Offer], states: Mapping[str, Off
         if offer.region == order.region
         and CATEGORY_NUMBERS[order.category] in offer.instance_categories
         and _is_asked_for(offer, order)
+        and price_of_extras(offer, order.extra_cpus) is not None
         and states[offer.resource_id].stock >= order.units
     ]
     if not fitting:
@@ -109,8 +108,8 @@ def choose_offer(order: Order, offers: Sequence[Offer], states: Mapping[str, Off
 
 
 def _is_asked_for(offer: Offer, order: Order) -> bool:
-    if order.resource_id:
-        return offer.resource_id == order.resource_id
+    if order.resource:
+        return all(getattr(offer, name) == value for name, value in order.resource.items())
     if order.gpu_name:
         return offer.gpu_name == order.gpu_name
     # Machines with GPUs have a CPU of that name, too, but aren't what is meant.
@@ -121,9 +120,11 @@ def _source(call: Call) -> tuple[Image, Snapshot | None]:
     """Return what to start from: an image, or a snapshot and the image below it; both at once are one too many."""
     image_id = call.body.text("from_image_id", ID_LENGTH)
     snapshot_id = call.body.text("from_snap_id", ID_LENGTH)
-    # The sister service's name for the field, which users have guessed; ignored, it would start the wrong thing.
-    if call.switches.refuses_from_snapshot_id and call.body.text("from_snapshot_id", ID_LENGTH):
+    # The sister service's name for the field, which users have guessed.
+    guessed = call.body.text("from_snapshot_id", ID_LENGTH)
+    if call.switches.refuses_from_snapshot_id and guessed:
         raise illegal("from_snapshot_id is called from_snap_id")
+    snapshot_id = snapshot_id or guessed
     if bool(image_id) == bool(snapshot_id):
         raise illegal("exactly one of from_image_id and from_snap_id is required")
     if image_id:
@@ -134,12 +135,59 @@ def _source(call: Call) -> tuple[Image, Snapshot | None]:
     return call.catalogue.image_by_hash.get(hash_) or Image(hash_, snapshot.image_name), snapshot
 
 
-def _checked_envs(envs: str) -> str:
-    """Check `A=1;B=2`: every part has a name and an equals sign; an empty part is let pass (FACTS 3.3)."""
-    for part in filter(None, envs.split(";")):
-        if part.find("=") < 1:
-            raise illegal("envs is not of the form A=1;B=2")
-    return envs
+def price_of_extras(offer: Offer, cpus: int) -> int | None:
+    """Return what so many more cpus of one unit cost in millicents per hour, None where they are not sold.
+
+    They are sold in the steps that spec list names; of several that fit the dearest counts (invented).
+    """
+    if not cpus:
+        return 0
+    steps = [step for step in offer.extras if cpus % step.cpus == 0]
+    return max((step.millicent_per_hour * (cpus // step.cpus) for step in steps), default=None)
+
+
+def _base_resource(call: Call) -> tuple[Mapping[str, object], int]:
+    """Return what `base_resource` tells of an offer, and how many units it asks for, 0 where it says nothing."""
+    given = call.body.object("base_resource")
+    if given is None or not len(given):
+        return {}, 0
+    resource: dict[str, object] = {"resource_id": given.text("resource_id", 128)}
+    unit = given.object("unit_spec") or Body({})
+    resource |= {name: unit.text(name, 128) for name in ("gpu_name", "cpu_name")}
+    resource |= {name: unit.number(name, low=0, high=INT64_MAX) for name in ("gpus", "cpus", "ram_mb", "disk_gb")}
+    told = {name: value for name, value in resource.items() if value}
+    if not any(all(getattr(offer, name) == value for name, value in told.items()) for offer in call.catalogue.offers):
+        raise illegal("no offer is such a base_resource")
+    return told, given.number("unit_qty", low=0, high=INT64_MAX)
+
+
+def _check_hardware(call: Call, gpu_name: str, cpu_name: str, resource: Mapping[str, object]) -> None:
+    if gpu_name and cpu_name:
+        raise illegal("gpu_name and cpu_name are one too many")
+    if not (
+        gpu_name or (cpu_name and call.switches.takes_cpu_name) or (resource and call.switches.takes_base_resource)
+    ):
+        raise illegal("gpu_name is required; which fields can stand for it is a switch of the sandbox")
+    if not resource or not (gpu_name or cpu_name):
+        return
+    fitting = [
+        offer for offer in call.catalogue.offers if all(getattr(offer, name) == told for name, told in resource.items())
+    ]
+    if not any(offer.gpu_name == gpu_name if gpu_name else offer.cpu_name == cpu_name for offer in fitting):
+        raise illegal("the name and base_resource are of different hardware")
+
+
+def _extra_cpus(call: Call) -> int:
+    """Read how many cpus are added to each unit: {"cpus": 4}, also within "resource", as spec list has it.
+
+    The contract's text has lost the field's exact name, so that both are taken.
+    """
+    given = call.body.object("extra_resource") or call.body.object("extra_resources")
+    if given is None or not len(given):
+        return 0
+    if not call.switches.sells_extras:
+        raise illegal("extra resources are not sold")
+    return (given.object("resource") or given).number("cpus", low=1, high=INT64_MAX)
 
 
 def _accesses(image: Image, category: str, ports: str) -> tuple[Access, ...]:

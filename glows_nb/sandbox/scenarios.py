@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from glows_nb.sandbox.faults import Fault
+from glows_nb.sandbox.lifecycle import RARE_STATUSES
 
 _ALWAYS: int | None = None
 
@@ -60,6 +61,11 @@ SCENARIOS: Mapping[str, Scenario] = {
         (Fault(kind="balance_exhausted"),),
     ),
     "host-lost": Scenario("All running machines lose their hosts.", (Fault(kind="host_unavailable"),)),
+    "rare-statuses": Scenario(
+        "Machines that run get into a status that the contract names and nobody has described: the first one into the "
+        "first of them, and so on. They stay there until they are released.",
+        tuple(Fault(kind="machine_status", becomes=status, count=1) for status in RARE_STATUSES),
+    ),
     "slow-sshd": Scenario(
         "ssh answers only two virtual minutes after Running.", (Fault(kind="slow_sshd", seconds=120.0),)
     ),

@@ -38,7 +38,13 @@ class Switches:
     bills_from_order: bool = False
     """Is a machine billed from its order, as the checkout dialog says, or from Running (FACTS 4.4)?"""
     refuses_from_snapshot_id: bool = True
-    """Is the sister service's name of `from_snap_id` refused, or ignored like any unknown field?"""
+    """Is the sister service's name of `from_snap_id` refused, or taken for it, as one who uses it expects?"""
+    takes_base_resource: bool = True
+    """Can `base_resource` stand for `gpu_name` or `cpu_name`, or only beside the name that the contract requires?"""
+    takes_cpu_name: bool = True
+    """Can `cpu_name` stand for `gpu_name` (FACTS 3.2, C and D)?"""
+    sells_extras: bool = True
+    """Can `extra_resource` be ordered, as spec list offers it, or is any refused? Its fields are inferred."""
     snapshot_volumes: int = 1
     """How many snapshots one request makes ("one or more", contract)."""
 

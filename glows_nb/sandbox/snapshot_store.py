@@ -102,6 +102,10 @@ class SnapshotStore:
         rows = self._database.rows(f"SELECT {_COLUMNS} {where} ORDER BY seq DESC LIMIT :size OFFSET :offset", values)
         return total, [Snapshot(**dict(row)) for row in rows]
 
+    def put(self, hash_: str, status: int, modified: float) -> None:
+        """Bring one snapshot into a status."""
+        self._database.write("UPDATE snapshots SET status = ?, modified = ? WHERE hash = ?", (status, modified, hash_))
+
     def proceed(self, machine: str, before: int, after: int, modified: float) -> None:
         """Let the snapshots that are being taken of a machine get from one status into the next."""
         self._database.write(

@@ -33,7 +33,7 @@ _INSERT = f"INSERT INTO instances ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':
 _UPDATE = """
 UPDATE instances SET
     accesses = :accesses, status = :status, changed = :changed, ran_at = :ran_at, held_units = :held_units,
-    command_left = :command_left, next_status = :next_status, next_at = :next_at
+    command_left = :command_left, source = :source, next_status = :next_status, next_at = :next_at
 WHERE hash = :hash
 """
 

@@ -32,6 +32,7 @@ class World:
         if self.store.changes != self._seen_changes:
             self._lose_hosts(now)
             self._end_unpaid(now)
+            self._put_elsewhere(now)
             self._seen_changes = self.store.changes
             self._follow_doors(now)
         elif self._doors is not None and self._doors.is_due(now):
@@ -75,6 +76,15 @@ class World:
         for machine in self.store.machines_in_status(lifecycle.RUNNING):
             if self.faults.hits("host_unavailable", machine):
                 self.store.enter(machine, lifecycle.UNAVAIL, now)
+
+    def _put_elsewhere(self, now: float) -> None:
+        """Bring running machines into statuses that nothing here leads to."""
+        if not self.faults.is_ordered("machine_status"):
+            return
+        for machine in self.store.machines_in_status(lifecycle.RUNNING):
+            status = self.faults.status_for(machine)
+            if status is not None:
+                self.store.enter(machine, status, now)
 
     def _end_unpaid(self, now: float) -> None:
         """Save running machines and release them, as the service does when the balance is used up (FACTS 4.2)."""

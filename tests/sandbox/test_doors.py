@@ -63,9 +63,13 @@ def test_http_answers_a_page_to_who_has_the_token(machine):
     url = urls(machine)[8888]
     with urllib.request.urlopen(url, timeout=5) as response:
         assert machine["instanceID"].encode() in response.read()
-    wrong = url.partition("?")[0]
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(wrong, timeout=5)
+    bare = url.partition("?")[0].rstrip("/")
+    for wrong in (f"{bare}/?token=another", f"{bare}/api/kernels"):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(wrong, timeout=5)
+    # Whether anything is up there can be asked without one, as of a real Jupyter.
+    with urllib.request.urlopen(f"{bare}/health", timeout=5) as response:
+        assert response.status == 200
     # The token is Jupyter's; for other services it can be left out.
     with urllib.request.urlopen(urls(machine)[7860].partition("?")[0], timeout=5) as response:
         assert response.status == 200

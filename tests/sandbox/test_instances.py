@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from glows_nb.sandbox import lifecycle
+from glows_nb.sandbox.admin_client import AdminError
+
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 VM_IMAGE = "img-9rp47yp3"
 
@@ -31,7 +34,6 @@ def resource(slug):
         {"gpu_name": None},
         {"gpu_name": "g" * 129},
         {"cpu_name": "Intel(R) Xeon(R) Platinum 8468"},
-        {"base_resource": resource("tw-04-rtx4090-1gpu")},
         {"gpu_name": None, "base_resource": {}},
         {"gpu_name": None, "base_resource": {"resource_id": "nobody"}},
         {"gpu_name": None, "base_resource": "tw-04-rtx4090-1gpu"},
@@ -48,8 +50,6 @@ def resource(slug):
         {"remark": "r" * 33},
         {"cmd": "c" * 513},
         {"envs": "A=" + "v" * 511},
-        {"envs": "A"},
-        {"envs": "=1"},
         {"unit_qty": -1},
         {"unit_qty": 1.5},
         {"unit_qty": True},
@@ -68,7 +68,12 @@ def resource(slug):
         {"net_ids": "net-a"},
         {"network_type": 8},
         {"public_ip_id": "net-abcdefg"},
-        {"extra_resource": {"cpus": 4}},
+        {"extra_resource": {"cpus": -4}},
+        {"extra_resource": {"cpus": "4"}},
+        {"extra_resource": 4},
+        {"base_resource": {"unit_spec": {"gpu_name": "NVIDIA GeForce RTX 9999"}}},
+        {"base_resource": {"unit_spec": {"cpus": "10"}}},
+        {"base_resource": resource("tw-02-h100-sxm5-1gpu")},
     ],
     ids=lambda changes: json.dumps(changes)[:60],
 )
@@ -84,6 +89,10 @@ def test_create_that_breaks_a_rule_is_code_6_and_makes_nothing(reader, changes):
         {"gpu_name": "NVIDIA RTX 6000 Ada", "region_name": "TW-07"},
         {"gpu_name": None, "cpu_name": "Intel(R) Xeon(R) Platinum 8468"},
         {"gpu_name": None, "base_resource": resource("tw-04-rtx4090-1gpu") | {"unit_qty": 3, "x": 1}},
+        {"base_resource": resource("tw-04-rtx4090-1gpu"), "region_name": "TW-04"},
+        {"base_resource": {"unit_spec": {"gpu_name": "NVIDIA GeForce RTX 4090", "ram_mb": 50 * 1024}}},
+        {"envs": "A"},
+        {"envs": "=1"},
         {"custom_meta_key": "k" * 64},
         {"from_image_id": VM_IMAGE, "instance_category": "vm"},
         {"remark": "雲" * 32},
@@ -310,3 +319,68 @@ def test_list_keeps_to_the_statuses_it_knows(five, statuses, expected):
 
 def test_stats_count_only_statuses_that_occur(five):
     assert five.get("/instance/stats")["stats"] == {"Finished": 1, "SchedQueued": 4}
+
+
+def test_more_cpus_are_sold_in_the_steps_of_spec_list(server, api):
+    """The offer's own sample: 4 more cpus for 0.20 Credits an hour, added to each unit."""
+    fields = {"region_name": "TW-01", "unit_qty": 2}
+    for number, extra in enumerate(({"cpus": 8}, {"resource": {"cpus": 8}})):
+        key = f"some.key{number}"
+        assert api.create(key, **fields, extra_resource=extra)["code"] == 0
+        server.clock.advance(60)
+        machine = api.machine(key)
+        assert (machine["hardware"]["cpuCoresNum"], machine["priceCent"]) == (36, 158)
+    assert api.create("odd", **fields, extra_resource={"cpus": 3})["code"] == 215
+    server.admin.switches(sells_extras=False)
+    assert api.create("refused", **fields, extra_resource={"cpus": 4})["code"] == 6
+
+
+def test_units_may_stand_in_the_resource(server, api):
+    pinned = {
+        "gpu_name": None,
+        "region_name": "TW-04",
+        "base_resource": resource("tw-04-rtx4090-1gpu") | {"unit_qty": 2},
+    }
+    assert api.create("some.key", **pinned)["code"] == 0
+    server.clock.advance(60)
+    assert api.machine("some.key")["hardware"]["gpuNum"] == 2
+
+
+def test_what_stands_for_the_required_name_can_be_switched_off(server, api):
+    server.admin.switches(takes_base_resource=False, takes_cpu_name=False)
+    pin = {"base_resource": resource("tw-04-rtx4090-1gpu"), "region_name": "TW-04"}
+    assert api.create("one", gpu_name=None, **pin)["code"] == 6
+    assert api.create("one", **pin)["code"] == 0
+    assert api.create("two", gpu_name=None, cpu_name="Intel(R) Xeon(R) Platinum 8468")["code"] == 6
+
+
+def test_any_status_and_source_can_be_put_there(server, api):
+    api.create("one")
+    server.clock.advance(60)
+    id_ = api.machine("one")["instanceID"]
+    for status in lifecycle.STATUS_NAMES:
+        assert server.admin.change_machine(id_, status=status) == {"status": status, "source_type": "SourceSDK"}
+        assert api.machine("one")["status"] == status
+    server.admin.change_machine(id_, source_type="SourceConsole")
+    assert api.machine("one")["sourceType"] == "SourceConsole"
+    for wrong in ({"status": "Asleep"}, {"state": "Running"}):
+        with pytest.raises(AdminError, match="status"):
+            server.admin.change_machine(id_, **wrong)
+
+
+def test_the_scenario_of_rare_statuses_shows_each_of_them(server, api):
+    server.admin.limits("researcher", instances=20)
+    server.admin.play("rare-statuses")
+    for number in range(len(lifecycle.RARE_STATUSES) + 1):
+        assert (
+            api.create(
+                f"k{number}",
+                gpu_name="NVIDIA H100 SXM5" if number % 2 else "NVIDIA GeForce RTX 4090",
+                region_name="TW-02" if number % 2 else "TW-04",
+            )["code"]
+            == 0
+        )
+        server.clock.advance(60)
+        api.machine(f"k{number}")
+    shown = [api.machine(f"k{number}")["status"] for number in range(len(lifecycle.RARE_STATUSES) + 1)]
+    assert shown == [*lifecycle.RARE_STATUSES, "Running"]

@@ -172,9 +172,14 @@ def test_create_from_a_snapshot_is_checked(api, taken, changes, code):
     assert from_snapshot(api, "copy", **({"snapshot": taken} | changes))["code"] == code
 
 
-def test_the_sister_services_name_is_ignored_when_switched(as_user):
-    with SandboxServer(switches=Switches(refuses_from_snapshot_id=False)) as server:
-        assert as_user(server).create("one", from_snapshot_id="snap-nobodyxx")["code"] == 0
+def test_the_sister_services_name_means_a_snapshot_when_switched(server, api, taken):
+    """The one public client that sends it sends no image beside it."""
+    fields = {"from_image_id": None, "from_snapshot_id": taken}
+    assert api.create("one", **fields)["code"] == 6
+    server.admin.switches(refuses_from_snapshot_id=False)
+    assert api.create("one", **fields)["code"] == 0
+    assert api.machine("one")["baseSnap"]["snapID"] == taken
+    assert api.create("two", **(fields | {"from_snapshot_id": "snap-nobodyxx"}))["code"] == 6
 
 
 def test_snapshot_cannot_be_used_before_it_is_available(server, api, running):

@@ -29,12 +29,13 @@ class AsyncNetworks:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def create(self, name: str, region_name: str) -> str:
+    async def create(self, name: str, region_name: str, network_type: int = 0) -> str:
         """Make a mesh network; gives its id.
 
         Args:
             name: at most 32 characters, unique among one's own.
             region_name: where; machines join it from the same region.
+            network_type: 0 for a mesh, which is all that the service makes (contract).
 
         Raises:
             NetNameRepeat: there is one of this name.
@@ -42,7 +43,9 @@ class AsyncNetworks:
             AmbiguousResult: the answer was lost and the network can't be found.
         """
         with noting_write(f"Network {name!r} may be made", "client.networks.all()"):
-            return await self._client.run(writes.create_network(name, region_name, backoff=self._client.backoff))
+            return await self._client.run(
+                writes.create_network(name, region_name, network_type, backoff=self._client.backoff)
+            )
 
     async def list(
         self, page: int = 1, per_page: int = 20, network_type: int = 0, domain: int = 0, *, strict: bool = False

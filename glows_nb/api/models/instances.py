@@ -73,6 +73,11 @@ class Access(WireModel):
     listen_port: Integer = Field(0, alias="listenPort")
     url: AccessUrl = AccessUrl("")
 
+    @property
+    def is_ssh(self) -> bool:
+        """Does it lead to SSH, or to another service as it is; the wire does not tell these apart (FACTS 3.3)."""
+        return self.protocol == "ssh" or self.url.get_secret_value().startswith("ssh://")
+
 
 class NetworkEndpoint(WireModel):
     """A machine's place in a private network, as the machine reports it."""
@@ -144,7 +149,7 @@ class Instance(WireModel):
 
         Host and port come from the access's URL, never from `listen_port` or the region (FACTS 9, P4 and P14).
         """
-        url = self.url(SSH_PORT)
+        url = next((way.url for way in self.accesses if way.listen_port == SSH_PORT and way.url and way.is_ssh), None)
         if url is None:
             return None
         user = self.ssh_credentials.user if self.ssh_credentials else ""

@@ -14,12 +14,11 @@ from glows_nb.api.routes import ROUTES
 from glows_nb.api.steps import Operation, Steps
 
 
-def create_network(name: str, region_name: str) -> Operation[str]:
+def create_network(name: str, region_name: str, network_type: int = 0) -> Operation[str]:
     """Make a mesh network and give its id: not repeatable by itself, `writes.networks.create_network` knows how."""
-    request = CreateNetwork(name=name, region_name=region_name)
-    body = {"network_type": 0, **request.model_dump()}
+    request = CreateNetwork(name=name, region_name=region_name, network_type=network_type)
     read = reading.text("create network", "network_id")
-    return Operation(ROUTES["create network"], read, body=body, is_repeatable=False)
+    return Operation(ROUTES["create network"], read, body=request.model_dump(), is_repeatable=False)
 
 
 def list_networks(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+import warnings
+from typing import Annotated, Final
+
+from pydantic import Field, field_validator, model_validator
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.requests.limits import Identifier, PageOf, RequestModel
+from glows_nb.api.statuses import InstanceStatus
+
+STATUS_WORDS: Final = {status.casefold(): status.value for status in InstanceStatus}
 
 
 class WhichInstance(RequestModel):
@@ -21,8 +27,28 @@ class WhichInstance(RequestModel):
         return self
 
 
-class ListInstances(PageOf):
-    """A page of machines."""
+class UnknownStatusWarning(UserWarning):
+    """A status that the contract does not name: the service ignores it, and without any other lists everything."""
 
+
+class ListInstances(PageOf):
+    """A page of machines, of which the service requires both numbers."""
+
+    page: Annotated[int, Field(ge=1, lt=2**32)] = 1
+    per_page: Annotated[int, Field(ge=1, le=20)] = 20
     ascending: bool = False
     statuses: tuple[str, ...] = ()
+
+    @field_validator("statuses")
+    @classmethod
+    def _as_the_contract_writes_them(cls, statuses: tuple[str, ...]) -> tuple[str, ...]:
+        words = tuple(STATUS_WORDS.get(status.casefold(), status) for status in statuses)
+        unknown = [word for word in words if word.casefold() not in STATUS_WORDS]
+        if unknown:
+            warnings.warn(
+                f"statuses: the contract has no {' and no '.join(map(repr, unknown))}; the service ignores such words, "
+                "and lists all machines where it knows none of those asked for.",
+                UnknownStatusWarning,
+                stacklevel=2,
+            )
+        return words

@@ -41,11 +41,17 @@ class RequestModel(BaseModel):
         raise refusal
 
 
-class PageOf(RequestModel):
-    """Which page: from 1, of at most 20 items."""
+Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+UInt32 = Annotated[int, Field(ge=0, lt=2**32)]
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""The wire's whole numbers, by their widths."""
 
-    page: Annotated[int, Field(ge=1)] = 1
-    per_page: Annotated[int, Field(ge=1, le=20)] = 20
+
+class PageOf(RequestModel):
+    """Which page: from 1, of at most 20 items; 0 leaves either to the service, which takes 1 and 20."""
+
+    page: UInt32 = 1
+    per_page: Annotated[int, Field(ge=0, le=20)] = 20
 
 
 def _refusal(model: type[RequestModel], error: ValidationError, fields: Mapping[str, Any]) -> InvalidRequest:

@@ -13,13 +13,13 @@ from glows_nb.api.steps import Steps
 from glows_nb.api.writes.lost_answers import write
 
 
-def create_network(name: str, region_name: str, *, backoff: float = 0.5) -> Steps[str]:
+def create_network(name: str, region_name: str, network_type: int = 0, *, backoff: float = 0.5) -> Steps[str]:
     """Make a network and give its id. Names are unique, so after a lost answer the one of this name is it."""
-    operation = operations.create_network(name, region_name)
+    operation = operations.create_network(name, region_name, network_type)
 
     def look_up() -> Steps[str | None]:
         for domain in (yield from domains_of_region(region_name)):
-            networks = yield from all_networks(domain=domain)
+            networks = yield from all_networks(network_type, domain)
             for network in networks:
                 if network.name == name:
                     return network.network_id
