@@ -253,7 +253,7 @@ def plan(wanted: Wanted) -> Steps[Plan]:
     _check_regions(wanted.regions, {spec.region_name for spec in specs})
     candidates: list[Candidate] = []
     left_out: list[str] = []
-    over_cap = False
+    over_cap, unsold = False, None
     for region in wanted.regions:
         here = [spec for spec in offers if spec.region_name == region]
         available = [spec for spec in here if has_left(spec, units)]
@@ -261,7 +261,12 @@ def plan(wanted: Wanted) -> Steps[Plan]:
             left_out.append(f"{region} {_why_not(here, units)}")
             continue
         chosen = min(available, key=lambda spec: spec.price_order)
-        rate = rate_for(chosen, units, template.extra_resource)
+        try:
+            rate = rate_for(chosen, units, template.extra_resource)
+        except InvalidRequest as error:
+            unsold = unsold or error
+            left_out.append(f"{region}: {error}".rstrip("."))
+            continue
         if rate is None:
             left_out.append(f"{region} tells no price for it")
             continue
@@ -273,6 +278,8 @@ def plan(wanted: Wanted) -> Steps[Plan]:
         candidates.append(candidate)
     if not candidates:
         reasons = "; ".join(left_out)
+        if unsold is not None and len(left_out) == 1:
+            raise unsold
         if over_cap:
             raise PriceTooHigh(f"Nothing was rented: {reasons}.")
         elsewhere = ", ".join(dict.fromkeys(spec.region_name for spec in offers if has_left(spec, units)))

@@ -178,6 +178,31 @@ def match_gpu(specs: Iterable[Spec], text: str) -> str:
     raise InvalidRequest("gpu", f"no GPU is called like {text!r}; the nearest is {nearest(names, text)!r}.")
 
 
+def match_cpu(specs: Iterable[Spec], text: str) -> str:
+    """The one CPU that a text such as "8468" means, of the machines that are offered without a GPU.
+
+    Raises:
+        InvalidRequest: no name or more than one fits.
+    """
+    offered = [spec for spec in specs if not spec.unit.gpus and spec.unit.cpu_name]
+    names = sorted({spec.unit.cpu_name for spec in offered})
+    fitting = _cpus_called(names, text)
+    if len(fitting) == 1:
+        return fitting[0]
+    if not names:
+        raise InvalidRequest("cpu", "no machine without a GPU is offered for this image and category.")
+    if fitting:
+        raise InvalidRequest("cpu", f"{text!r} may mean {_with_prices(fitting, offered)}; say which.")
+    raise InvalidRequest("cpu", f"no CPU is called like {text!r}; there are {', '.join(names)}.")
+
+
+def _cpus_called(names: Sequence[str], text: str) -> list[str]:
+    """The names that a text is, or whose words it has; case and punctuation do not count."""
+    same = [name for name in names if _bare(name) == _bare(text)]
+    wanted = set(re.findall(r"\w+", text.casefold()))
+    return same or [name for name in names if wanted and wanted <= set(re.findall(r"\w+", name.casefold()))]
+
+
 def gpu_names(specs: Iterable[Spec]) -> list[str]:
     """The names of the GPUs that are offered."""
     return sorted({spec.unit.gpu_name for spec in specs if spec.unit.gpu_name})
@@ -189,6 +214,9 @@ def in_their_words(request: CreateInstance, specs: Sequence[Spec]) -> CreateInst
     Raises:
         InvalidRequest: the name may mean several.
     """
+    if request.cpu_name is not None:
+        same = _cpus_called(sorted({spec.unit.cpu_name for spec in specs if not spec.unit.gpus}), request.cpu_name)
+        return request.model_copy(update={"cpu_name": same[0]}) if len(same) == 1 else request
     if request.gpu_name is None:
         return request
     fitting = called(gpu_names(specs), request.gpu_name)
@@ -215,13 +243,13 @@ def _with_prices(names: Iterable[str], specs: Sequence[Spec]) -> str:
     """Names, each with the lowest price of it that is known."""
     said = []
     for name in names:
-        rates = [spec.rate for spec in specs if spec.unit.gpu_name == name and spec.rate is not None]
+        rates = [spec.rate for spec in specs if spec.hardware_name == name and spec.rate is not None]
         said.append(f"{name} (from {min(rates)})" if rates else name)
     return " or ".join(said)
 
 
-def regions_by_price(specs: Iterable[Spec], gpu_name: str, units: int = 1) -> list[str]:
-    """Where so many units of a GPU are to be had, the cheapest first; all that offer it where none has enough."""
-    offers = sorted((spec for spec in specs if spec.unit.gpu_name == gpu_name), key=lambda spec: spec.price_order)
+def regions_by_price(specs: Iterable[Spec], hardware_name: str, units: int = 1) -> list[str]:
+    """Where so many units of a GPU (or CPU) are to be had, cheapest first; all that offer it where none has enough."""
+    offers = sorted((spec for spec in specs if spec.hardware_name == hardware_name), key=lambda spec: spec.price_order)
     available = [spec for spec in offers if has_left(spec, units)]
     return list(dict.fromkeys(spec.region_name for spec in available or offers))

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -125,6 +126,9 @@ class _BearerToken(httpx.Auth):
         yield request
 
 
+CLOSED: Final = "This client is closed; connect again."
+
+
 class _Clients(Generic[H]):
     """Clients of httpx that wait for a request, the last used on top.
 
@@ -150,7 +154,7 @@ class _Clients(Generic[H]):
         """
         with self._lock:
             if self._is_closed:
-                raise GlowsError("This client is closed; connect again.")
+                raise GlowsError(CLOSED)
             if self._is_shared:
                 return self._waiting[-1][1]
             if self._waiting:
@@ -283,8 +287,15 @@ class AsyncHttpTransport:
         self.session = session
         self._given = transport
         settings = session.settings(timeout)
+
         # Tasks share one: their locks are let go when they are cancelled, and one alone serves many of them faster.
-        self._clients = _Clients(lambda: httpx.AsyncClient(transport=transport, **settings), is_shared=True)
+        def make() -> _Clients[httpx.AsyncClient]:
+            return _Clients(lambda: httpx.AsyncClient(transport=transport, **settings), is_shared=True)
+
+        self._make = make
+        self._unused: _Clients[httpx.AsyncClient] | None = make()
+        self._by_loop: WeakKeyDictionary[Any, _Clients[httpx.AsyncClient]] = WeakKeyDictionary()
+        self._is_closed = False
 
     async def send(self, operation: Operation[T]) -> T:
         """The operation's result, after as many repetitions as its kind allows."""
@@ -309,14 +320,39 @@ class AsyncHttpTransport:
 
     async def close(self) -> None:
         """Give the connections back."""
-        for http in self._clients.close():
-            await http.aclose()
+        mine = self._of_this_loop()
+        self._is_closed = True
+        for clients in list(self._by_loop.values()):
+            for http in clients.close():
+                if clients is mine:
+                    await http.aclose()
+
+    def _of_this_loop(self) -> _Clients[httpx.AsyncClient]:
+        """The clients for the event loop that runs: connections that were made under another one are of no use here.
+
+        Raises:
+            GlowsError: a transport of the caller's own was used under another loop, and can't be made anew.
+        """
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        clients = self._by_loop.get(loop)
+        if clients is not None:
+            return clients
+        if self._is_closed:
+            raise GlowsError(CLOSED)
+        if self._unused is None and self._given is not None:
+            raise GlowsError("This client's own transport is another event loop's; make a client for this one.")
+        clients, self._unused = self._unused or self._make(), None
+        self._by_loop[loop] = clients
+        return clients
 
     async def _send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
         started = self.session.clock()
-        for expired in self._clients.expired():
+        clients = self._of_this_loop()
+        for expired in clients.expired():
             await expired.aclose()
-        http = self._clients.take()
+        http = clients.take()
         stopped: GlowsError | BaseException
         is_in_disorder = False
         try:
@@ -330,12 +366,12 @@ class AsyncHttpTransport:
         except BaseException as stop:  # noqa: BLE001 - raised below
             stopped = _innermost(stop)
         else:
-            if not self._clients.give_back(http):
+            if not clients.give_back(http):
                 await http.aclose()
             return reply
         # An interrupt may have come between taking a lock and being able to let it go.
         if self._given is None and (is_in_disorder or isinstance(stopped, KeyboardInterrupt | SystemExit)):
-            self._clients.leave(http)
+            clients.leave(http)
         if isinstance(stopped, GlowsError):
             return stopped
         raise _without_frames(stopped)

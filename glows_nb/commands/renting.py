@@ -35,7 +35,8 @@ SECRET_NAMES: Final = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL", re.IGNOREC
         "launch --gpu 4090 --name job --cmd 'python -m http.server 8080' --env EPOCHS=3 --yes",
     )
 )
-@click.option("--gpu", type=GPU, required=True, metavar="TEXT", help="The GPU, such as 4090.")
+@click.option("--gpu", type=GPU, metavar="TEXT", help="The GPU, such as 4090.")
+@click.option("--cpu", metavar="TEXT", help="Instead of a GPU: a machine without one, by its CPU, such as 8468.")
 @click.option(
     "--region", "regions", type=REGION, multiple=True, metavar="NAME", help="Where; repeat it for an order to try."
 )
@@ -44,6 +45,8 @@ SECRET_NAMES: Final = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL", re.IGNOREC
     "--snapshot", type=SNAPSHOT, metavar="ID", help="Start from this snapshot, by id or name, not from an image."
 )
 @click.option("--name", metavar="NAME", help="A name: launching it again finds the machine that is there.")
+@click.option("--meta-key", metavar="KEY", help="A key of your own instead of a name; it is used once, for ever.")
+@click.option("--remark", metavar="TEXT", help="A remark that the service keeps, at most 32 characters.")
 @click.option(
     "--units",
     type=click.IntRange(min=1),
@@ -51,6 +54,13 @@ SECRET_NAMES: Final = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL", re.IGNOREC
     default=1,
     show_default=True,
     help="How many units of the offer.",
+)
+@click.option(
+    "--extra",
+    "extras",
+    multiple=True,
+    metavar="NAME=N",
+    help="What to add to each unit, such as cpus=4.",
 )
 @click.option("--max-price", type=POSITIVE, metavar="CREDITS", help="Rent nothing above this price per hour.")
 @click.option(
@@ -67,12 +77,16 @@ SECRET_NAMES: Final = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL", re.IGNOREC
 @click.option("--dry-run", is_flag=True, help="Only say what would be rented, at which price.")
 @click.option("--yes", is_flag=True, help="Rent without asking.")
 def launch(
-    gpu: str,
+    gpu: str | None,
+    cpu: str | None,
     regions: tuple[str, ...],
     image_id: str | None,
     snapshot: str | None,
     name: str | None,
+    meta_key: str | None,
+    remark: str | None,
     units: int,
+    extras: tuple[str, ...],
     max_price: float | None,
     category: str,
     ports: tuple[str, ...],
@@ -99,15 +113,19 @@ def launch(
     There `env NAME` takes the value from the kernel's environment, so that no secret stands in the notebook.
     """
     from glows_nb.api.keys import derived_name
-    from glows_nb.api.offers import match_gpu, regions_by_price
+    from glows_nb.api.offers import match_cpu, match_gpu, regions_by_price
     from glows_nb.commands.carrying_out import carry_out, show_plan, wait_for
     from glows_nb.commands.settings import settings
 
+    if (gpu is None) == (cpu is None):
+        raise click.UsageError("Say what hardware to rent: --gpu TEXT, or --cpu TEXT for a machine without a GPU.")
+    extra_resource = _extras(extras)
     if image_id and snapshot:
         raise InvalidRequest("snapshot", "give --image or --snapshot, not both.")
     variables = _variables(envs)
     _check_lengths(cmd, variables)
-    _check_early(name, regions, ports, instance_category=category, cmd=cmd, envs=variables, public_ip_id=public_ip_id)
+    written = _given(remark=remark, extra_resource=extra_resource, public_ip_id=public_ip_id, custom_meta_key=meta_key)
+    _check_early(name, regions, ports, instance_category=category, cmd=cmd, envs=variables, **written)
     client, chosen = current_client(), settings()
     image_id = image_id or (chosen.image or None if snapshot is None else None)
     if category == "vm" and image_id is None and snapshot is None:
@@ -127,22 +145,30 @@ def launch(
             raise
         problem = f"you have none with the id {image_id!r}; to see them: {program()} images"
         raise InvalidRequest("image", problem) from None
-    gpu_name = match_gpu(specs, gpu)
+    hardware = match_gpu(specs, gpu) if gpu is not None else match_cpu(specs, cpu or "")
     # Of variables the names count, so that a renewed token rents no second machine.
-    more = _given(cmd=cmd, envs=sorted(variables), network=network, snapshot=snapshot, public_ip=public_ip_id)
+    more = _given(
+        cmd=cmd,
+        envs=sorted(variables),
+        network=network,
+        snapshot=snapshot,
+        public_ip=public_ip_id,
+        cpu=cpu,
+        extra=sorted(extras),
+    )
+    key = derived_name([gpu, regions, image_id, units, category, sorted(ports), *([more] if more else [])])
     planned = client.instances.plan(
         # The key comes from the line as it was typed: what is chosen for it may be another region tomorrow.
-        name=derived_name([gpu, regions, image_id, units, category, sorted(ports), *([more] if more else [])])
-        if name is None
-        else name,
-        gpu_name=gpu_name,
-        regions=regions or tuple(chosen.regions) or regions_by_price(specs, gpu_name, units),
+        name=key if name is None and meta_key is None else name,
+        **{"cpu_name" if gpu is None else "gpu_name": hardware},
+        regions=regions or tuple(chosen.regions) or regions_by_price(specs, hardware, units),
         instance_category=category,
         unit_qty=units,
         ports=ports,
         max_price_per_hour=max_price if max_price is not None else chosen.max_price or None,
         **source,
         **_given(cmd=cmd, envs=variables, public_ip_id=public_ip_id),
+        **_given(remark=remark, meta_key=meta_key, extra_resource=extra_resource),
         **({"net_ids": (network_id(client, network),)} if network else {}),
     )
     if dry_run:
@@ -210,10 +236,25 @@ def _check_early(name: str | None, regions: Sequence[str], ports: Sequence[str],
         if re.search(r"[${}]", name):
             raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
         check_name(name)
-    anything = {"gpu_name": "any", "from_image_id": "any", "custom_meta_key": "any"}
+    anything: dict[str, Any] = {"gpu_name": "any", "from_image_id": "any", "custom_meta_key": "any"}
     given = {key: value for key, value in fields.items() if value is not None}
     for region in regions or ("any",):
-        CreateInstance(**anything, region_name=region, ports=ports, **given)
+        CreateInstance(**(anything | given), region_name=region, ports=ports)
+
+
+def _extras(words: Sequence[str]) -> dict[str, int]:
+    """What is added to each unit, written as NAME=N.
+
+    Raises:
+        InvalidRequest: one is not written so.
+    """
+    extras = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if not name or not number.isdecimal():
+            raise InvalidRequest("extra", f"{word!r} is not a name and a number such as cpus=4.")
+        extras[name] = int(number)
+    return extras
 
 
 def _check_lengths(cmd: str, variables: Mapping[str, SecretStr]) -> None:

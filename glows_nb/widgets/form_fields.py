@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import local
 from typing import Any, Final
 
 import ipywidgets
 from pydantic import SecretStr
 
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.keys import KEY_LIMIT
 from glows_nb.api.models.specs import Spec
+from glows_nb.api.offers import rate_for
+from glows_nb.money import Rate
 from glows_nb.widgets import texts
 from glows_nb.widgets.choices import ANYWHERE, Choices, offer_id, offer_label
 from glows_nb.widgets.form_model import Filled
@@ -26,11 +29,13 @@ from glows_nb.widgets.rows import Column, Rows
 COMMAND_LIMIT: Final = 512
 IMAGE: Final = "image"
 SNAPSHOT: Final = "snapshot"
-MENUS: Final = ("source", "image", "snapshot", "category", "region", "gpu", "network", "public_ip")
-TEXTS: Final = ("search", "units", "name", "command", "cap")
+MENUS: Final = ("source", "image", "snapshot", "category", "region", "gpu", "extra", "network", "public_ip")
+TEXTS: Final = ("search", "units", "name", "command", "cap", "remark", "meta_key")
 ROWS: Final = ("ports", "envs", "fallbacks")
 MAIN: Final = ("source", "search", "image", "snapshot", "category", "region", "gpu", "units", "name", "ports")
-MORE: Final = ("envs", "command", "network", "public_ip", "fallbacks", "cap")
+MORE: Final = ("envs", "command", "network", "public_ip", "fallbacks", "cap", "extra", "remark", "meta_key")
+MOST_UNITS: Final = 1000
+"""Where the service does not tell how many units are left, or tells what nobody could rent."""
 
 
 class FormFields:
@@ -70,6 +75,9 @@ class FormFields:
         fallback = Column("region", texts.FORM_FALLBACK, "choice", is_unique=True)
         self.fallbacks = Rows(texts.FORM_FALLBACKS, texts.FORM_ADD_FALLBACK, [fallback], is_ordered=True)
         self.cap = _text(texts.FORM_CAP, texts.FORM_CAP_PLACEHOLDER)
+        self.extra = _menu(texts.FORM_EXTRA, [(texts.FORM_NONE, ())])
+        self.remark = _text(texts.FORM_REMARK, texts.FORM_REMARK_PLACEHOLDER)
+        self.meta_key = _text(texts.FORM_META_KEY, texts.FORM_META_KEY_PLACEHOLDER)
         self.main = ipywidgets.Box([self._field(name) for name in MAIN]).add_class("glows-grid")
         self.more = ipywidgets.Box([self._field(name) for name in MORE]).add_class("glows-grid")
         self.search.on_msg(self._on_search_message)
@@ -122,6 +130,9 @@ class FormFields:
             public_ip_id=self.public_ip.value or "",
             fallbacks=tuple(str(row["region"]) for row in self.fallbacks.values if row["region"]),
             cap=str(self.cap.value),
+            extra=self.extra.value or (),
+            remark=str(self.remark.value),
+            meta_key=str(self.meta_key.value),
         )
 
     def take_over(self, earlier: FormFields) -> None:
@@ -201,7 +212,8 @@ class FormFields:
         known = {
             "name": name_length(filled.name) or texts.FORM_NO_NAME,
             "command": texts.FORM_COMMAND_LEFT.format(left=left, limit=COMMAND_LIMIT),
-            "units": texts.FORM_UNITS_LEFT.format(left=filled.offer.max_available_units) if filled.offer else "",
+            "units": _left(filled.offer) if filled.offer else "",
+            "extra": "" if len(self.extra.options) > 1 else texts.FORM_NO_EXTRA,
             "fallbacks": texts.FORM_FALLBACKS_HINT if self.fallbacks.most else texts.FORM_NO_FALLBACKS,
             **hints,
         }
@@ -213,7 +225,10 @@ class FormFields:
     def limit_to(self, offer: Spec | None, choices: Choices) -> None:
         """Let units and other regions go no further than an offer allows."""
         with self.filling():
-            self.units.max = (offer.max_available_units or 1) if offer else 1
+            most = offer.max_available_units if offer else 1
+            self.units.max = MOST_UNITS if most is None else min(max(most, 1), MOST_UNITS)
+            sold = extras_of(offer) if offer else []
+            choose(self.extra, [(texts.FORM_NONE, ()), *sold], self.extra.value)
             elsewhere = list(choices.elsewhere(offer)) if offer else []
             self.fallbacks.offer("region", elsewhere)
             self.fallbacks.most = len(elsewhere)
@@ -284,6 +299,25 @@ class FormFields:
     def _box(self, name: str) -> ipywidgets.VBox:
         field = getattr(self, name)
         return next(box for box in (*self.main.children, *self.more.children) if field in box.children)
+
+
+def extras_of(offer: Spec) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
+    """What can be added to a unit of an offer, one step of each, for a menu."""
+    sold: list[tuple[str, tuple[tuple[str, int], ...]]] = []
+    for extra in offer.extra_resources:
+        for name, quantity in extra.resource.items():
+            with suppress(InvalidRequest):
+                with_it, alone = rate_for(offer, 1, {name: quantity}), offer.rate
+                if with_it is not None and alone is not None:
+                    rate = Rate(with_it.millicents_per_hour - alone.millicents_per_hour)
+                    label = texts.FORM_EXTRA_STEP.format(quantity=quantity, name=name, rate=rate)
+                    sold.append((label, ((name, quantity),)))
+    return sold
+
+
+def _left(offer: Spec) -> str:
+    left = offer.max_available_units
+    return texts.FORM_UNITS_UNKNOWN if left is None else texts.FORM_UNITS_LEFT.format(left=left)
 
 
 def name_length(name: str) -> str:

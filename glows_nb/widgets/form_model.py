@@ -19,6 +19,7 @@ from glows_nb.api import launching
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.keys import derived_name
 from glows_nb.api.models.specs import Spec
+from glows_nb.api.offers import rate_for
 from glows_nb.api.ports import JUPYTER_PORT
 from glows_nb.api.requests.create import Port
 from glows_nb.money import Rate
@@ -44,6 +45,7 @@ FIELD_OF_ARGUMENT: Final = {
     "regions": "fallbacks",
     "max_price_per_hour": "cap",
     "region_name": "region",
+    "extra_resource": "extra",
 }
 """Where the form's field has another name than the argument."""
 
@@ -67,11 +69,22 @@ class Filled:
     public_ip_id: str = ""
     fallbacks: tuple[str, ...] = ()
     cap: str = ""
+    extra: tuple[tuple[str, int], ...] = ()
+    """What is added to each unit."""
+    remark: str = ""
+    meta_key: str = ""
 
     @property
     def rate(self) -> Rate | None:
-        """What the chosen units cost per hour."""
-        return None if self.offer is None or self.offer.rate is None else self.offer.rate * self.units
+        """What the chosen units cost per hour, with what is added to them."""
+        return None if self.offer is None else self.rate_of(self.offer)
+
+    def rate_of(self, offer: Spec) -> Rate | None:
+        """What the same costs per hour of another offer; None where nobody can say."""
+        try:
+            return rate_for(offer, self.units, dict(self.extra))
+        except InvalidRequest:
+            return None
 
     def dearest(self, choices: Choices) -> Spec | None:
         """The dearest offer that may be taken, among the chosen one and those of the other regions to try."""
@@ -80,7 +93,7 @@ class Filled:
         elsewhere = choices.elsewhere(self.offer)
         return max(
             [self.offer, *(elsewhere[region] for region in self.fallbacks if region in elsewhere)],
-            key=lambda spec: spec.price_order,
+            key=lambda spec: rate.millicents_per_hour if (rate := self.rate_of(spec)) else 0,
         )
 
 
@@ -94,6 +107,10 @@ def problems(filled: Filled, choices: Choices) -> dict[str, str]:
         "cap": {"max_price_per_hour": filled.cap.strip() or None},
         "fallbacks": {"regions": filled.fallbacks},
     }
+    if filled.remark.strip():
+        tried["remark"] = {"remark": filled.remark.strip()}
+    if filled.meta_key.strip():
+        tried["meta_key"] = {"name": None, "meta_key": filled.meta_key.strip()}
     if filled.name.strip():
         tried["name"] = {"name": filled.name.strip()}
     for field, arguments in tried.items():
@@ -127,7 +144,10 @@ def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
     if wrong:
         raise InvalidRequest(*next(iter(wrong.items())))
     offer, dearest = filled.offer, filled.dearest(choices)
-    arguments: dict[str, Any] = {"name": filled.name.strip() or _derived(filled, offer)}
+    own_key = filled.meta_key.strip()
+    arguments: dict[str, Any] = (
+        {"meta_key": own_key} if own_key else {"name": filled.name.strip() or _derived(filled, offer)}
+    )
     if filled.snapshot_id:
         arguments |= {"from_snap_id": filled.snapshot_id, "priced_image_id": filled.image_id or None}
     else:
@@ -138,8 +158,8 @@ def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
         arguments["gpu_name" if offer.unit.gpus else "cpu_name"] = offer.hardware_name
     arguments |= {"region_name": offer.region_name, "instance_category": filled.category, "unit_qty": filled.units}
     cap = _cap(filled)
-    if cap is None and dearest is not None and dearest.rate is not None:
-        cap = (dearest.rate * filled.units).per_hour
+    if cap is None and dearest is not None and (most := filled.rate_of(dearest)) is not None:
+        cap = most.per_hour
     return arguments | _given(
         regions=list(filled.fallbacks),
         ports=_ports(filled),
@@ -147,6 +167,8 @@ def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
         cmd=filled.command,
         net_ids=[filled.network_id] if filled.network_id else [],
         public_ip_id=filled.public_ip_id,
+        extra_resource=dict(filled.extra),
+        remark=filled.remark.strip(),
         max_price_per_hour=cap,
     )
 
@@ -199,6 +221,8 @@ def _contradictions(filled: Filled, choices: Choices) -> dict[str, str]:
         twice = [what for what, count in Counter(named).items() if count > 1]
         if twice:
             found[field] = texts.FORM_NAMED_TWICE.format(what=twice[0])
+    if filled.name.strip() and filled.meta_key.strip():
+        found["meta_key"] = texts.FORM_NAME_AND_KEY
     if filled.command and filled.category != "container":
         found["command"] = texts.FORM_COMMAND_CONTAINER
     if filled.network_id and filled.public_ip_id:
@@ -241,6 +265,7 @@ def _derived(filled: Filled, offer: Spec) -> str:
         cmd=filled.command,
         network=filled.network_id,
         public_ip=filled.public_ip_id,
+        extra=sorted(filled.extra),
     )
     return derived_name([*chosen, seldom] if seldom else chosen)
 
@@ -259,6 +284,6 @@ def _written(name: str, value: Any) -> str:
     return _quoted(value)
 
 
-def _quoted(value: str | int | list[str]) -> str:
+def _quoted(value: str | int | list[str] | dict[str, int]) -> str:
     """As Python: JSON's texts, numbers and lists of these are Python's too, with the quotes that formatters like."""
     return json.dumps(value, ensure_ascii=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Event, RLock
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import WaitTimeout
+from glows_nb.api.errors import GlowsError, WaitTimeout
 from glows_nb.api.models.networks import Network, NetworkType
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import choose_default_image
@@ -48,6 +48,10 @@ class FormReading:
         self.specs: list[Spec] = []
         self.image_id = self.category = ""
         self.networks: dict[str, list[Network]] = {}
+        self.pinned_image = ""
+        """The image that a pinned offer was listed for, "" where nobody told."""
+        self.unread: dict[str, str] = {}
+        """What could not be read of what is not needed, and why, by the field that it is for."""
         self.error: Exception | None = None
         self.background = Background("glows form reading", self._fail)
         self._client = client
@@ -120,6 +124,7 @@ class FormReading:
         with self._lock:
             if not self._under_way:
                 self.error = None
+                self.unread = {}
             self._under_way += 1
             self._is_read.clear()
             self._begun()
@@ -134,9 +139,18 @@ class FormReading:
             self._ended()
 
     def _read_sources(self) -> None:
-        options = self._sources.read_images()
+        try:
+            options = self._sources.read_images()
+        except GlowsError as error:
+            self._say_unread(IMAGE, texts.FORM_IMAGES_UNREAD, error)
+            known = self._fields.image.value or self.pinned_image
+            if not known and self._fields.source.value == IMAGE:
+                raise  # nothing is chosen, and nothing can be
+            options = [(known, known)] if known else []
         with self._lock:
-            wanted = self._fields.image.value or choose_default_image(self._sources.images).image_id
+            wanted = self._fields.image.value or self.pinned_image
+            if not wanted and options:
+                wanted = choose_default_image(self._sources.images).image_id
             self._fields.offer_sources(IMAGE, options, wanted)
         if self._fields.source.value == SNAPSHOT:
             self._read_snapshots()
@@ -156,8 +170,17 @@ class FormReading:
                 self._offered()
 
     def _read_networks(self) -> None:
-        networks = self._client.networks
-        read = {"network": networks.all(), "public_ip": networks.all(network_type=NetworkType.NAT4)}
+        read: dict[str, list[Network]] = {}
+        for name, kind in (("network", NetworkType.MESH), ("public_ip", NetworkType.NAT4)):
+            try:
+                read[name] = self._client.networks.all(network_type=kind)
+            except GlowsError as error:
+                # A machine can be started without any: the rest of the form goes on.
+                self._say_unread(name, texts.FORM_NETWORKS_UNREAD, error)
         with self._lock:
             self.networks = read
             self._offered()
+
+    def _say_unread(self, name: str, text: str, error: GlowsError) -> None:
+        with self._lock:
+            self.unread[name] = text.format(problem=error)

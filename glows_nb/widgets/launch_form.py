@@ -69,14 +69,21 @@ def launch_form(*, spec: Any = None, name: str = "", client: Client | None = Non
         InvalidRequest: `spec` is no offer.
     """
     offer = None if spec is None else offer_id_of(spec)
-    return LaunchForm(client or current_client(), name, offer, client_is_given=client is not None)
+    image_id = str(getattr(spec, "attrs", {}).get("image_id", ""))
+    return LaunchForm(client or current_client(), name, offer, image_id=image_id, client_is_given=client is not None)
 
 
 class LaunchForm(Sheet):
     """The form. Launching goes through the safe create: pressed or run twice, it rents once."""
 
     def __init__(
-        self, client: Client, name: str = "", offer: OfferId | None = None, *, client_is_given: bool = True
+        self,
+        client: Client,
+        name: str = "",
+        offer: OfferId | None = None,
+        *,
+        image_id: str = "",
+        client_is_given: bool = True,
     ) -> None:
         self._client = client
         self._client_is_given = client_is_given
@@ -96,6 +103,7 @@ class LaunchForm(Sheet):
             offered=self._on_offered,
             ended=self._on_read,
         )
+        self._reading.pinned_image = image_id
         front_end = SheetFrontEnd()
         self.price = ipywidgets.HTML().add_class("glows-price").add_class("glows-message")
         self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
@@ -268,6 +276,7 @@ class LaunchForm(Sheet):
         fields.on_change(["image", "snapshot"], self._reading.read_specs)
         fields.on_change(["category", "region"], self._on_offered)
         others = ["gpu", "units", "name", "ports", "envs", "command", "network", "public_ip", "fallbacks", "cap"]
+        others += ["extra", "remark", "meta_key"]
         fields.on_change(others, self._on_edit)
         self.more.observe(self._on_more, "value")
         set_shown(self.fields.more, bool(self.more.value))
@@ -357,7 +366,7 @@ class LaunchForm(Sheet):
                     wrong.pop(name, None)
             elif self._wanted is not None:
                 wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._wanted_label())
-            self.fields.show_notes(filled, wrong, form_model.hints(filled))
+            self.fields.show_notes(filled, wrong, {**form_model.hints(filled), **self._reading.unread})
             self._label()
             self._show_price(filled)
             self._show_code(filled)
@@ -415,8 +424,9 @@ class LaunchForm(Sheet):
             self.price.value = escaped(texts.FORM_NOTHING_LEFT) if is_known else ""
             return
         more = ""
-        if dearest is not None and dearest.rate is not None and dearest.price_order > offer.price_order:
-            hour = (dearest.rate * filled.units).per_hour
+        most = None if dearest is None else filled.rate_of(dearest)
+        if dearest is not None and most is not None and rate is not None and most > rate:
+            hour = most.per_hour
             more = texts.FORM_PRICE_UP_TO.format(region=dearest.region_name, hour=hour)
         self.price.value = texts.FORM_PRICE_IN.format(
             price=f"<b>{price_words(rate)}</b>", region=escaped(offer.region_name), more=escaped(more)
