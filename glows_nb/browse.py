@@ -258,9 +258,15 @@ def networks(*, network_type: int = 0, wide: bool = False, client: Client | None
         wide: all fields, as further columns.
         client: the client to ask; without it the current one.
     """
+    from glows_nb.api.domains import networks_and_regions_not_asked  # with the models of machines: not for offers
+
     service = client or current_client()
-    table = frames.networks(service.networks.all(network_type=network_type), wide=wide)
-    return captioned(table, counted(len(table), "network"), is_sandbox=service.is_sandbox)
+    models, unasked = service.run(networks_and_regions_not_asked(network_type, strict=False))
+    table = frames.networks(models, wide=wide)
+    caption = counted(len(table), "network")
+    if unasked:
+        caption += f"; not asked, since their numbers are not known: {' and '.join(unasked)}"
+    return captioned(table, caption, is_sandbox=service.is_sandbox)
 
 
 def endpoints(network_id: str, *, wide: bool = False, client: Client | None = None) -> Table:

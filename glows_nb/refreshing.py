@@ -94,7 +94,10 @@ def refresh(client: Client, kind: Kind) -> None:
             named = recorder.ledger.snapshots(recorder.account)
             known.replace(kind, _readable(client.snapshots.all()), {id_: record.name for id_, record in named.items()})
         case "network":
-            known.replace(kind, _readable(client.networks.all()))
+            from glows_nb.api.domains import networks_and_regions_not_asked
+
+            networks, _ = client.run(networks_and_regions_not_asked(strict=False))
+            known.replace(kind, _readable(networks))
 
 
 def _readable(things: Sequence[Thing]) -> list[Thing]:

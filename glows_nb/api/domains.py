@@ -54,6 +54,21 @@ def networks_everywhere(
 
     What can't be asked for may still be there: an empty list alone would say that it is not.
     """
+    found, regions = yield from networks_and_regions_not_asked(network_type, strict=strict)
+    if regions:
+        warnings.warn(
+            f"Networks in {' and '.join(regions)} were not asked for: the numbers of these regions are not known. "
+            "client.networks.all(domain=…) asks for a number, and a machine of yours there tells it.",
+            RegionsNotAsked,
+            stacklevel=2,
+        )
+    return found[:limit]
+
+
+def networks_and_regions_not_asked(
+    network_type: int = 0, *, strict: bool = True
+) -> Steps[tuple[list[Network], list[str]]]:
+    """Every network of a type in every domain that is known, and the regions that could not be asked for theirs."""
     machines = yield from all_instances(strict=False)
     domains = dict.fromkeys([*DOMAIN_OF_REGION.values(), *(domain for domain, _ in regions_of(machines))])
     found: dict[str, Network] = {}
@@ -64,11 +79,4 @@ def networks_everywhere(
                 found.setdefault(network.network_id, network)
             else:
                 nameless.append(network)
-    if regions := not_asked(machines):
-        warnings.warn(
-            f"Networks in {' and '.join(regions)} were not asked for: the numbers of these regions are not known. "
-            "client.networks.all(domain=…) asks for a number, and a machine of yours there tells it.",
-            RegionsNotAsked,
-            stacklevel=2,
-        )
-    return [*found.values(), *nameless][:limit]
+    return [*found.values(), *nameless], not_asked(machines)

@@ -86,9 +86,12 @@ def network_id(client: Client, network: str) -> str:
     """
     if network.startswith(NETWORK_PREFIX):
         return network
-    known = client.networks.all()
+    from glows_nb.api.domains import networks_and_regions_not_asked
+
+    known, unasked = client.run(networks_and_regions_not_asked(strict=False))
     found = [each.network_id for each in known if network in (each.network_id, each.name)]
     if found:
         return found[0]
     names = ", ".join(str(each) for each in known) or "none"
-    raise InvalidRequest("network", f"there is no network {network!r}; there are: {names}.")
+    elsewhere = f" In {' and '.join(unasked)} nobody can look; give its id." if unasked else ""
+    raise InvalidRequest("network", f"there is no network {network!r}; there are: {names}.{elsewhere}")

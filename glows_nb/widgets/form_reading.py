@@ -6,6 +6,7 @@ from collections.abc import Callable
 from threading import Event, RLock
 
 from glows_nb.api.client import Client
+from glows_nb.api.domains import networks_and_regions_not_asked
 from glows_nb.api.errors import GlowsError, WaitTimeout
 from glows_nb.api.models.networks import Network, NetworkType
 from glows_nb.api.models.specs import Spec
@@ -173,7 +174,9 @@ class FormReading:
         read: dict[str, list[Network]] = {}
         for name, kind in (("network", NetworkType.MESH), ("public_ip", NetworkType.NAT4)):
             try:
-                read[name] = self._client.networks.all(network_type=kind)
+                read[name], unasked = self._client.run(networks_and_regions_not_asked(kind, strict=False))
+                if unasked:
+                    self.unread[name] = texts.NETWORKS_NOT_ASKED.format(regions=" and ".join(unasked))
             except GlowsError as error:
                 # A machine can be started without any: the rest of the form goes on.
                 self._say_unread(name, texts.FORM_NETWORKS_UNREAD, error)

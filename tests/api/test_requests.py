@@ -29,7 +29,7 @@ USUAL: dict[str, Any] = {
         ({"gpu_name": "g" * 129}, ["gpu_name", "129", "128"]),
         ({"remark": "r" * 33}, ["remark", "33", "32"]),
         ({"cmd": "c" * 513}, ["cmd", "513", "512"]),
-        ({"unit_qty": 0}, ["unit_qty", "0", "1"]),
+        ({"unit_qty": -1}, ["unit_qty", "-1", "0"]),
         ({"instance_category": "pod"}, ["instance_category", "'pod'", "container", "vm"]),
         ({"net_ids": ["net-a", "net-b"]}, ["net_ids", "net-b", "1"]),
         ({"ports": [70000]}, ["ports", "70000", "65535"]),

@@ -788,7 +788,7 @@ def test_sandbox_that_has_stopped_is_said_to_have_and_the_command_starts_another
         ("help spces", "'specs'"),
         ("specs --gup 4090", "'--gpu'"),
         ("launch --gpus 4090", "'--gpu'"),
-        ("launch", "'--gpu'.* See: %glows help launch"),
+        ("launch", "--gpu TEXT.* See: %glows help launch"),
         ("list --status Runing", "did you mean Running"),
         ("list --status cancelling", "did you mean Canceling"),
         ("wait train --until finishd", "did you mean Finished"),
