@@ -104,7 +104,7 @@ def sealed(fields: dict[str, Any]) -> dict[str, Any]:
     """
     envs = fields.get("envs")
     if not envs:
-        return fields
+        return {**fields, "envs": {}} if envs == "" else fields
     try:
         masked = (
             _sealed(envs)
