@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,3 +205,26 @@ def test_any_json_gives_a_result_or_a_glows_error(operation: Operation[Any], ans
         read_reply(operation, reply, Session(CONNECTION))
     except glows.GlowsError as error:
         assert str(error)
+
+
+def test_an_async_client_is_used_under_one_event_loop_after_another() -> None:
+    usual = {"code": 0, "msg": "", "stats": {"Running": 1}}
+    with HostileServer(lambda request: json_answer(usual)) as server:
+        client = glows.AsyncClient("token", server.base_url)
+        assert [asyncio.run(client.instances.stats()) for _ in range(3)] == [{"Running": 1}] * 3
+
+        async def two_in_one_and_close() -> None:
+            await asyncio.gather(client.instances.stats(), client.instances.stats())
+            await client.close()
+
+        asyncio.run(two_in_one_and_close())
+        with pytest.raises(glows.GlowsError, match="This client is closed"):
+            asyncio.run(client.instances.stats())
+
+
+def test_a_transport_of_ones_own_is_of_one_event_loop() -> None:
+    own = httpx.MockTransport(lambda request: httpx.Response(200, json={"code": 0, "msg": "", "stats": {}}))
+    client = glows.AsyncClient("token", "http://127.0.0.1/", transport=own)
+    assert asyncio.run(client.instances.stats()) == {}
+    with pytest.raises(glows.GlowsError, match="another event loop"):
+        asyncio.run(client.instances.stats())
