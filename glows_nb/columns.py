@@ -10,12 +10,12 @@ SORT_WORDS: Final = {"price": "price_per_hour", "gpu_price": "price_per_gpu_hour
 """Short words for columns of offers to sort by."""
 
 SPEC_COLUMNS: Final = {
-    "region": "category",
-    "machine_category": "category",
-    "gpu": "category",
+    "region": "string",
+    "machine_category": "string",
+    "gpu": "string",
     "gpus": "Int64",
     "vram_gb": "Float64",
-    "cpu": "category",
+    "cpu": "string",
     "cpus": "Int64",
     "ram_gb": "Float64",
     "disk_gb": "Int64",
@@ -23,7 +23,7 @@ SPEC_COLUMNS: Final = {
     "price_per_gpu_hour": "float64",
     "available": "boolean",
     "max_units": "Int64",
-    "instance_categories": "category",
+    "instance_categories": "string",
     "resource_id": "string",
 }
 
@@ -31,10 +31,10 @@ INSTANCE_COLUMNS: Final = {
     "instance_id": "string",
     "meta_key": "string",
     "remark": "string",
-    "status": "category",
-    "region": "category",
-    "category": "category",
-    "gpu": "category",
+    "status": "string",
+    "region": "string",
+    "category": "string",
+    "gpu": "string",
     "gpus": "Int64",
     "vram_gb": "Float64",
     "cpus": "Int64",
@@ -44,8 +44,8 @@ INSTANCE_COLUMNS: Final = {
     "created": MOMENT,
     "age": "timedelta64[ns]",
     "cost_estimate": "float64",
-    "image": "category",
-    "image_id": "category",
+    "image": "string",
+    "image_id": "string",
     "snapshot_id": "string",
     "ssh": "string",
     "http": "string",
@@ -57,21 +57,21 @@ IMAGE_COLUMNS: Final = {"image_id": "string", "name": "string", "status": "Int64
 SNAPSHOT_COLUMNS: Final = {
     "snapshot_id": "string",
     "instance_id": "string",
-    "status": "category",
+    "status": "string",
     "type": "Int64",
     "size_gb": "Float64",
     "volume_gb": "Float64",
     "created": MOMENT,
     "modified": MOMENT,
     "name": "string",
-    "image": "category",
-    "image_id": "category",
+    "image": "string",
+    "image_id": "string",
 }
 
 NETWORK_COLUMNS: Final = {
     "network_id": "string",
     "name": "string",
-    "cluster_type": "category",
+    "cluster_type": "string",
     "domain": "Int64",
     "created": MOMENT,
 }
@@ -80,21 +80,21 @@ ENDPOINT_COLUMNS: Final = {
     "endpoint_id": "string",
     "network_id": "string",
     "instance_id": "string",
-    "status": "category",
+    "status": "string",
     "cidr": "string",
     "mac": "string",
     "created": MOMENT,
 }
 
-STATS_COLUMNS: Final = {"status": "category", "machines": "Int64"}
+STATS_COLUMNS: Final = {"status": "string", "machines": "Int64"}
 
 SPENDING_COLUMNS: Final = {
     "day": MOMENT,
     "instance_id": "string",
     "meta_key": "string",
     "remark": "string",
-    "region": "category",
-    "gpu": "category",
+    "region": "string",
+    "gpu": "string",
     "gpus": "Int64",
     "hours": "Float64",
     "price_per_hour": "float64",
@@ -102,29 +102,29 @@ SPENDING_COLUMNS: Final = {
     "cost_at_least": "float64",
     "is_estimate": "boolean",
     "is_from_here": "boolean",
-    "notebook": "category",
+    "notebook": "string",
 }
 
-TIMELINE_COLUMNS: Final = {"status": "category", "since": MOMENT, "until": MOMENT, "price_per_hour": "float64"}
+TIMELINE_COLUMNS: Final = {"status": "string", "since": MOMENT, "until": MOMENT, "price_per_hour": "float64"}
 
 DISCREPANCY_COLUMNS: Final = {
     "instance_id": "string",
     "meta_key": "string",
     "what": "string",
-    "in_ledger": "category",
-    "on_service": "category",
+    "in_ledger": "string",
+    "on_service": "string",
 }
 
 # What `wide=True` adds: all other fields of the models but secrets.
 WIDE_SPEC_COLUMNS: Final = {"unit_qty": "Int64", "millicent_per_hour": "Int64", "extra_resources": "string"}
 WIDE_INSTANCE_COLUMNS: Final = {
-    "cpu": "category",
+    "cpu": "string",
     "gpu_ram_mb": "Int64",
     "price_cent": "Int64",
     "domain": "Int64",
-    "source_type": "category",
+    "source_type": "string",
     "cmd": "string",
-    "ssh_user": "category",
+    "ssh_user": "string",
     "ports": "string",
     "network_addresses": "string",
 }

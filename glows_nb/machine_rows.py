@@ -146,17 +146,8 @@ def _web_addresses(machine: Instance) -> str | None:
 
 
 def column_of(cells: Sequence[Any], dtype: str) -> Any:
-    """The column that `pd.array` makes, which for few different words takes three times as long.
-
-    Args:
-        cells: what stands in it; None is NA.
-        dtype: its dtype; where that is "category", all cells are texts.
-    """
-    words = sorted({cell for cell in cells if cell is not None}) if dtype == "category" else []
-    if not words:
-        return pd.array(cells, dtype=dtype)  # type: ignore[call-overload]
-    codes: dict[str | None, int] = {word: code for code, word in enumerate(words)}
-    return pd.Categorical.from_codes([codes.get(cell, -1) for cell in cells], pd.Index(words))
+    """A column of cells, of which None is NA."""
+    return pd.array(cells, dtype=dtype)  # type: ignore[call-overload]
 
 
 def _numbers(cells: Sequence[int]) -> Numbers:

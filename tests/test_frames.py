@@ -157,10 +157,17 @@ def test_images_have_the_same_dtypes_with_no_row_one_or_many() -> None:
     assert list(some[0]) == IMAGE_COLUMNS
 
 
-def test_names_that_repeat_are_categoricals() -> None:
-    specs, instances = dtypes(frames.specs([])), dtypes(frames.instances([]))
-    assert {specs[name] for name in ("region", "machine_category", "gpu", "cpu")} == {"category"}
-    assert {instances[name] for name in ("status", "region", "category", "gpu", "image")} == {"category"}
+def test_names_that_repeat_are_texts_that_can_be_set_to_any_other() -> None:
+    """A category takes no value that it does not know, and users edit their tables."""
+    table = frames.instances([machine(), machine()])
+    for name in ("status", "region", "category", "gpu", "image", "image_id"):
+        assert table[name].dtype == "string"
+        table.loc[0, name] = "my own word"
+        assert table[name].iloc[0] == "my own word"
+    offers = frames.specs([spec()])
+    for name in ("region", "machine_category", "gpu", "cpu", "instance_categories"):
+        offers.loc[0, name] = "my own word"
+        assert offers[name].iloc[0] == "my own word"
 
 
 def test_frames_take_any_iterable_of_models() -> None:

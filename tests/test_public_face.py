@@ -172,7 +172,7 @@ with glows.Client(*sys.argv[1:]) as client:
         lambda: client.specs.all(),
         lambda: client.instances.all(),
         lambda: client.images.all(),
-        lambda: client.networks.all(),
+        lambda: client.networks.all(domain=0),
         lambda: client.snapshots.all(),
         lambda: glows.specs(client=client),
         lambda: glows.instances(client=client),

@@ -1,10 +1,11 @@
 """What machines have cost, worked out of when they were seen in which status; pure, exact, and open about gaps.
 
-A machine is billed while it is Running, by the full second (FACTS 4.4). It is known only at the moments at which it
-was seen, so there are two amounts: `cost`, which counts from the last moment before Running to the first one after it
-(at most so much was paid), and `at_least`, which counts from the first to the last time that it was seen Running. A
+A machine is billed by the full second, while it is Running by one page of the service, from its order on by another
+(FACTS 4.4). It is known only at the moments at which it was seen, so there are two amounts: `cost`, which counts from
+the order, and after a pause from the last moment before Running, to the first one after it (at most so much was paid,
+whichever page is right), and `at_least`, which counts from the first to the last time that it was seen Running. A
 machine that was seen Running twice is taken to have run between. Where not even the greater one can be known, `cost` is
-None, never zero.
+None, never zero; only a machine that never ran, and whose price nobody told, counts nothing.
 """
 
 from __future__ import annotations
@@ -103,12 +104,16 @@ def cost_since(
 def stretches(machine: MachineRecord, now_ms: int, *, is_read: bool = True) -> list[Stretch]:
     """The times for which a machine is billed or may be, oldest first."""
     seen = machine.sightings
-    found = list(_before(machine))
+    found = [*_before(machine), *_never_ran(machine, now_ms, is_read=is_read)]
     for index, sighting in enumerate(seen):
         before = seen[index - 1] if index else None
         after = seen[index + 1] if index + 1 < len(seen) else None
         if sighting.status == InstanceStatus.RUNNING:
-            found += _running(machine, before, sighting, after, now_ms, is_read=is_read)
+            is_first = all(earlier.status in NEVER_RAN for earlier in seen[:index])
+            begun_ms = _ordered_ms(machine) if is_first else before.until_ms if before else sighting.at_ms
+            if before is not None and before.status == InstanceStatus.RUNNING:
+                begun_ms = sighting.at_ms
+            found += _running(min(begun_ms, sighting.at_ms), sighting, after, now_ms, is_read=is_read)
         elif sighting.status not in list(InstanceStatus):
             found.append(_unknown(sighting.at_ms, after.at_ms if after else now_ms))
         elif after is None:
@@ -129,20 +134,39 @@ def _before(machine: MachineRecord) -> Iterable[Stretch]:
         yield _unknown(min(begun_ms, first.at_ms), first.at_ms)
 
 
+def _ordered_ms(machine: MachineRecord) -> int:
+    """When a machine was ordered, or first seen where the service does not tell."""
+    first = machine.sightings[0].at_ms
+    if machine.order is not None:
+        return min(first, machine.order.at_ms)
+    return first if machine.created_ms is None else min(first, machine.created_ms)
+
+
+def _never_ran(machine: MachineRecord, now_ms: int, *, is_read: bool) -> Iterable[Stretch]:
+    """The time in the queue of a machine that was not seen to run, where it is known what that may cost."""
+    seen = machine.sightings
+    if any(sighting.status not in NEVER_RAN | LEAVING for sighting in seen) or seen[0].status not in NEVER_RAN:
+        return
+    millicents = next((sighting.millicents for sighting in reversed(seen) if sighting.millicents), None)
+    if millicents is None and machine.order is not None:
+        millicents = machine.order.millicents
+    if not millicents:
+        return
+    left = next((sighting.at_ms for sighting in seen if sighting.status in LEAVING), None)
+    is_open = left is None and now_ms - seen[-1].until_ms <= (SLACK_MS if is_read else 0)
+    ended_ms = left if left is not None else max(now_ms, seen[-1].until_ms) if is_open else seen[-1].until_ms
+    begun_ms = _ordered_ms(machine)
+    yield Stretch(begun_ms, ended_ms, begun_ms, begun_ms, millicents, is_known=True, is_estimate=True)
+
+
 def _running(
-    machine: MachineRecord,
-    before: Sighting | None,
+    begun_ms: int,
     sighting: Sighting,
     after: Sighting | None,
     now_ms: int,
     *,
     is_read: bool,
 ) -> Iterable[Stretch]:
-    begun_ms = sighting.at_ms
-    if before is None:
-        begun_ms = min(begun_ms, begun_ms if machine.created_ms is None else machine.created_ms)
-    elif before.status != InstanceStatus.RUNNING:
-        begun_ms = before.until_ms
     is_open = after is None and now_ms - sighting.until_ms <= (SLACK_MS if is_read else 0)
     ended_ms = max(now_ms, sighting.until_ms) if is_open else sighting.until_ms
     ended_ms = ended_ms if after is None else after.at_ms

@@ -24,12 +24,12 @@ STEADY: Final = frozenset({InstanceStatus.RUNNING, *ENDED})
 
 COLUMNS: Final = {
     "machine": "string",
-    "status": "category",
+    "status": "string",
     "age": "timedelta64[ns]",
     "price_per_hour": "float64",
     "cost": "float64",
     "hardware": "string",
-    "region": "category",
+    "region": "string",
     "instance_id": "string",
     "created": MOMENT,
 }
