@@ -71,6 +71,7 @@ def snapshot_taken(client: glows.Client) -> Any:
     return lambda: client.snapshots.create(machine.instance_id)
 
 
+@pytest.mark.filterwarnings("ignore::glows_nb.api.domains.RegionsNotAsked")
 @pytest.mark.parametrize(
     ("prepare", "look"),
     [

@@ -97,7 +97,12 @@ class Spec(WireModel):
 
     @classmethod
     def in_place_of(cls, field: str, row: Mapping[str, Any]) -> Any:
-        """Of hardware that can't be read its id, where that is one."""
+        """Of hardware that can't be read its id, where that is one.
+
+        Args:
+            field: the wire's name of the field.
+            row: what came, as JSON.
+        """
         resource = row.get(field)
         if field != "base_resource" or not isinstance(resource, dict):
             return super().in_place_of(field, row)

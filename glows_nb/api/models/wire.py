@@ -163,7 +163,12 @@ class WireModel(BaseModel):
 
     @classmethod
     def in_place_of(cls, field: str, row: Mapping[str, Any]) -> Any:
-        """What stands for this field of a row where it can't be read, so that the rest can."""
+        """What stands for this field of a row where it can't be read, so that the rest can.
+
+        Args:
+            field: the wire's name of the field.
+            row: what came, as JSON.
+        """
         return cls.unknown[field]
 
 
