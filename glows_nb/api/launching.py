@@ -119,6 +119,8 @@ class Candidate:
     def __str__(self) -> str:
         unit, units = self.spec.unit, self.request.unit_qty
         what = f"{units * unit.gpus} × {unit.gpu_name}" if unit.gpus else f"{units} × {unit.cpu_name}"
+        more = " and ".join(f"{quantity} more {name}" for name, quantity in (self.request.extra_resource or {}).items())
+        what += f" with {more} each" if more else ""
         return visible(f"{what} in {self.region_name} at {self.rate}, {self.rate.per_day:.2f} Credits per day")
 
 

@@ -57,8 +57,9 @@ def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | 
         # Where several steps make up the quantity, nobody tells which of them is billed: the dearest is shown.
         cost = max((price * (quantity // size) for size, price in sold if quantity % size == 0), default=None)
         if cost is None:
-            sizes = ", ".join(str(size) for size in sorted({size for size, _ in sold})) or "none"
-            raise InvalidRequest("extra_resource", f"{quantity} more {name} are not sold there; steps of {sizes} are.")
+            sizes = ", ".join(str(size) for size in sorted({size for size, _ in sold}))
+            steps = f"; steps of {sizes} are" if sizes else ""
+            raise InvalidRequest("extra_resource", f"{quantity} more {name} are not sold there{steps}.")
         rate = rate + Rate(cost)
     return rate * unit_qty
 

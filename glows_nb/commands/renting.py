@@ -33,6 +33,7 @@ SECRET_NAMES: Final = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL", re.IGNOREC
         "launch --gpu 4090 --name train --max-price 0.60 --wait --yes",
         "launch --gpu 4090 --region TW-04 --region TW-03 --name web --port 8000/http --yes",
         "launch --gpu 4090 --name job --cmd 'python -m http.server 8080' --env EPOCHS=3 --yes",
+        "launch --cpu 8468 --name prepare --dry-run",
     )
 )
 @click.option("--gpu", type=GPU, metavar="TEXT", help="The GPU, such as 4090.")

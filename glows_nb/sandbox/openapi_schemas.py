@@ -93,12 +93,25 @@ _CREATE = order(
     envs=text(512),
     ports={"type": "string", "description": 'A JSON string such as [{"port":7890,"protocol":2}].'},
     unit_qty={"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**63 - 1, "default": 1},
-    base_resource=order(("resource_id",), resource_id=TEXT),
+    base_resource=order(
+        (),
+        resource_id=TEXT,
+        unit_qty=COUNT,
+        unit_spec=order((), gpu_name=TEXT, cpu_name=TEXT, gpus=COUNT, cpus=COUNT, ram_mb=COUNT, disk_gb=COUNT),
+    ),
+    extra_resource=order((), cpus=COUNT),
     net_ids=array(text(64), maxItems=1),
     network_type={"type": "integer", "enum": list(range(8))},
     public_ip_id=text(64),
 ) | {
-    "description": "Of from_image_id and from_snap_id there is one, and of gpu_name, cpu_name and base_resource.",
+    "description": (
+        "Of from_image_id and from_snap_id there is one. The contract shows one variant, an image with gpu_name; all "
+        "others are inferred, each with a switch of the sandbox (PATCH /_sandbox/switches): from_snap_id as the "
+        "snapshot's field (refuses_from_snapshot_id), cpu_name instead of gpu_name (takes_cpu_name), base_resource "
+        "instead of either, or beside the name that agrees with it (takes_base_resource), and the fields of "
+        "extra_resource (sells_extras). That a machine is billed while it is Running alone is one of two readings "
+        "(bills_from_order)."
+    ),
 }
 
 SCHEMAS: dict[str, Schema] = {

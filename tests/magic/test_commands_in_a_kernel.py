@@ -42,6 +42,7 @@ EXAMPLES = [
     "launch --gpu 4090 --name train --max-price 0.60 --wait --yes",
     "launch --gpu 4090 --region TW-04 --region TW-03 --name web --port 8000/http --yes",
     "launch --gpu 4090 --name job --cmd 'python -m http.server 8080' --env EPOCHS=3 --yes",
+    "launch --cpu 8468 --name prepare --dry-run",
     "wait train",
     "wait train --until running --timeout 60",
     "list --status Running",

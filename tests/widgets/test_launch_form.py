@@ -880,3 +880,49 @@ def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(client:
     fourth = glows.launch_form(name="b", spec=other, client=client).ready()
     assert offer_id(fourth.offer) == offer_id(other), "also where another region was chosen before"
     assert [form.comm for form in (first, second, third)] == [None] * 3
+
+
+@pytest.mark.parametrize("fault", [{"kind": "code", "code": 7}, {"kind": "http_error", "status": 404}])
+def test_what_is_optional_degrades_alone_and_says_so(
+    sandbox: glows.Sandbox, client: glows.Client, fault: dict[str, Any]
+) -> None:
+    sandbox.admin.order(fault["kind"], "network_list", count=None, **{k: v for k, v in fault.items() if k != "kind"})
+    form = glows.launch_form(client=client).ready()
+    form.more.value = True
+    form.ready()
+    assert len(form.fields.gpu.options) > 1
+    assert "can't be read" in note(form, "network")
+    assert not form.button.disabled
+
+
+@pytest.mark.parametrize("fault", [{"kind": "code", "code": 7}, {"kind": "http_error", "status": 404}])
+def test_an_offer_that_is_pinned_needs_no_list_of_images(
+    sandbox: glows.Sandbox, client: glows.Client, fault: dict[str, Any]
+) -> None:
+    row = glows.specs(gpu="4090", region="TW-04", client=client).iloc[0]
+    sandbox.admin.order(fault["kind"], "image_list", count=None, **{k: v for k, v in fault.items() if k != "kind"})
+    form = glows.launch_form(spec=row, client=client).ready()
+    assert form.offer is not None
+    assert form.offer.resource_id == row["resource_id"]
+    assert "can't be read" in note(form, "image")
+    assert form.launch(timeout=30).region_name == "TW-04"
+
+
+def test_remark_own_key_and_extras_are_what_is_rented(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    form = glows.launch_form(client=client).ready()
+    form.fields.gpu.value = next(value for _, value in form.fields.gpu.options if value[0] == "TW-01")
+    alone = form.rate
+    (step,) = [value for _, value in form.fields.extra.options if value]
+    form.fields.extra.value = step
+    assert form.rate == alone + glows.Rate(20_000)
+    form.fields.remark.value, form.fields.meta_key.value = "by hand", "my.own.key"
+    machine = form.launch(timeout=30)
+    assert (machine.meta_key, machine.remark, machine.hardware.cpus) == ("my.own.key", "by hand", 14)
+    assert 'extra_resource={"cpus": 4}' in form_model.as_python(form._filled(), form._choices)
+
+
+def test_a_name_and_an_own_key_are_one_too_many(form: LaunchForm) -> None:
+    form.fields.name.value, form.fields.meta_key.value = "train", "my.own.key"
+    assert "not both" in note(form, "meta_key")
+    with pytest.raises(glows.InvalidRequest, match="not both"):
+        form.launch(timeout=30)
