@@ -196,8 +196,8 @@ def spending(rows: Iterable[tuple[MachineRecord, DayCost]]) -> pd.DataFrame:
     """What machines cost, one row for each machine and day.
 
     Columns: day (its begin, UTC), instance_id, meta_key, remark, region, gpu, gpus, hours (billed, at most),
-    price_per_hour (Credits, the last known), cost (Credits, at most: from the order on, and gaps in what was seen count in
-    full; NA where that can't be known), cost_at_least (Credits, while it was seen Running), is_estimate (it runs still,
+    price_per_hour (Credits, the last known), cost (Credits, at most: from the order on, and unseen gaps count in full;
+    NA where that can't be known), cost_at_least (Credits, while it was seen Running), is_estimate (it runs still,
     nobody looked for more than a minute, or the price is known in cents only), is_from_here (started by this ledger's
     user), notebook.
     """

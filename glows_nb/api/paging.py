@@ -1,7 +1,7 @@
 """Every page of a list. How many there are is the service's claim, so pages are asked for as rows come.
 
-The first one comes alone; then twice as many at once as there were, up to a bound, while what came makes more
-likely. A short, empty or repeated page ends the list. It may change while it is read, so it is read again until it is
+The first one comes alone, then a few, then four times as many at once as before, up to a bound, while full pages
+come. A short, empty or repeated page ends the list. It may change while it is read, so it is read again until it is
 consistent with what the service says of it, at most three times, and a warning says when it never was.
 """
 
@@ -21,7 +21,8 @@ Kept = TypeVar("Kept")
 PER_PAGE: Final = 20
 READINGS: Final = 3
 FIRST_BATCH: Final = 8
-LARGEST_BATCH: Final = 128
+GROWTH: Final = 4
+LARGEST_BATCH: Final = 512
 MOST_SAID: Final = 5
 
 
@@ -127,7 +128,7 @@ def _read_once(
             break
         # No more at once than came so far lets expect; where the service's claim is passed, one by one.
         left = -(-(wanted - len(unique)) // len(parts[0].kept))
-        batch = max(1, min(left, max(FIRST_BATCH, 2 * batch), LARGEST_BATCH))
+        batch = max(1, min(left, max(FIRST_BATCH, GROWTH * batch), LARGEST_BATCH))
     items = list(unique.values())[:limit]
     is_whole = len(items) >= wanted if limit is not None else len(unique) == total
     return items, is_whole and totals == {total}, problems

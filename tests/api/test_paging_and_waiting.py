@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import glows_nb as glows
 from glows_nb.api.errors import (
     AuthError,
     BadResponse,
@@ -29,6 +31,7 @@ from glows_nb.api.paging import InconsistentListWarning, all_items
 from glows_nb.api.steps import Batch, Operation, Steps
 from glows_nb.api.waiting import LONGEST_PAUSE, wait_for_status
 from tests.api.fake_service import FakeService, instance_row
+from tests.hostile_server import HostileServer, json_answer
 
 
 def all_numbers(limit: int | None = None) -> Steps[list[str]]:
@@ -209,3 +212,71 @@ def test_an_outage_does_not_move_the_deadline() -> None:
 def test_a_wait_that_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         waiting(["Running"], **options)
+
+
+@pytest.mark.parametrize("claimed", [0, 1, 19, 21, 10**7, 2**62, -5])
+@pytest.mark.parametrize("there", [0, 7, 20, 40, 47])
+@pytest.mark.filterwarnings("ignore::glows_nb.api.paging.InconsistentListWarning")
+def test_how_many_there_are_is_a_claim(claimed: int, there: int) -> None:
+    """What is there is read, whatever is claimed, and asked for in pages as many as rows make likely."""
+    ids = [f"ins-{number}" for number in range(there)]
+    asked: list[int] = []
+
+    def pages(number: int) -> tuple[list[str], int]:
+        asked.append(number)
+        return ids[20 * (number - 1) : 20 * number], claimed
+
+    assert read(pages) == ids
+    # Each of three readings: the pages that are there, and at most four times as many as had come by then.
+    assert len(asked) <= 3 * (1 + there // 20 + 4 * (1 + there // 20) + 8)
+
+
+def test_a_list_that_gives_one_page_for_ever_ends() -> None:
+    ids = [f"ins-{number}" for number in range(20)]
+    asked: list[int] = []
+
+    def pages(number: int) -> tuple[list[str], int]:
+        asked.append(number)
+        return ids, 10**7
+
+    with pytest.warns(InconsistentListWarning):
+        assert read(pages) == ids
+    assert len(asked) <= 3 * 9
+
+
+def test_a_service_with_smaller_pages_than_were_asked_for_is_read_to_its_end() -> None:
+    ids = [f"ins-{number}" for number in range(25)]
+
+    def pages(number: int) -> Page[Instance]:
+        whole = page(ids[10 * (number - 1) : 10 * number], 25)
+        return whole.model_copy(update={"pagination": Pagination(total=25, num_pages=3, per_page=10)})
+
+    steps = all_numbers()
+    answer: Any = None
+    try:
+        step = next(steps)
+        while True:
+            operations = step.operations if isinstance(step, Batch) else (step,)
+            answers = [pages(int(dict(operation.params)["page"])) for operation in operations]  # type: ignore[union-attr]
+            step = steps.send([step.keep(each) for each in answers] if isinstance(step, Batch) else answers[0])
+    except StopIteration as stop:
+        answer = stop.value
+    assert answer == ids
+
+
+@pytest.mark.parametrize("field", ["total", "numPages", "page", "perPage"])
+@pytest.mark.parametrize("claim", [10**7, 2**62, 0, -1])
+def test_no_claim_over_http_costs_memory_or_requests(field: str, claim: int) -> None:
+    pagination = {"total": 1, "numPages": 1, "page": 1, "perPage": 20, field: claim}
+    answer = {"code": 0, "msg": "", "pagination": pagination, "instances": [instance_row("k")]}
+    with HostileServer(lambda request: json_answer(answer)) as server:
+        tracemalloc.start()
+        try:
+            with glows.Client("token", server.base_url) as client, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                assert len(client.instances.all()) == 1
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(server.requests) <= 3
+    assert peak < 20_000_000
