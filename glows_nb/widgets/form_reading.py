@@ -49,6 +49,8 @@ class FormReading:
         self.specs: list[Spec] = []
         self.image_id = self.category = ""
         self.networks: dict[str, list[Network]] = {}
+        self.unasked: list[str] = []
+        """The regions whose networks can't be asked for."""
         self.pinned_image = ""
         """The image that a pinned offer was listed for, "" where nobody told."""
         self.unread: dict[str, str] = {}
@@ -174,9 +176,7 @@ class FormReading:
         read: dict[str, list[Network]] = {}
         for name, kind in (("network", NetworkType.MESH), ("public_ip", NetworkType.NAT4)):
             try:
-                read[name], unasked = self._client.run(networks_and_regions_not_asked(kind, strict=False))
-                if unasked:
-                    self.unread[name] = texts.NETWORKS_NOT_ASKED.format(regions=" and ".join(unasked))
+                read[name], self.unasked = self._client.run(networks_and_regions_not_asked(kind, strict=False))
             except GlowsError as error:
                 # A machine can be started without any: the rest of the form goes on.
                 self._say_unread(name, texts.FORM_NETWORKS_UNREAD, error)

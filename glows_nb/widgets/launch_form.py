@@ -351,6 +351,13 @@ class LaunchForm(Sheet):
     def _filled(self) -> Filled:
         return self.fields.filled(self.offer, self._reading.image_id)
 
+    def _unseen(self) -> dict[str, str]:
+        """What could not be read of what is not needed, by the field that it is for."""
+        region = self.offer.region_name if self.offer else ""
+        unasked = texts.NETWORKS_NOT_ASKED.format(regions=region)
+        notes = {"network": unasked, "public_ip": unasked} if region in self._reading.unasked else {}
+        return {**notes, **self._reading.unread}
+
     def _on_edit(self) -> None:
         """Something else stands in the form: say what it means, and ask for the plan once nothing more is typed."""
         with self._state:
@@ -366,7 +373,7 @@ class LaunchForm(Sheet):
                     wrong.pop(name, None)
             elif self._wanted is not None:
                 wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._wanted_label())
-            self.fields.show_notes(filled, wrong, {**form_model.hints(filled), **self._reading.unread})
+            self.fields.show_notes(filled, wrong, {**form_model.hints(filled), **self._unseen()})
             self._label()
             self._show_price(filled)
             self._show_code(filled)
