@@ -179,5 +179,6 @@ def _cost(statuses: Sequence[str | None], cents: Numbers, age: npt.NDArray[np.ti
     is_running = np.array([status == running for status in statuses], bool)
     is_known = is_running & (cents != 0) & ~np.isnat(age)
     seconds = np.where(is_known, age.astype(np.int64) // MICROSECONDS, 0)
-    costs = cents * MILLICENTS_PER_CENT * seconds / (MILLICENTS_PER_CREDIT * SECONDS_PER_HOUR)
+    # Not in whole numbers: a price and an age that are both out of all reason would run over and look like others.
+    costs = (cents * MILLICENTS_PER_CENT).astype(np.float64) * seconds / (MILLICENTS_PER_CREDIT * SECONDS_PER_HOUR)
     return np.where(is_known, costs, np.nan)

@@ -16,6 +16,8 @@ from numbers import Rational, Real
 
 MILLICENTS_PER_CREDIT = 100_000
 MILLICENTS_PER_CENT = 1_000
+HIGHEST = 10**15
+"""Millicents an hour, ten thousand million Credits: what is told beyond is no price."""
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
 DAYS_PER_MONTH = 30

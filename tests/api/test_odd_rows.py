@@ -147,7 +147,11 @@ def put(row: Any, path: tuple[str | int, ...], value: Any) -> None:
     row[path[-1]] = value
 
 
-numbers = st.integers() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+numbers = (
+    st.integers()
+    | st.sampled_from([2**31, 2**53, 2**63 - 1, 2**63, 2**70, -(2**63), -(2**70)])
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 any_json = st.recursive(
     st.none() | st.booleans() | numbers | st.text() | st.sampled_from([{}, "", 10**400, 1e300, 253402300799, "0"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -272,3 +276,12 @@ def test_regions_keep_the_offers_beside_an_odd_one(client: Client) -> None:
     assert "regions.0 (TW-03).specs.1 (id-1) at price" in str(caught[0].message)
     assert [spec.resource_id for spec in region.specs] == ["id-0", "id-1", "id-2"]
     assert [bool(spec.unread) for spec in region.specs] == [False, True, False]
+
+
+@pytest.mark.parametrize("cents", [10**12, 2**63, 2**70, 10**400])
+def test_a_price_out_of_all_reason_is_none(client: Client, cents: int) -> None:
+    SERVICE.rows["instances"][ODD]["priceCent"] = cents
+    with pytest.warns(UnreadableRowWarning, match=r"instances\.1 \(id-1\) at priceCent"):
+        table = frame_of("instances", read(client, "instances"))
+    assert table["price_per_hour"].isna().tolist() == [False, True, False]
+    assert table["cost_estimate"].isna().tolist() == [False, True, False]

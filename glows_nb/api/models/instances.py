@@ -24,7 +24,7 @@ from glows_nb.api.models.wire import (
 )
 from glows_nb.api.ports import JUPYTER_PORT, SSH_PORT
 from glows_nb.api.statuses import ENDED, InstanceStatus
-from glows_nb.money import Rate
+from glows_nb.money import HIGHEST, MILLICENTS_PER_CENT, Rate
 from glows_nb.wording import visible
 
 USER: Final = re.compile(r"\w[\w.-]*")
@@ -98,7 +98,9 @@ class Instance(WireModel):
     instance_id: str = Field(alias="instanceID")
     status: str
     category: Text = ""
-    price_cent: Annotated[int, Field(strict=True, ge=0), ElseUnknown()] | None = Field(None, alias="priceCent")
+    price_cent: Annotated[int, Field(strict=True, ge=0, lt=HIGHEST // MILLICENTS_PER_CENT), ElseUnknown()] | None = (
+        Field(None, alias="priceCent")
+    )
     hardware: Annotated[Hardware, NullMeans(Hardware())] = Hardware()
     base_image: BaseImage | None = Field(None, alias="baseImage")
     base_snap: BaseSnap | None = Field(None, alias="baseSnap")
@@ -187,7 +189,9 @@ class Instance(WireModel):
         hardware = self.hardware
         what = f"{hardware.gpus or '?'} × {hardware.gpu_name}" if hardware.gpu_name else hardware.cpu_name
         price = f" at {self.rate}" if self.rate else ""
-        return visible(f"{self.instance_id} ({self.meta_key}) {self.status}: {what} in {self.region_name}{price}")
+        return visible(
+            f"{self.instance_id or '?'} ({self.meta_key}) {self.status or '?'}: {what} in {self.region_name}{price}"
+        )
 
     def __repr__(self) -> str:
         return f"<Instance {self}>"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field
 
 from glows_nb.api.models.wire import ElseUnknown, Integer, ListOf, Text, WireModel
-from glows_nb.money import Rate
+from glows_nb.money import HIGHEST, Rate
 
 
 class MachineCategory(IntEnum):
@@ -43,7 +43,7 @@ class BaseResource(WireModel):
 class Price(WireModel):
     """A price per hour and unit; None where what came is no whole number above 0, so that nobody knows it."""
 
-    millicent_per_hour: Annotated[int, Field(strict=True, gt=0), ElseUnknown()] | None
+    millicent_per_hour: Annotated[int, Field(strict=True, gt=0, lt=HIGHEST), ElseUnknown()] | None
 
 
 class ExtraResource(WireModel):
