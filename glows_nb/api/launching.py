@@ -8,7 +8,7 @@ its key before it is sent again, and a machine found under the key is taken inst
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -53,7 +53,7 @@ from glows_nb.api.offers import (
 )
 from glows_nb.api.operations.instances import create_instance, get_instance
 from glows_nb.api.price_watch import is_dearer
-from glows_nb.api.requests.create import CreateInstance, sealed
+from glows_nb.api.requests.create import CreateInstance, Port, sealed
 from glows_nb.api.requests.limits import shortened
 from glows_nb.api.statuses import LEAVING
 from glows_nb.api.steps import Steps, hold_to, perform
@@ -211,8 +211,11 @@ def want(
     if not places:
         raise InvalidRequest("region_name", "is required; give it, or regions=[…] in the order to try.")
     for field_name in ("ports", "net_ids"):
-        if field_name in fields:
+        # What is one port, or the wire's text of several, the request itself takes apart.
+        if isinstance(fields.get(field_name), Iterable) and not isinstance(fields[field_name], str | Port):
             fields[field_name] = _in_order(fields[field_name])
+    if isinstance(fields.get("net_ids"), str):
+        fields["net_ids"] = [fields["net_ids"]]
     if name is not None:
         check_name(name, account_mark)
         fields.setdefault("remark", name[:32])

@@ -15,6 +15,8 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 import glows_nb as glows
+from glows_nb.api import launching
+from glows_nb.api.requests.create import Port
 from glows_nb.api.routes import ROUTES
 from glows_nb.sandbox.server import SandboxServer
 from tests.hostile_server import HostileServer, json_answer
@@ -297,3 +299,13 @@ def test_offers_by_region_come_page_by_page(sandbox: SandboxServer) -> None:
         pages = [client.specs.list_by_region(0, IMAGE, page, per_page=2) for page in range(1, 5)]
     assert [region for page in pages for region in page.items] == everything
     assert {page.pagination.total for page in pages} == {len(everything)}
+
+
+@pytest.mark.parametrize(
+    "ports", ['[{"port":7890,"protocol":2}]', [7890], 7890, "7890", {"7890/http"}, Port(port=7890)], ids=repr
+)
+def test_a_launch_takes_the_same_forms_as_a_create(ports: Any) -> None:
+    fields = {name: value for name, value in CREATE.items() if name != "custom_meta_key"}
+    wanted = launching.want("mark", name="train", ports=ports, net_ids="net-a", **fields)
+    assert wanted.template.wire()["ports"] == '[{"port":7890,"protocol":2}]'
+    assert wanted.template.net_ids == ("net-a",)
