@@ -40,8 +40,9 @@ def row_of(model: type[Row], row: object, where: str, problems: list[str]) -> Ro
         field, problem = _first_problem(error)
         problems.append(f"{place} at {field or 'the whole'}: {problem}")
         return _in_part(model, given, error)
-    # 0 says that there is no price yet, or none is told; False is none of the numbers.
-    if not item.has_price and ((told := _at(given, model.price_path)) or told is False):
+    # 0 says that there is no price yet, or none is told.
+    told = _at(given, model.price_path)
+    if not item.has_price and told is not None and (type(told) is not int or told):
         problems.append(f"{place} at {'.'.join(model.price_path)}: Input should be a whole number of at least 0")
     return item
 

@@ -22,6 +22,7 @@ CATEGORY_NUMBERS = {"container": CONTAINER, "vm": VM}
 
 _PROTOCOLS = {1: "ssh", 2: "http"}
 """1 is SSH and raw TCP alike, and both are answered as "ssh" (FACTS 3.3)."""
+_MOST_EXTRA = 2**31 - 1
 _MAX_PORTS = 64
 """Invented: the contract sets no limit."""
 
@@ -187,7 +188,7 @@ def _extra_cpus(call: Call) -> int:
         return 0
     if not call.switches.sells_extras:
         raise illegal("extra resources are not sold")
-    return (given.object("resource") or given).number("cpus", low=1, high=INT64_MAX)
+    return (given.object("resource") or given).number("cpus", low=1, high=_MOST_EXTRA)
 
 
 def _accesses(image: Image, category: str, ports: str) -> tuple[Access, ...]:
@@ -216,7 +217,7 @@ def _requested_ports(ports: str) -> dict[int, str]:
         fields = Body(entry)
         port = fields.number("port", low=1, high=65535)
         protocol = fields.number("protocol", low=1, high=2)
-        if not port or not protocol:
-            raise illegal("port and protocol are required")
+        if not port or not protocol or port in requested:
+            raise illegal("port and protocol are required, and each port once")
         requested[port] = _PROTOCOLS[protocol]
     return requested

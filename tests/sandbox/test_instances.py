@@ -70,6 +70,8 @@ def resource(slug):
         {"public_ip_id": "net-abcdefg"},
         {"extra_resource": {"cpus": -4}},
         {"extra_resource": {"cpus": "4"}},
+        {"extra_resource": {"cpus": 2**62}},
+        {"ports": ports((22, 1), (22, 2))},
         {"extra_resource": 4},
         {"base_resource": {"unit_spec": {"gpu_name": "NVIDIA GeForce RTX 9999"}}},
         {"base_resource": {"unit_spec": {"cpus": "10"}}},
@@ -154,7 +156,7 @@ def test_created_machine_is_queued_with_a_password_and_nothing_else(api):
 
 
 def test_port_that_is_asked_for_replaces_the_default_of_its_number(api):
-    machine = api.create("some.key", ports=ports((8888, 1), (8888, 1)))["instance"]
+    machine = api.create("some.key", ports=ports((8888, 1)))["instance"]
     assert [(a["listenPort"], a["protocol"]) for a in machine["accesses"]] == [(22, "ssh"), (8888, "ssh")]
 
 
