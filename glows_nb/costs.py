@@ -226,7 +226,7 @@ def balance(*, client: Client | None = None) -> Balance:
     is_read = listed is not None and not any(machine.unread for machine in listed)
     most, least = cost_since(machines, at_ms, now_ms, is_read=is_read)
     left = None if most is None else Cost.from_millicents(entered) - most
-    running = None if listed is None else [machine for machine in listed if machine.is_billed or machine.unread]
+    running = None if listed is None else [machine for machine in listed if machine.may_be_billed]
     burn = _burn_rate(recorder, running)
     return Balance(
         left=None if left is None else left.credits,

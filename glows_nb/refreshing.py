@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from glows_nb.api.config import is_token_in_keyring, resolve
 from glows_nb.api.errors import GlowsError
@@ -21,9 +21,6 @@ from glows_nb.known import ENTRY_OF, Kind, Known, known_account
 
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
-    from glows_nb.api.models.wire import WireModel
-
-Thing = TypeVar("Thing", bound="WireModel")
 
 log: Final = logging.getLogger("glows_nb")
 
@@ -77,31 +74,29 @@ def refresh(client: Client, kind: Kind) -> None:
     Raises:
         GlowsError: the service can't be asked.
     """
+    from glows_nb.api.rows import readable
+
     known = known_of(client)
     match kind:
         case "machine":
             newest = client.instances.all(limit=NEWEST_MACHINES)
             # Of a longer list this is the part that changes; `known` has learnt it by now, and keeps what is older.
             if len(newest) < NEWEST_MACHINES:
-                known.replace(kind, _readable(newest))
+                known.replace(kind, readable(newest))
         case "offer":
-            known.replace(kind, _readable(client.specs.all()))
+            known.replace(kind, readable(client.specs.all()))
         case "image":
-            known.replace(kind, _readable(client.images.all()))
+            known.replace(kind, readable(client.images.all()))
             client.images.all(owned=True)
         case "snapshot":
             recorder = recorder_of(client)
             named = recorder.ledger.snapshots(recorder.account)
-            known.replace(kind, _readable(client.snapshots.all()), {id_: record.name for id_, record in named.items()})
+            known.replace(kind, readable(client.snapshots.all()), {id_: record.name for id_, record in named.items()})
         case "network":
             from glows_nb.api.domains import networks_and_regions_not_asked
 
             networks, _ = client.run(networks_and_regions_not_asked(strict=False))
-            known.replace(kind, _readable(networks))
-
-
-def _readable(things: Sequence[Thing]) -> list[Thing]:
-    return [thing for thing in things if not thing.unread]
+            known.replace(kind, readable(networks))
 
 
 def _refresh_quietly(kind: Kind) -> None:

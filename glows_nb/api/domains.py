@@ -19,7 +19,6 @@ from glows_nb.api.steps import Steps
 DOMAIN_OF_REGION: Final = {"TW-01": 0, "TW-02": 1, "TW-03": 2, "TW-04": 3, "TW-05": 4}
 """FACTS 5.2: TW-03 is documented, TW-04 interpolated, the others seen in an app; TW-07 and JP-01 are unknown."""
 
-
 REGIONS_WITHOUT_NUMBER: Final = ("JP-01", "TW-07")
 """Regions that FACTS 5.2 names and whose number nobody has told."""
 
@@ -70,13 +69,17 @@ def networks_and_regions_not_asked(
 ) -> Steps[tuple[list[Network], list[str]]]:
     """Every network of a type in every domain that is known, and the regions that could not be asked for theirs."""
     machines = yield from all_instances(strict=False)
-    domains = dict.fromkeys([*DOMAIN_OF_REGION.values(), *(domain for domain, _ in regions_of(machines))])
+    return (yield from networks_near(machines, network_type, strict=strict)), not_asked(machines)
+
+
+def networks_near(machines: Iterable[Instance], network_type: int = 0, *, strict: bool = True) -> Steps[list[Network]]:
+    """Every network of a type in the domains of FACTS and in those of these machines, each once."""
     found: dict[str, Network] = {}
     nameless: list[Network] = []
-    for domain in domains:
+    for domain in dict.fromkeys([*DOMAIN_OF_REGION.values(), *(domain for domain, _ in regions_of(machines))]):
         for network in (yield from all_networks(network_type, domain, strict=strict)):
             if network.network_id:
                 found.setdefault(network.network_id, network)
             else:
                 nameless.append(network)
-    return [*found.values(), *nameless], not_asked(machines)
+    return [*found.values(), *nameless]

@@ -210,12 +210,11 @@ def want(
     places = tuple(dict.fromkeys(([region_name] if region_name else []) + _in_order(regions)))
     if not places:
         raise InvalidRequest("region_name", "is required; give it, or regions=[…] in the order to try.")
-    for field_name in ("ports", "net_ids"):
-        # What is one port, or the wire's text of several, the request itself takes apart.
-        if isinstance(fields.get(field_name), Iterable) and not isinstance(fields[field_name], str | Port):
-            fields[field_name] = _in_order(fields[field_name])
-    if isinstance(fields.get("net_ids"), str):
-        fields["net_ids"] = [fields["net_ids"]]
+    if "net_ids" in fields:
+        fields["net_ids"] = _in_order(fields["net_ids"])
+    # What is one port, or the wire's text of several, the request itself takes apart.
+    if isinstance(fields.get("ports"), Iterable) and not isinstance(fields["ports"], str | Port):
+        fields["ports"] = _in_order(fields["ports"])
     if name is not None:
         check_name(name, account_mark)
         fields.setdefault("remark", name[:32])

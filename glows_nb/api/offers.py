@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from glows_nb.api.errors import BadResponse, InvalidRequest
 from glows_nb.api.models.images import Image
@@ -46,14 +46,7 @@ def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | 
     for name, quantity in (extra_resource or {}).items():
         if not quantity:
             continue
-        sold = [
-            (extra.resource[name], extra.price.millicent_per_hour)
-            for extra in spec.extra_resources
-            if extra.price is not None
-            and extra.price.millicent_per_hour is not None
-            and set(extra.resource) == {name}
-            and _is_count(extra.resource[name])
-        ]
+        sold = [(step.quantity, step.rate.millicents_per_hour) for step in extras_sold(spec) if step.name == name]
         # Where several steps make up the quantity, nobody tells which of them is billed: the dearest is shown.
         cost = max((price * (quantity // size) for size, price in sold if quantity % size == 0), default=None)
         if cost is None:
@@ -64,9 +57,25 @@ def rate_for(spec: Spec, unit_qty: int = 1, extra_resource: Mapping[str, int] | 
     return rate * unit_qty
 
 
-def _is_count(value: object) -> bool:
-    """Is it a whole number above 0? A step of anything else can't be reckoned with."""
-    return type(value) is int and value > 0
+class ExtraStep(NamedTuple):
+    """So much more of something for each unit, at this price per hour."""
+
+    name: str
+    quantity: int
+    rate: Rate
+
+
+def extras_sold(spec: Spec) -> list[ExtraStep]:
+    """What can be added to a unit of an offer; what has no price, or is no count, can't be reckoned with."""
+    steps = []
+    for extra in spec.extra_resources:
+        price = extra.price.millicent_per_hour if extra.price is not None else None
+        if price is None or len(extra.resource) != 1:
+            continue
+        ((name, quantity),) = extra.resource.items()
+        if type(quantity) is int and quantity > 0:
+            steps.append(ExtraStep(name, quantity, Rate(price)))
+    return steps
 
 
 def default_image() -> Steps[Image]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -45,6 +45,11 @@ def row_of(model: type[Row], row: object, where: str, problems: list[str]) -> Ro
     if not item.has_price and told is not None and (type(told) is not int or told):
         problems.append(f"{place} at {'.'.join(model.price_path)}: Input should be a whole number of at least 0")
     return item
+
+
+def readable(items: Iterable[Row]) -> list[Row]:
+    """Those that could be read wholly: what is kept, compared or offered is of these alone."""
+    return [item for item in items if not item.unread]
 
 
 def _in_part(model: type[Row], row: Mapping[str, Any], error: ValidationError) -> Row:

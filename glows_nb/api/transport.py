@@ -28,6 +28,7 @@ from glows_nb.api.errors import AuthError, BadResponse, GlowsError, RateLimited,
 from glows_nb.api.masking import Held
 from glows_nb.api.observing import Answered, Failed, Observers, Sending
 from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota, pause_before_retry, read_retry_after
+from glows_nb.api.rows import readable
 from glows_nb.api.steps import Operation, Pause
 from glows_nb.api.tokens import Token, expiry, is_sandbox, revealed
 
@@ -519,15 +520,11 @@ def _result(operation: Operation[Any], stop: StopIteration, session: Session) ->
         for machine in getattr(stop.value, "items", (stop.value,)):
             if machine.ssh_credentials is not None:
                 session.held.see(machine.ssh_credentials.password.get_secret_value())
-    session.observers.tell(Answered(operation, _readable(stop.value)))
+    told = stop.value
+    if getattr(told, "problems", None):
+        told = told.model_copy(update={"items": tuple(readable(told.items))})
+    session.observers.tell(Answered(operation, told))
     return stop.value
-
-
-def _readable(result: Any) -> Any:
-    """What observers are told, who keep and compare things: no row that could not be read."""
-    if not getattr(result, "problems", None):
-        return result
-    return result.model_copy(update={"items": tuple(item for item in result.items if not item.unread)})
 
 
 def _reply(operation: Operation[Any], response: httpx.Response, session: Session, started: float) -> Reply:

@@ -105,23 +105,25 @@ def stretches(machine: MachineRecord, now_ms: int, *, is_read: bool = True) -> l
     """The times for which a machine is billed or may be, oldest first."""
     seen = machine.sightings
     found = [*_before(machine), *_never_ran(machine, now_ms, is_read=is_read)]
+    has_run = False
     for index, sighting in enumerate(seen):
         before = seen[index - 1] if index else None
         after = seen[index + 1] if index + 1 < len(seen) else None
         if sighting.status == InstanceStatus.RUNNING:
-            is_first = all(earlier.status in NEVER_RAN for earlier in seen[:index])
-            begun_ms = _ordered_ms(machine) if is_first else before.until_ms if before else sighting.at_ms
-            if before is not None and before.status == InstanceStatus.RUNNING:
-                begun_ms = sighting.at_ms
-            found += _running(min(begun_ms, sighting.at_ms), sighting, after, now_ms, is_read=is_read)
+            begun_ms = sighting.at_ms
+            if not has_run:
+                begun_ms = min(begun_ms, _ordered_ms(machine))
+            elif before is not None and before.status != InstanceStatus.RUNNING:
+                begun_ms = before.until_ms
+            found += _running(begun_ms, sighting, after, now_ms, is_read=is_read)
         elif sighting.status not in list(InstanceStatus):
             found.append(_unknown(sighting.at_ms, after.at_ms if after else now_ms))
         elif after is None:
-            is_stale = now_ms - sighting.until_ms > (SLACK_MS if is_read else 0)
-            if is_stale and sighting.status not in LEAVING:
+            if not _is_fresh(sighting, now_ms, is_read=is_read) and sighting.status not in LEAVING:
                 found.append(_unknown(sighting.until_ms, now_ms))
         elif _may_have_run(sighting, after):
             found.append(_unknown(sighting.until_ms, after.at_ms))
+        has_run = has_run or sighting.status not in NEVER_RAN
     return found
 
 
@@ -153,9 +155,11 @@ def _never_ran(machine: MachineRecord, now_ms: int, *, is_read: bool) -> Iterabl
     if not millicents:
         return
     left = next((sighting.at_ms for sighting in seen if sighting.status in LEAVING), None)
-    is_open = left is None and now_ms - seen[-1].until_ms <= (SLACK_MS if is_read else 0)
-    ended_ms = left if left is not None else max(now_ms, seen[-1].until_ms) if is_open else seen[-1].until_ms
-    begun_ms = _ordered_ms(machine)
+    begun_ms, ended_ms = _ordered_ms(machine), seen[-1].until_ms
+    if left is not None:
+        ended_ms = left
+    elif _is_fresh(seen[-1], now_ms, is_read=is_read):
+        ended_ms = max(now_ms, ended_ms)
     yield Stretch(begun_ms, ended_ms, begun_ms, begun_ms, millicents, is_known=True, is_estimate=True)
 
 
@@ -167,7 +171,7 @@ def _running(
     *,
     is_read: bool,
 ) -> Iterable[Stretch]:
-    is_open = after is None and now_ms - sighting.until_ms <= (SLACK_MS if is_read else 0)
+    is_open = after is None and _is_fresh(sighting, now_ms, is_read=is_read)
     ended_ms = max(now_ms, sighting.until_ms) if is_open else sighting.until_ms
     ended_ms = ended_ms if after is None else after.at_ms
     has_gap = sighting.at_ms - begun_ms > SLACK_MS or ended_ms - sighting.until_ms > SLACK_MS
@@ -184,6 +188,11 @@ def _running(
     )
     if after is None and not is_open:
         yield _unknown(sighting.until_ms, max(now_ms, sighting.until_ms))
+
+
+def _is_fresh(sighting: Sighting, now_ms: int, *, is_read: bool) -> bool:
+    """Was it seen so short a time ago that it is still so?"""
+    return now_ms - sighting.until_ms <= (SLACK_MS if is_read else 0)
 
 
 def _may_have_run(sighting: Sighting, after: Sighting) -> bool:

@@ -110,11 +110,15 @@ def choose_offer(order: Order, offers: Sequence[Offer], states: Mapping[str, Off
 
 def _is_asked_for(offer: Offer, order: Order) -> bool:
     if order.resource:
-        return all(getattr(offer, name) == value for name, value in order.resource.items())
+        return _is_such(offer, order.resource)
     if order.gpu_name:
         return offer.gpu_name == order.gpu_name
     # Machines with GPUs have a CPU of that name, too, but aren't what is meant.
     return offer.cpu_name == order.cpu_name and offer.gpus == 0
+
+
+def _is_such(offer: Offer, resource: Mapping[str, object]) -> bool:
+    return all(getattr(offer, name) == value for name, value in resource.items())
 
 
 def _source(call: Call) -> tuple[Image, Snapshot | None]:
@@ -157,7 +161,7 @@ def _base_resource(call: Call) -> tuple[Mapping[str, object], int]:
     resource |= {name: unit.text(name, 128) for name in ("gpu_name", "cpu_name")}
     resource |= {name: unit.number(name, low=0, high=INT64_MAX) for name in ("gpus", "cpus", "ram_mb", "disk_gb")}
     told = {name: value for name, value in resource.items() if value}
-    if not any(all(getattr(offer, name) == value for name, value in told.items()) for offer in call.catalogue.offers):
+    if not any(_is_such(offer, told) for offer in call.catalogue.offers):
         raise illegal("no offer is such a base_resource")
     return told, given.number("unit_qty", low=0, high=INT64_MAX)
 
@@ -171,9 +175,7 @@ def _check_hardware(call: Call, gpu_name: str, cpu_name: str, resource: Mapping[
         raise illegal("gpu_name is required; which fields can stand for it is a switch of the sandbox")
     if not resource or not (gpu_name or cpu_name):
         return
-    fitting = [
-        offer for offer in call.catalogue.offers if all(getattr(offer, name) == told for name, told in resource.items())
-    ]
+    fitting = [offer for offer in call.catalogue.offers if _is_such(offer, resource)]
     if not any(offer.gpu_name == gpu_name if gpu_name else offer.cpu_name == cpu_name for offer in fitting):
         raise illegal("the name and base_resource are of different hardware")
 

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import local
 from typing import Any, Final
 
 import ipywidgets
 from pydantic import SecretStr
 
-from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.keys import KEY_LIMIT
 from glows_nb.api.models.specs import Spec
-from glows_nb.api.offers import rate_for
-from glows_nb.money import Rate
+from glows_nb.api.offers import extras_sold
 from glows_nb.widgets import texts
 from glows_nb.widgets.choices import ANYWHERE, Choices, offer_id, offer_label
 from glows_nb.widgets.form_model import Filled
@@ -227,7 +225,7 @@ class FormFields:
         with self.filling():
             most = offer.max_available_units if offer else 1
             self.units.max = MOST_UNITS if most is None else min(max(most, 1), MOST_UNITS)
-            sold = extras_of(offer) if offer else []
+            sold = _extras(offer) if offer else []
             choose(self.extra, [(texts.FORM_NONE, ()), *sold], self.extra.value)
             elsewhere = list(choices.elsewhere(offer)) if offer else []
             self.fallbacks.offer("region", elsewhere)
@@ -301,18 +299,12 @@ class FormFields:
         return next(box for box in (*self.main.children, *self.more.children) if field in box.children)
 
 
-def extras_of(offer: Spec) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
+def _extras(offer: Spec) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
     """What can be added to a unit of an offer, one step of each, for a menu."""
-    sold: list[tuple[str, tuple[tuple[str, int], ...]]] = []
-    for extra in offer.extra_resources:
-        for name, quantity in extra.resource.items():
-            with suppress(InvalidRequest):
-                with_it, alone = rate_for(offer, 1, {name: quantity}), offer.rate
-                if with_it is not None and alone is not None:
-                    rate = Rate(with_it.millicents_per_hour - alone.millicents_per_hour)
-                    label = texts.FORM_EXTRA_STEP.format(quantity=quantity, name=name, rate=rate)
-                    sold.append((label, ((name, quantity),)))
-    return sold
+    return [
+        (texts.FORM_EXTRA_STEP.format(quantity=step.quantity, name=step.name, rate=step.rate), (step[:2],))
+        for step in extras_sold(offer)
+    ]
 
 
 def _left(offer: Spec) -> str:

@@ -24,6 +24,7 @@ class FormReading:
         client: whom to ask.
         fields: the form's fields.
         lock: held while what was read is changed.
+        pinned_image: the image that a pinned offer was listed for, "" where nobody told.
         begun: hears when something is going to be read.
         offered: hears when there are other offers or networks.
         ended: hears when all is read, or an error came.
@@ -42,6 +43,7 @@ class FormReading:
         fields: FormFields,
         lock: RLock,
         *,
+        pinned_image: str = "",
         begun: Callable[[], None],
         offered: Callable[[], None],
         ended: Callable[[], None],
@@ -51,8 +53,6 @@ class FormReading:
         self.networks: dict[str, list[Network]] = {}
         self.unasked: list[str] = []
         """The regions whose networks can't be asked for."""
-        self.pinned_image = ""
-        """The image that a pinned offer was listed for, "" where nobody told."""
         self.unread: dict[str, str] = {}
         """What could not be read of what is not needed, and why, by the field that it is for."""
         self.error: Exception | None = None
@@ -62,6 +62,7 @@ class FormReading:
         self._lock = lock
         self._begun, self._offered, self._ended = begun, offered, ended
         self._sources = Sources(client)
+        self._pinned_image = pinned_image
         self._under_way = 0
         self._is_read = Event()
 
@@ -146,12 +147,12 @@ class FormReading:
             options = self._sources.read_images()
         except GlowsError as error:
             self._say_unread(IMAGE, texts.FORM_IMAGES_UNREAD, error)
-            known = self._fields.image.value or self.pinned_image
+            known = self._fields.image.value or self._pinned_image
             if not known and self._fields.source.value == IMAGE:
                 raise  # nothing is chosen, and nothing can be
             options = [(known, known)] if known else []
         with self._lock:
-            wanted = self._fields.image.value or self.pinned_image
+            wanted = self._fields.image.value or self._pinned_image
             if not wanted and options:
                 wanted = choose_default_image(self._sources.images).image_id
             self._fields.offer_sources(IMAGE, options, wanted)

@@ -99,11 +99,11 @@ class LaunchForm(Sheet):
             client,
             self.fields,
             self._state,
+            pinned_image=image_id,
             begun=self._on_reading,
             offered=self._on_offered,
             ended=self._on_read,
         )
-        self._reading.pinned_image = image_id
         front_end = SheetFrontEnd()
         self.price = ipywidgets.HTML().add_class("glows-price").add_class("glows-message")
         self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
@@ -275,9 +275,7 @@ class LaunchForm(Sheet):
         fields.on_change(["source"], self._on_source)
         fields.on_change(["image", "snapshot"], self._reading.read_specs)
         fields.on_change(["category", "region"], self._on_offered)
-        others = ["gpu", "units", "name", "ports", "envs", "command", "network", "public_ip", "fallbacks", "cap"]
-        others += ["extra", "remark", "meta_key"]
-        fields.on_change(others, self._on_edit)
+        fields.on_change(["gpu", "units", "name", "ports", *MORE], self._on_edit)
         self.more.observe(self._on_more, "value")
         set_shown(self.fields.more, bool(self.more.value))
 

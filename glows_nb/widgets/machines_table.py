@@ -105,9 +105,9 @@ def fitting_actions(machine: Instance) -> frozenset[str]:
 
     Nothing where it can't be read.
     """
-    fitting: set[str] = set()
     if machine.unread:
         return frozenset()
+    fitting = set()
     is_running = machine.status == InstanceStatus.RUNNING
     if is_running:
         fitting |= {"snapshot", "park"}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from glows_nb import frames
 from glows_nb.api.client import Client
-from glows_nb.api.domains import DOMAIN_OF_REGION, not_asked, regions_of
+from glows_nb.api.domains import DOMAIN_OF_REGION, networks_near, not_asked, regions_of
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.networks import Endpoint, Network
@@ -111,11 +111,7 @@ class NetworksPanel(LivePanel):
 
     def _read_networks(self, machines: list[Instance]) -> list[Network]:
         """The networks of every region whose number is known, from FACTS or from a machine there."""
-        found: dict[str, Network] = {}
-        for domain in dict.fromkeys([*DOMAIN_OF_REGION.values(), *(domain for domain, _ in regions_of(machines))]):
-            for network in self.client.networks.all(domain=domain):
-                found.setdefault(network.network_id, network)
-        return list(found.values())
+        return self.client.run(networks_near(machines, strict=False))
 
     def _show(self) -> None:
         networks = self._networks

@@ -88,7 +88,7 @@ class Panel(LivePanel):
     @property
     def burn(self) -> BurnRate:
         """What the machines that run cost together, as they were read last."""
-        running = [machine for machine in self._machines if machine.is_billed or machine.unread]
+        running = [machine for machine in self._machines if machine.may_be_billed]
         return burn_rate_of(running, self._records, is_sandbox=self.client.is_sandbox)
 
     def _build(self) -> list[ipywidgets.Widget]:

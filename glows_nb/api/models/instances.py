@@ -146,6 +146,11 @@ class Instance(WireModel):
         return self.status == InstanceStatus.RUNNING
 
     @property
+    def may_be_billed(self) -> bool:
+        """Does it cost money now, or is it not known whether it does?"""
+        return self.is_billed or bool(self.unread)
+
+    @property
     def ssh_command(self) -> str | None:
         """The line to type for a shell, `ssh -p 24243 root@host`; None until the service has given an address.
 

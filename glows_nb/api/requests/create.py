@@ -20,7 +20,7 @@ from pydantic import (
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models.specs import BaseResource, Spec, UnitSpec
 from glows_nb.api.ports import SSH_PORT
-from glows_nb.api.requests.limits import HardwareName, Identifier, RegionName, RequestModel
+from glows_nb.api.requests.limits import HardwareName, Identifier, NetworkTypeNumber, RegionName, RequestModel
 
 T = TypeVar("T")
 
@@ -165,7 +165,7 @@ class CreateInstance(RequestModel):
     unit_qty: Annotated[int, Field(ge=0, lt=2**63), AfterValidator(lambda quantity: quantity or 1)] = 1
     extra_resource: Mapping[str, Annotated[int, Field(ge=0, lt=2**63)]] | None = None
     net_ids: Annotated[tuple[Identifier, ...], Field(max_length=1)] = ()
-    network_type: Annotated[int, Field(ge=0, le=7)] | None = None
+    network_type: NetworkTypeNumber | None = None
     public_ip_id: Identifier | None = None
 
     def __init__(self, **fields: Any) -> None:

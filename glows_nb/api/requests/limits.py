@@ -43,8 +43,9 @@ class RequestModel(BaseModel):
 
 Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 UInt32 = Annotated[int, Field(ge=0, lt=2**32)]
-Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """The wire's whole numbers, by their widths."""
+
+NetworkTypeNumber = Annotated[int, Field(ge=0, le=7)]
 
 
 class PageOf(RequestModel):

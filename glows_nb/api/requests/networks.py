@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from glows_nb.api.requests.limits import Identifier, Int32, PageOf, RegionName, RequestModel
+from glows_nb.api.requests.limits import Identifier, Int32, NetworkTypeNumber, PageOf, RegionName, RequestModel
 
 MOST_ATTACHED: Final = 10
 
@@ -16,13 +16,13 @@ class CreateNetwork(RequestModel):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=32)]
     region_name: RegionName
-    network_type: Annotated[int, Field(ge=0, le=7)] = 0
+    network_type: NetworkTypeNumber = 0
 
 
 class ListNetworks(PageOf):
     """A page of networks: meshes, or with `network_type` 6 the owned public IPs; `domain` is a region's number."""
 
-    network_type: Annotated[int, Field(ge=0, le=7)] = 0
+    network_type: NetworkTypeNumber = 0
     domain: Int32 = 0
 
 
