@@ -167,7 +167,9 @@ def cheapest(
     limits.check()
     service = client or current_client()
     image_id, _ = _image(service, image_id)
-    models = service.specs.all(from_image_id=image_id)
+    from glows_nb.api.rows import readable
+
+    models = readable(service.specs.all(from_image_id=image_id))
     everything = frames.specs(models)
     if gpus is None:
         everything = everything[everything["gpus"].gt(0).fillna(False)]

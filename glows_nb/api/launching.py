@@ -246,7 +246,7 @@ def plan(wanted: Wanted) -> Steps[Plan]:
     if newest is not None and not wanted.has_generations:
         raise _used_key(newest)
     meta_key = key_of_generation(wanted.key, generation + 1)
-    specs = [spec for spec in (yield from specs_for(wanted.template, wanted.priced_image_id)) if not spec.unread]
+    specs = yield from specs_for(wanted.template, wanted.priced_image_id)
     wanted = replace(
         wanted,
         template=in_their_words(wanted.template, specs),
@@ -475,6 +475,10 @@ def _check_regions(wanted: Sequence[str], known: set[str]) -> None:
 def _why_not(here: Sequence[Spec], units: int) -> str:
     if not here:
         return "does not offer it"
+    if all(spec.rate is None for spec in here):
+        return "tells no price for it"
+    if all(spec.unread for spec in here):
+        return "offers it in no form that can be read"
     known = [spec.max_available_units for spec in here if spec.max_available_units is not None]
     return f"has {max(known)} left, asked were {units}" if known else "has none left"
 

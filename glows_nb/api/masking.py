@@ -71,8 +71,8 @@ class Held:
         text = self.mask(text[:LONGEST_LOOKED_AT], envs)
         if is_cut:
             # A secret that the cut went through was not found as one.
-            longest = max(map(len, (form for secret in (self._token, *self._seen, envs) for form in forms(secret))))
-            text = text[:-longest]
+            held = (form for secret in (self._token, *self._seen, envs) for form in forms(secret))
+            text = text[: len(text) - max(map(len, held), default=0)]
         return "".join(sign for sign in text if sign.isprintable())[:length]
 
 

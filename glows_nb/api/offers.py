@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from glows_nb.api.errors import BadResponse, InvalidRequest
 from glows_nb.api.models.images import Image
-from glows_nb.api.models.specs import MachineCategory, RegionSpecs, Spec
+from glows_nb.api.models.specs import BaseResource, MachineCategory, RegionSpecs, Spec
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations.images import all_images
 from glows_nb.api.operations.specs import list_region_specs, list_specs
@@ -164,10 +164,17 @@ def specs_for(request: CreateInstance, image_id: str | None = None) -> Steps[lis
 def is_meant(spec: Spec, request: CreateInstance) -> bool:
     """Is the offer of the hardware that a create asks for?"""
     if request.base_resource is not None:
-        return spec.resource_id == request.base_resource.resource_id
+        return _is_such(spec.base_resource, request.base_resource)
     if request.gpu_name is not None:
         return spec.unit.gpu_name == request.gpu_name
     return not spec.unit.gpus and spec.unit.cpu_name == request.cpu_name
+
+
+def _is_such(offered: BaseResource, asked: BaseResource) -> bool:
+    """Is the resource what is asked for: of the id, where one is given, else with a unit that has what is named?"""
+    if asked.resource_id:
+        return offered.resource_id == asked.resource_id
+    return all(getattr(offered.unit_spec, name) == value for name, value in asked.unit_spec if value)
 
 
 def match_gpu(specs: Iterable[Spec], text: str) -> str:

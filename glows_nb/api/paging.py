@@ -37,7 +37,7 @@ class UnreadableRowWarning(UserWarning):
 class _Part(NamedTuple):
     """What is kept of a page."""
 
-    total: int
+    total: int | None
     size: int
     identities: list[Hashable]
     kept: list[object]
@@ -98,7 +98,7 @@ def _read_once(
         claimed = page.pagination.per_page
         return _Part(
             page.pagination.total,
-            claimed if 0 < claimed < PER_PAGE else PER_PAGE,
+            claimed if claimed is not None and 0 < claimed < PER_PAGE else PER_PAGE,
             [identity(item) for item in page.items],
             [keep(item) for item in page.items],
             page.problems,
@@ -106,7 +106,7 @@ def _read_once(
 
     unique: dict[Hashable, Kept] = {}
     problems: list[str] = []
-    totals: set[int] = set()
+    totals: set[int | None] = set()
     asked, batch = 0, 1
     while True:
         pages = [page_of(number) for number in range(asked + 1, asked + batch + 1)]
@@ -123,14 +123,16 @@ def _read_once(
             is_new = any(known is not None for known in part.identities) and len(unique) > before
             has_more = has_more and part.is_full and is_new
         total = parts[0].total
-        wanted = total if limit is None else min(limit, total)
+        # Where nothing is claimed, the rows alone say when the list ends.
+        wanted = len(unique) if total is None else total
+        wanted = wanted if limit is None else min(limit, wanted)
         if not has_more or (limit is not None and len(unique) >= limit) or len(unique) == total:
             break
         # No more at once than came so far lets expect; where the service's claim is passed, one by one.
         left = -(-(wanted - len(unique)) // len(parts[0].kept))
         batch = max(1, min(left, max(FIRST_BATCH, GROWTH * batch), LARGEST_BATCH))
     items = list(unique.values())[:limit]
-    is_whole = len(items) >= wanted if limit is not None else len(unique) == total
+    is_whole = total is None or (len(items) >= wanted if limit is not None else len(unique) == total)
     return items, is_whole and totals == {total}, problems
 
 

@@ -73,7 +73,7 @@ def page_of_bytes(field: str, model: type[Row], *, strict: bool = True) -> Calla
         except ValidationError:
             return None
         items = answer.items or ()
-        if not strict and model.price_path and not all(item.has_price for item in items):
+        if not strict and not all(item.is_told for item in items):
             return None
         return Page(pagination=answer.pagination, items=items)
 

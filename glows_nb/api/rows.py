@@ -28,23 +28,36 @@ def row_of(model: type[Row], row: object, where: str, problems: list[str]) -> Ro
     given: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
     known = _at(given, model.id_path)
     place = f"{where} ({known})" if isinstance(known, str) and 0 < len(known) <= LONGEST_ID else where
+    inner: dict[str, Any] = {}
+    for name, kind in model.rows.items():
+        # Lists within a row are of rows themselves, each for itself.
+        if isinstance(rows := given.get(name), list):
+            inner[name] = tuple(
+                row_of(kind, each, f"{place}.{name}.{number}", problems) for number, each in enumerate(rows)
+            )
+            given = {**given, name: []}
     try:
-        item = model.model_validate(row)
+        item = model.model_validate(given if isinstance(row, Mapping) else row)
     except ValidationError as error:
-        for name, kind in model.rows.items():
-            if isinstance(rows := given.get(name), list) and rows:
-                read = tuple(
-                    row_of(kind, each, f"{place}.{name}.{number}", problems) for number, each in enumerate(rows)
-                )
-                return row_of(model, {**given, name: []}, where, problems).model_copy(update={name: read})
         field, problem = _first_problem(error)
         problems.append(f"{place} at {field or 'the whole'}: {problem}")
-        return _in_part(model, given, error)
+        item = _in_part(model, given, error)
+    else:
+        item = _noted(item, _untold(item, given, place, problems))
+    return item.model_copy(update=inner) if inner else item
+
+
+def _untold(item: Row, row: Mapping[str, Any], place: str, problems: list[str]) -> list[str]:
+    """The fields that could be read and say nothing: an id that is none, a price that can be none."""
+    found = []
+    if _at(row, item.id_path) == "":
+        found.append((item.id_path, "Input should have at least 1 character"))
     # 0 says that there is no price yet, or none is told.
-    told = _at(given, model.price_path)
-    if not item.has_price and told is not None and (type(told) is not int or told):
-        problems.append(f"{place} at {'.'.join(model.price_path)}: Input should be a whole number of at least 0")
-    return item
+    price = _at(row, item.price_path)
+    if not item.has_price and price is not None and (type(price) is not int or price):
+        found.append((item.price_path, "Input should be a whole number of at least 0, and of no more than can be paid"))
+    problems += [f"{place} at {'.'.join(path)}: {problem}" for path, problem in found]
+    return [path[0] for path, _ in found]
 
 
 def readable(items: Iterable[Row]) -> list[Row]:
@@ -70,8 +83,9 @@ def _in_part(model: type[Row], row: Mapping[str, Any], error: ValidationError) -
     return _noted(model.model_validate(nothing), dict.fromkeys([*row, *nothing]))
 
 
-def _noted(item: Row, unread: Mapping[str, None]) -> Row:
-    note_on(item, _unread=tuple(unread))
+def _noted(item: Row, unread: Iterable[str]) -> Row:
+    if fields := tuple(unread):
+        note_on(item, _unread=fields)
     return item
 
 

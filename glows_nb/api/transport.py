@@ -13,13 +13,12 @@ import logging
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from threading import Lock, Thread
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
-from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -31,6 +30,9 @@ from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota, pause_befor
 from glows_nb.api.rows import readable
 from glows_nb.api.steps import Operation, Pause
 from glows_nb.api.tokens import Token, expiry, is_sandbox, revealed
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
@@ -281,6 +283,23 @@ def close_aside(http: httpx.Client) -> None:
     Thread(target=http.close, daemon=True).start()
 
 
+class _OfLoop(NamedTuple):
+    """The clients of one event loop, and what closes them when it ends."""
+
+    clients: _Clients[httpx.AsyncClient]
+    closing: AsyncGenerator[None, None]
+
+
+async def _closing(clients: _Clients[httpx.AsyncClient], *, is_ours: bool) -> AsyncGenerator[None, None]:
+    """Once it was begun, a loop that ends closes it (`shutdown_asyncgens`), and with it the loop's connections."""
+    try:
+        yield
+    finally:
+        if is_ours:
+            for http in clients.close():
+                await http.aclose()
+
+
 class AsyncHttpTransport:
     """Connections for tasks."""
 
@@ -295,7 +314,7 @@ class AsyncHttpTransport:
 
         self._make = make
         self._unused: _Clients[httpx.AsyncClient] | None = make()
-        self._by_loop: WeakKeyDictionary[Any, _Clients[httpx.AsyncClient]] = WeakKeyDictionary()
+        self._by_loop: dict[AbstractEventLoop, _OfLoop] = {}
         self._is_closed = False
 
     async def send(self, operation: Operation[T]) -> T:
@@ -321,36 +340,43 @@ class AsyncHttpTransport:
 
     async def close(self) -> None:
         """Give the connections back."""
-        mine = self._of_this_loop()
+        import asyncio
+
         self._is_closed = True
-        for clients in list(self._by_loop.values()):
-            for http in clients.close():
-                if clients is mine:
+        of_all = [self._unused, *(of_loop.clients for of_loop in self._by_loop.values())]
+        mine = self._by_loop.get(asyncio.get_running_loop())
+        for clients in of_all:
+            for http in clients.close() if clients is not None else ():
+                # Under another loop, which closes them itself when it ends, nothing could be awaited.
+                if clients is self._unused or (mine is not None and clients is mine.clients):
                     await http.aclose()
 
-    def _of_this_loop(self) -> _Clients[httpx.AsyncClient]:
+    async def _of_this_loop(self) -> _Clients[httpx.AsyncClient]:
         """The clients for the event loop that runs: connections that were made under another one are of no use here.
 
         Raises:
-            GlowsError: a transport of the caller's own was used under another loop, and can't be made anew.
+            GlowsError: all were closed, or a transport of the caller's own was used under another loop.
         """
         import asyncio
 
         loop = asyncio.get_running_loop()
-        clients = self._by_loop.get(loop)
-        if clients is not None:
-            return clients
+        if loop in self._by_loop:
+            return self._by_loop[loop].clients
         if self._is_closed:
             raise GlowsError(CLOSED)
         if self._unused is None and self._given is not None:
             raise GlowsError("This client's own transport is another event loop's; make a client for this one.")
+        for ended in [each for each in list(self._by_loop) if each.is_closed()]:
+            self._by_loop.pop(ended, None)
         clients, self._unused = self._unused or self._make(), None
-        self._by_loop[loop] = clients
+        closing = _closing(clients, is_ours=self._given is None)
+        self._by_loop[loop] = _OfLoop(clients, closing)
+        await anext(closing)
         return clients
 
     async def _send_once(self, operation: Operation[Any]) -> Reply | GlowsError:
         started = self.session.clock()
-        clients = self._of_this_loop()
+        clients = await self._of_this_loop()
         for expired in clients.expired():
             await expired.aclose()
         http = clients.take()

@@ -192,11 +192,13 @@ class Ledger:
     def _connected(self) -> sqlite3.Connection:
         import sqlite3
 
+        from glows_nb.ledger.connection import Connection
+
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Made before SQLite does, which would let the umask decide who may read it; its journal gets the same mode.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, factory=Connection)
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")

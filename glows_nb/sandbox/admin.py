@@ -220,9 +220,11 @@ class Admin:
         hash_ = bare(request.path_params["id"], "snap-", "snp-")
         if self._world.store.snapshots.snapshot(hash_) is None:
             raise _NotThere("no such snapshot")
-        status = _number(order, "status", -1, most=7)
-        self._world.store.snapshots.put(hash_, int(status), time.time())
-        return {"status": int(status)}
+        status = order.get("status")
+        if type(status) is not int or not 0 <= status <= 7:
+            raise ValueError("status must be a whole number from 0 to 7")
+        self._world.store.snapshots.put(hash_, status, time.time())
+        return {"status": status}
 
 
 def _number(order: _Order, name: str, default: float, *, most: float, least: float = 0) -> float:

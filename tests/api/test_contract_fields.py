@@ -81,8 +81,17 @@ OPERATIONS: Final = {
             "network_type": NETWORK_TYPE,
             "public_ip_id": (["p" * 64], ["p" * 65]),
             "base_resource": (
-                [{"resource_id": "dHctMDQtcnR4NDA5MC0xZ3B1", "unit_spec": {"gpu_name": GPU}}],
-                [{"resource_id": "dHctMDQtcnR4NDA5MC0xZ3B1", "unit_spec": {"gpu_name": "NVIDIA H200"}}, 5],
+                [
+                    {"resource_id": "dHctMDQtcnR4NDA5MC0xZ3B1", "unit_spec": {"gpu_name": GPU}},
+                    {"resource_id": "dHctMDQtcnR4NDA5MC0xZ3B1"},
+                    {"unit_spec": {"gpu_name": GPU}},
+                    {"unit_spec": {"gpu_name": GPU}, "unit_qty": 2},
+                ],
+                [
+                    {"resource_id": "dHctMDQtcnR4NDA5MC0xZ3B1", "unit_spec": {"gpu_name": "NVIDIA H200"}},
+                    5,
+                    {"unit_spec": {"gpu_name": GPU}, "unit_qty": -1},
+                ],
             ),
             "extra_resource": ([{"cpus": 4}], [{"cpus": -4}, {"cpus": INT64}, 4]),
         },
@@ -285,8 +294,8 @@ def test_the_required_name_stands_beside_a_pinned_offer_and_must_agree() -> None
     assert "gpu_name" not in glows.CreateInstance(**without, base_resource=alone).wire()
 
 
-def test_statuses_are_known_in_any_case_and_others_warned_of(sandbox: SandboxServer) -> None:
-    with glows.Client(sandbox.token, sandbox.base_url) as client:
+def test_statuses_are_known_in_any_case_and_others_warned_of() -> None:
+    with SandboxServer() as server, glows.Client(server.token, server.base_url) as client:
         client.instances.launch(name="one", from_image_id=IMAGE, gpu_name=GPU, region_name="TW-04")
         assert client.instances.list(statuses=["running", "FINISHED"]).items == ()
         with pytest.warns(UserWarning, match="the contract has no 'Asleep'"):

@@ -285,3 +285,30 @@ def test_a_price_out_of_all_reason_is_none(client: Client, cents: int) -> None:
         table = frame_of("instances", read(client, "instances"))
     assert table["price_per_hour"].isna().tolist() == [False, True, False]
     assert table["cost_estimate"].isna().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_an_id_of_no_characters_is_none(client: Client, name: str) -> None:
+    row = SERVICE.rows[FIELDS[name]][ODD]
+    put(row, ("base_resource", "resource_id") if name == "specs" else (IDS[name],), "")
+    with pytest.warns(UnreadableRowWarning, match="at least 1 character"):
+        models = read(client, name)
+    assert [bool(model.unread) for model in models] == [False, True, False]
+
+
+@pytest.mark.parametrize("price", [49.5, {}, [], "", "49", -1, False])
+def test_a_machine_whose_price_is_none_is_not_one_that_can_be_read(client: Client, price: Any) -> None:
+    SERVICE.rows["instances"][ODD]["priceCent"] = price
+    with pytest.warns(UnreadableRowWarning, match=r"instances\.1 \(id-1\) at priceCent"):
+        machines = client.instances.all()
+    assert [machine.unread for machine in machines] == [(), ("priceCent",), ()]
+
+
+@pytest.mark.parametrize("field", ["total", "numPages", "page", "perPage"])
+@pytest.mark.parametrize("claim", [None, "many", {}, 2**63, -(2**70), 1.5])
+def test_a_claim_that_is_none_hides_no_row(field: str, claim: Any) -> None:
+    pagination = {"total": 3, "numPages": 1, "page": 1, "perPage": 20, field: claim}
+    answer = {"code": 0, "msg": "", "pagination": pagination, "instances": SERVICE.rows["instances"]}
+    with HostileServer(lambda request: json_answer(answer)) as server, Client("token", server.base_url) as asking:
+        assert [machine.instance_id for machine in asking.instances.all()] == ["id-0", "id-1", "id-2"]
+        assert len(server.requests) == 1

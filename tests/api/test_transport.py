@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -228,3 +230,22 @@ def test_a_transport_of_ones_own_is_of_one_event_loop() -> None:
     assert asyncio.run(client.instances.stats()) == {}
     with pytest.raises(glows.GlowsError, match="another event loop"):
         asyncio.run(client.instances.stats())
+
+
+def test_an_event_loop_that_ends_leaves_no_connection() -> None:
+    """Neither sockets nor anything else of it: hundreds of loops can follow each other."""
+    usual = {"code": 0, "msg": "", "stats": {}}
+    script = (
+        "import asyncio, os, sys, glows_nb as glows\n"
+        "client = glows.AsyncClient('token-of-a-test', sys.argv[1])\n"
+        "opened = []\n"
+        "for _ in range(60):\n"
+        "    asyncio.run(client.instances.stats())\n"
+        "    opened.append(len(os.listdir('/proc/self/fd')))\n"
+        "asyncio.run(client.close())\n"
+        "print(opened[-1] - opened[1], len(client._transport._by_loop))\n"
+    )
+    with HostileServer(lambda request: json_answer(usual)) as server:
+        command = [sys.executable, "-X", "dev", "-W", "error", "-c", script, server.base_url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own code
+    assert (done.stdout, done.stderr) == ("0 1\n", "")

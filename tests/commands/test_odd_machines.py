@@ -78,3 +78,29 @@ def test_the_warning_comes_once_a_list() -> None:
         with pytest.warns(UnreadableRowWarning) as caught:
             client.instances.all()
         assert len(caught) == 1
+
+
+@pytest.mark.parametrize("field", ["remark", "status", "metaKey", "regionName", "instanceID"])
+def test_half_a_sign_keeps_no_machine_out_of_the_ledger(field: str) -> None:
+    service = Service({field: "\ud800"})
+    with HostileServer(service) as server, glows.connect("token", server.base_url) as client, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client.instances.all()
+        kept = glows.timeline("ins-good", client=client)
+        assert kept["status"].tolist() == ["Running"]
+
+
+@pytest.mark.filterwarnings("ignore::glows_nb.api.paging.UnreadableRowWarning")
+def test_a_machine_with_a_price_that_is_none_is_left_by_all_and_released_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Read by itself its price is unknown and nothing else, so that whoever means it can release it."""
+    service = Service({"priceCent": 49.5})
+    with HostileServer(service) as server:
+        monkeypatch.setenv("GLOWS_BASE_URL", server.base_url)
+        monkeypatch.setenv("GLOWS_SDK_TOKEN", "token")
+        run("cancel --all --others --yes")
+        assert "since its priceCent can't be read: ins-odd" in " ".join(capsys.readouterr().out.split())
+        assert service.released == ["ins-good"]
+        run("cancel ins-odd --yes")
+        assert service.released == ["ins-good", "ins-odd"]

@@ -20,6 +20,11 @@ class Image(WireModel):
     status: Integer | None = None
     create_time: Moment = None
 
+    @property
+    def is_told(self) -> bool:
+        """Was an id told?"""
+        return bool(self.image_id)
+
     def __str__(self) -> str:
         return visible(f"{self.name} ({self.image_id})")
 

@@ -131,6 +131,11 @@ class Instance(WireModel):
         return self.price_cent is not None
 
     @property
+    def is_told(self) -> bool:
+        """Were an id and a price told that can be one?"""
+        return bool(self.instance_id) and self.has_price
+
+    @property
     def rate(self) -> Rate | None:
         """What the machine costs per hour; None while the service has not placed it (priceCent 0, FACTS 5.1)."""
         return Rate.from_cents(self.price_cent) if self.price_cent else None

@@ -41,6 +41,11 @@ class Network(WireModel):
     cluster_type: Text = Field("", alias="clusterType")
     domain: Integer | None = 0
 
+    @property
+    def is_told(self) -> bool:
+        """Was an id told?"""
+        return bool(self.network_id)
+
     def __str__(self) -> str:
         return visible(f"{self.name} ({self.network_id})")
 
@@ -58,6 +63,11 @@ class Endpoint(WireModel):
     cidr: Text = ""
     mac: Text = ""
     create_time: Moment = None
+
+    @property
+    def is_told(self) -> bool:
+        """Was an id told?"""
+        return bool(self.endpoint_id)
 
 
 class Attached(WireModel):

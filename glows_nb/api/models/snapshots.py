@@ -26,6 +26,11 @@ class Snapshot(WireModel):
     vol_size_bytes: Integer | None = None
 
     @property
+    def is_told(self) -> bool:
+        """Was an id told?"""
+        return bool(self.snapshot_id)
+
+    @property
     def is_available(self) -> bool:
         """Can a machine be started from it?"""
         return self.status == SnapshotStatus.AVAILABLE and not self.unread

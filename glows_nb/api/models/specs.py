@@ -33,10 +33,19 @@ class UnitSpec(WireModel):
 
 
 class BaseResource(WireModel):
-    """What can be rented, with the id that pins it where a GPU's name alone is ambiguous (FACTS 0.1, fact 5)."""
+    """What is to be rented: by the id that pins it where a GPU's name alone is ambiguous (FACTS 0.1, fact 5), by what a
+    unit has, or by both.
+    """
+
+    resource_id: str = ""
+    unit_qty: Annotated[Integer, Field(ge=0)] = 1
+    unit_spec: UnitSpec = UnitSpec()
+
+
+class OfferedResource(BaseResource):
+    """What can be rented, as an offer tells it."""
 
     resource_id: str
-    unit_qty: Integer = 1
     unit_spec: UnitSpec
 
 
@@ -66,7 +75,7 @@ class Spec(WireModel):
     price_path: ClassVar[tuple[str, ...]] = ("price", "millicent_per_hour")
 
     region_name: str
-    base_resource: BaseResource
+    base_resource: OfferedResource
     price: Price
     machine_category: Integer | None = MachineCategory.GPU
     instance_categories: ListOf[Integer] = ()
@@ -94,6 +103,11 @@ class Spec(WireModel):
     def has_price(self) -> bool:
         """Was a price told that can be one?"""
         return self.price.millicent_per_hour is not None
+
+    @property
+    def is_told(self) -> bool:
+        """Were an id and a price told that can be one?"""
+        return bool(self.resource_id) and self.has_price
 
     @classmethod
     def in_place_of(cls, field: str, row: Mapping[str, Any]) -> Any:
@@ -139,3 +153,8 @@ class RegionSpecs(WireModel):
 
     region_name: str
     specs: ListOf[Spec] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Were a region, and of each offer an id and a price, told that can be one?"""
+        return bool(self.region_name) and all(spec.is_told for spec in self.specs)

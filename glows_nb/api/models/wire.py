@@ -161,6 +161,11 @@ class WireModel(BaseModel):
         """Was a price told that can be one, where the wire has one at all?"""
         return True
 
+    @property
+    def is_told(self) -> bool:
+        """Were an id, and a price where the wire has one, told that can be one?"""
+        return True
+
     @classmethod
     def in_place_of(cls, field: str, row: Mapping[str, Any]) -> Any:
         """What stands for this field of a row where it can't be read, so that the rest can.
@@ -180,13 +185,17 @@ def note_on(model: WireModel, **notes: Any) -> None:
     object.__setattr__(model, "__pydantic_private__", (model.__pydantic_private__ or {}) | notes)
 
 
-class Pagination(WireModel):
-    """Where a page stands among all."""
+Claim = Annotated[Integer, ElseUnknown()] | None
+"""A number about a list that the service says, and that no row depends on; None where it can't be read."""
 
-    total: Integer
-    num_pages: Integer = Field(0, alias="numPages")
-    page: Integer = 1
-    per_page: Integer = Field(20, alias="perPage")
+
+class Pagination(WireModel):
+    """Where a page stands among all, as the service says."""
+
+    total: Claim = None
+    num_pages: Claim = Field(None, alias="numPages")
+    page: Claim = None
+    per_page: Claim = Field(None, alias="perPage")
 
 
 Item = TypeVar("Item")

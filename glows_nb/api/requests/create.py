@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from glows_nb.api.errors import InvalidRequest
-from glows_nb.api.models.specs import BaseResource, Spec, UnitSpec
+from glows_nb.api.models.specs import BaseResource, OfferedResource, Spec, UnitSpec
 from glows_nb.api.ports import SSH_PORT
 from glows_nb.api.requests.limits import HardwareName, Identifier, NetworkTypeNumber, RegionName, RequestModel
 
@@ -51,7 +51,7 @@ class Port(RequestModel):
         Raises:
             InvalidRequest: it is none.
         """
-        number, _, protocol = text.strip().partition("/")
+        number, _, protocol = text.strip().casefold().partition("/")
         if not number.isdecimal() or protocol not in ("", *PROTOCOL_NUMBERS):
             raise InvalidRequest(
                 "ports", f"{text.strip()!r} is not a port such as 8000, 8000/http, 3306/tcp or 22/ssh."
@@ -138,6 +138,9 @@ def _envs(value: Any) -> Any:
     if not isinstance(value, SecretStr):
         return value
     parts = [part.partition("=") for part in value.get_secret_value().split(";") if part]
+    names = [name for name, _, _ in parts]
+    if len(set(names)) < len(names):
+        raise ValueError("a variable stands there twice")
     return {name: SecretStr(given) if sign else None for name, sign, given in parts}
 
 
@@ -231,7 +234,7 @@ class CreateInstance(RequestModel):
         if not named or self.base_resource is None:
             return
         asked, pinned = getattr(self, named[0]), getattr(self.base_resource.unit_spec, named[0])
-        if asked != pinned:
+        if pinned and asked != pinned:
             raise InvalidRequest(named[0], f"{asked!r} is not what base_resource has, {pinned!r}.")
 
     def wire(self) -> dict[str, Any]:
@@ -251,7 +254,7 @@ class CreateInstance(RequestModel):
         return body
 
 
-def _of_row(row: Any) -> tuple[BaseResource, str, tuple[str, ...]]:
+def _of_row(row: Any) -> tuple[OfferedResource, str, tuple[str, ...]]:
     """Resource, region and categories from a row of a specs frame, whose unknown numbers are NA."""
     try:
         unit = UnitSpec(
@@ -262,7 +265,7 @@ def _of_row(row: Any) -> tuple[BaseResource, str, tuple[str, ...]]:
             ram_mb=round(1024 * _known(float, row["ram_gb"], 0.0)),
             disk_gb=_known(int, row["disk_gb"], 0),
         )
-        resource = BaseResource(resource_id=str(row["resource_id"]), unit_spec=unit)
+        resource = OfferedResource(resource_id=str(row["resource_id"]), unit_spec=unit)
         return resource, str(row["region"]), tuple(_known(str, row["instance_categories"], "").split(", "))
     except (KeyError, TypeError, IndexError) as error:
         raise InvalidRequest("spec", f"is neither a Spec nor a row of glows.specs(): {error}.") from None
