@@ -40,6 +40,8 @@ H = TypeVar("H")
 
 EXCERPT_LENGTH: Final = 200
 TELLS_PASSWORDS: Final = frozenset({"get instance", "list instances", "create instance"})
+MOST_BYTES: Final = 64 << 20
+"""Of one answer; a page of twenty machines has some thousands."""
 KEPT_FOR: Final = 5.0
 """Seconds that an idle connection is kept, as httpx does."""
 CHECK_THE_WAY: Final = " Check the network, the proxy and the address; glows.doctor() looks at each."
@@ -245,9 +247,13 @@ class HttpTransport:
         # along, and those hold the token.
         stopped: GlowsError | BaseException
         try:
-            reply = _reply(operation, http.request(**self.session.request(operation)), self.session, started)
-        except httpx.HTTPError as error:
-            stopped = transport_error(operation, self.session, error)
+            body = _Body(operation)
+            with http.stream(**self.session.request(operation)) as response:
+                for part in response.iter_bytes():
+                    body.add(part)
+            reply = _reply(operation, response, body, self.session, started)
+        except (httpx.HTTPError, BadResponse) as error:
+            stopped = transport_error(operation, self.session, error) if isinstance(error, httpx.HTTPError) else error
         except Exception as error:
             if self._given is not None:
                 raise  # a transport of the caller's own, and so its error
@@ -383,9 +389,13 @@ class AsyncHttpTransport:
         stopped: GlowsError | BaseException
         is_in_disorder = False
         try:
-            reply = _reply(operation, await http.request(**self.session.request(operation)), self.session, started)
-        except httpx.HTTPError as error:
-            stopped = transport_error(operation, self.session, error)
+            body = _Body(operation)
+            async with http.stream(**self.session.request(operation)) as response:
+                async for part in response.aiter_bytes():
+                    body.add(part)
+            reply = _reply(operation, response, body, self.session, started)
+        except (httpx.HTTPError, BadResponse) as error:
+            stopped = transport_error(operation, self.session, error) if isinstance(error, httpx.HTTPError) else error
         except Exception as error:
             if self._given is not None:
                 raise  # a transport of the caller's own, and so its error
@@ -553,7 +563,31 @@ def _result(operation: Operation[Any], stop: StopIteration, session: Session) ->
     return stop.value
 
 
-def _reply(operation: Operation[Any], response: httpx.Response, session: Session, started: float) -> Reply:
+class _Body:
+    """An answer's body as it comes: how large it becomes, also unpacked, is bounded here and not by the service."""
+
+    def __init__(self, operation: Operation[Any]) -> None:
+        self._operation = operation
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        """Keep a part.
+
+        Raises:
+            BadResponse: there are more bytes than any answer of the contract has.
+        """
+        self._size += len(part)
+        if self._size > MOST_BYTES:
+            raise BadResponse(f"The answer to {self._operation.name} is larger than {MOST_BYTES >> 20} MB.")
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return b"".join(self._parts)
+
+
+def _reply(operation: Operation[Any], response: httpx.Response, body: _Body, session: Session, started: float) -> Reply:
     elapsed_ms = 1000 * (session.clock() - started)
     log.debug("#%d %s: HTTP %d in %.0f ms", session.next_number(), operation.name, response.status_code, elapsed_ms)
     headers = response.headers
@@ -562,7 +596,7 @@ def _reply(operation: Operation[Any], response: httpx.Response, session: Session
         headers.get("content-type", ""),
         headers.get("retry-after", ""),
         headers.get("location", ""),
-        response.content,
+        body.whole(),
         headers.get("date", ""),
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -249,3 +251,20 @@ def test_an_event_loop_that_ends_leaves_no_connection() -> None:
         command = [sys.executable, "-X", "dev", "-W", "error", "-c", script, server.base_url]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own code
     assert (done.stdout, done.stderr) == ("0 1\n", "")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_answer_that_unpacks_to_more_than_any_has_is_refused_before_it_is_in_memory(is_async: bool) -> None:
+    bomb = gzip.compress(b" " * 300_000_000)
+    answer = Answer(bomb, headers={"Content-Encoding": "gzip"})
+    with HostileServer(lambda request: answer) as server, glows.Client("token", server.base_url) as client:
+        awaited = glows.AsyncClient("token", server.base_url)
+        ask = (lambda: asyncio.run(awaited.instances.stats())) if is_async else client.instances.stats
+        tracemalloc.start()
+        try:
+            with pytest.raises(glows.BadResponse, match="The answer to count instances is larger than 64 MB"):
+                ask()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 250_000_000
