@@ -153,7 +153,11 @@ numbers = (
     | st.floats(allow_nan=False, allow_infinity=False)
 )
 any_json = st.recursive(
-    st.none() | st.booleans() | numbers | st.text() | st.sampled_from([{}, "", 10**400, 1e300, 253402300799, "0"]),
+    st.none()
+    | st.booleans()
+    | numbers
+    | st.text()
+    | st.sampled_from([{}, "", "\ud800", 10**400, 1e300, 253402300799, "0"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
