@@ -133,7 +133,8 @@ class Instance(WireModel):
     @property
     def is_told(self) -> bool:
         """Were an id and a price told that can be one?"""
-        return bool(self.instance_id) and self.has_price
+        # Of each machine of a list: not by way of another property.
+        return bool(self.instance_id) and self.price_cent is not None
 
     @property
     def rate(self) -> Rate | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    TypeAdapter,
 )
 from pydantic_core import CoreSchema, core_schema
 
@@ -117,16 +118,21 @@ def _moment(value: Any) -> Any:
     if type(value) is int or type(value) is float:
         if not value:
             return None
-        try:
-            return datetime.fromtimestamp(value, UTC)
-        except (OverflowError, OSError, ValueError) as error:
-            raise ValueError(f"{value} seconds is no date") from error
-    return value
+        if not -LATEST_SECOND < value < LATEST_SECOND:
+            raise ValueError(f"{value} seconds is no date")
+        return datetime.fromtimestamp(value, UTC)
+    return value if value is None else TEXT_MOMENT.validate_python(value)
 
 
-_Date = Annotated[AwareDatetime, Field(ge=datetime(1678, 1, 1, tzinfo=UTC), lt=datetime(2262, 1, 1, tzinfo=UTC))]
-Moment = Annotated[_Date | None, BeforeValidator(_moment)]
-"""None where the wire tells none; what no table of pandas can hold is none."""
+LATEST_SECOND: Final = 9_200_000_000
+"""After and before 1970: what no table of pandas can hold, whose times are counted in nanoseconds."""
+_Bounded = Annotated[
+    AwareDatetime,
+    Field(gt=datetime.fromtimestamp(-LATEST_SECOND, UTC), lt=datetime.fromtimestamp(LATEST_SECOND, UTC)),
+]
+TEXT_MOMENT: Final[TypeAdapter[datetime]] = TypeAdapter(_Bounded, config=ConfigDict(defer_build=True))
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+"""None where the wire tells none."""
 
 Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """The widest of the wire's whole numbers; what is none of them fits into no table."""
