@@ -19,7 +19,7 @@ from glows_nb.api import launching
 from glows_nb.api.requests.create import Port
 from glows_nb.api.routes import ROUTES
 from glows_nb.sandbox.server import SandboxServer
-from tests.hostile_server import HostileServer, json_answer
+from tests.hostile_server import Answer, HostileServer, json_answer
 
 IMAGE: Final = "img-6np5yvq2"
 GPU: Final = "NVIDIA GeForce RTX 4090"
@@ -318,3 +318,22 @@ def test_a_launch_takes_the_same_forms_as_a_create(ports: Any) -> None:
     wanted = launching.want("mark", name="train", ports=ports, net_ids="net-a", **fields)
     assert wanted.template.wire()["ports"] == '[{"port":7890,"protocol":2}]'
     assert wanted.template.net_ids == ("net-a",)
+
+
+def test_a_protocol_is_known_in_any_case() -> None:
+    assert str(Port.parse("22/SSH")) == "22/ssh"
+    assert str(Port.parse("8000/HTTP")) == "8000/http"
+
+
+def test_a_variable_stands_there_once() -> None:
+    with pytest.raises(glows.InvalidRequest, match="envs: a variable stands there twice"):
+        glows.CreateInstance(**CREATE, envs="a=1;a=2")
+
+
+def test_an_answer_that_is_no_json_is_told_of_whatever_the_token() -> None:
+    with (
+        HostileServer(lambda request: Answer(b"x" * 100_000)) as server,
+        glows.Client("t", server.base_url) as client,
+        pytest.raises(glows.BadResponse, match="is no JSON object"),
+    ):
+        client.instances.stats()

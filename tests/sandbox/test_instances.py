@@ -386,3 +386,14 @@ def test_the_scenario_of_rare_statuses_shows_each_of_them(server, api):
         api.machine(f"k{number}")
     shown = [api.machine(f"k{number}")["status"] for number in range(len(lifecycle.RARE_STATUSES) + 1)]
     assert shown == [*lifecycle.RARE_STATUSES, "Running"]
+
+
+@pytest.mark.parametrize("status", [1.5, True, "3", 8, -1, None])
+def test_a_snapshot_gets_into_no_status_that_is_none(server, api, status):
+    api.create("one")
+    server.clock.advance(60)
+    [snapshot] = api.call("POST", "/snapshot", body={"instance_id": api.machine("one")["instanceID"]})["snapshot_ids"]
+    with pytest.raises(AdminError, match="status must be a whole number from 0 to 7"):
+        server.admin.change_snapshot(snapshot, status)
+    server.admin.change_snapshot(snapshot, 4)
+    assert api.get("/snapshot/list")["snapshots"][0]["status"] == 4
