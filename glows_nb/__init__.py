@@ -28,56 +28,56 @@ if TYPE_CHECKING:
     from glows_nb import frames, plots
     from glows_nb.api.client import AsyncClient, Client
     from glows_nb.api.errors import *  # noqa: F403 - it says in __all__ what is public
-    from glows_nb.api.launching import Plan
+    from glows_nb.api.lifecycle.parking import Parked
+    from glows_nb.api.lifecycle.planning import Plan
     from glows_nb.api.models.images import Image
     from glows_nb.api.models.instances import Instance
     from glows_nb.api.models.networks import Endpoint, Network
     from glows_nb.api.models.snapshots import Snapshot
     from glows_nb.api.models.specs import Spec
     from glows_nb.api.models.wire import Page
-    from glows_nb.api.parking import Parked
     from glows_nb.api.requests.create import CreateInstance, Port
     from glows_nb.api.statuses import InstanceStatus, SnapshotStatus
-    from glows_nb.browse import cheapest, endpoints, images, instances, instances_async, networks, snapshots, specs
     from glows_nb.connection import connect, current_client
-    from glows_nb.costs import (
-        Balance,
-        BurnRate,
-        UnreadWarning,
-        balance,
-        burn_rate,
-        discrepancies,
-        set_balance,
-        spending,
-    )
-    from glows_nb.diagnosis import doctor
+    from glows_nb.doctor.report import doctor
     from glows_nb.embedded import Sandbox, sandbox
-    from glows_nb.history import timeline
+    from glows_nb.frames.queries import (
+        cheapest,
+        endpoints,
+        images,
+        instances,
+        instances_async,
+        networks,
+        snapshots,
+        specs,
+    )
+    from glows_nb.frames.spending import balance, burn_rate, discrepancies, set_balance, spending, timeline
     from glows_nb.ledger.journal import LedgerError
+    from glows_nb.ledger.spending import Balance, BurnRate, UnreadWarning
     from glows_nb.money import Cost, Rate, set_exchange_rate
-    from glows_nb.widgets.images_panel import images_panel
-    from glows_nb.widgets.launch_form import launch_form
-    from glows_nb.widgets.networks_panel import networks_panel
-    from glows_nb.widgets.panel import panel
-    from glows_nb.widgets.snapshots_panel import snapshots_panel
-    from glows_nb.widgets.spec_picker import spec_picker
-    from glows_nb.widgets.table import show
+    from glows_nb.widgets.form.launch_form import launch_form
+    from glows_nb.widgets.form.spec_picker import spec_picker
+    from glows_nb.widgets.panel.images_panel import images_panel
+    from glows_nb.widgets.panel.machines_panel import panel
+    from glows_nb.widgets.panel.networks_panel import networks_panel
+    from glows_nb.widgets.panel.snapshots_panel import snapshots_panel
+    from glows_nb.widgets.table.table import show
 
 __version__ = "0.1.0"
 
 _HOMES: Final = {
     "glows_nb.api.client": ("AsyncClient", "Client"),
-    "glows_nb.api.launching": ("Plan",),
+    "glows_nb.api.lifecycle.planning": ("Plan",),
     "glows_nb.api.models.images": ("Image",),
     "glows_nb.api.models.instances": ("Instance",),
     "glows_nb.api.models.networks": ("Endpoint", "Network"),
     "glows_nb.api.models.snapshots": ("Snapshot",),
     "glows_nb.api.models.specs": ("Spec",),
     "glows_nb.api.models.wire": ("Page",),
-    "glows_nb.api.parking": ("Parked",),
+    "glows_nb.api.lifecycle.parking": ("Parked",),
     "glows_nb.api.requests.create": ("CreateInstance", "Port"),
     "glows_nb.api.statuses": ("InstanceStatus", "SnapshotStatus"),
-    "glows_nb.browse": (
+    "glows_nb.frames.queries": (
         "cheapest",
         "endpoints",
         "images",
@@ -88,28 +88,26 @@ _HOMES: Final = {
         "specs",
     ),
     "glows_nb.connection": ("connect", "current_client"),
-    "glows_nb.diagnosis": ("doctor",),
+    "glows_nb.doctor.report": ("doctor",),
     "glows_nb.embedded": ("Sandbox", "sandbox"),
     "glows_nb.ledger.journal": ("LedgerError",),
-    "glows_nb.history": ("timeline",),
     "glows_nb.money": ("Cost", "Rate", "set_exchange_rate"),
-    "glows_nb.costs": (
-        "Balance",
-        "BurnRate",
-        "UnreadWarning",
+    "glows_nb.frames.spending": (
         "balance",
         "burn_rate",
         "discrepancies",
         "set_balance",
         "spending",
+        "timeline",
     ),
-    "glows_nb.widgets.launch_form": ("launch_form",),
-    "glows_nb.widgets.spec_picker": ("spec_picker",),
-    "glows_nb.widgets.panel": ("panel",),
-    "glows_nb.widgets.images_panel": ("images_panel",),
-    "glows_nb.widgets.networks_panel": ("networks_panel",),
-    "glows_nb.widgets.snapshots_panel": ("snapshots_panel",),
-    "glows_nb.widgets.table": ("show",),
+    "glows_nb.ledger.spending": ("Balance", "BurnRate", "UnreadWarning"),
+    "glows_nb.widgets.form.launch_form": ("launch_form",),
+    "glows_nb.widgets.form.spec_picker": ("spec_picker",),
+    "glows_nb.widgets.panel.machines_panel": ("panel",),
+    "glows_nb.widgets.panel.images_panel": ("images_panel",),
+    "glows_nb.widgets.panel.networks_panel": ("networks_panel",),
+    "glows_nb.widgets.panel.snapshots_panel": ("snapshots_panel",),
+    "glows_nb.widgets.table.table": ("show",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -157,20 +155,14 @@ def _public_names() -> list[str]:
 
 
 class _Face(ModuleType):
-    """This module, where `sandbox` stays the function.
+    """This module, where `sandbox` and `doctor` stay functions.
 
-    The server lives in the subpackage of the same name, and importing a subpackage binds its name in its
-    parent; the setter below declines that.
+    Importing a subpackage binds its name in its parent; where a public name is the same, that one stays.
     """
 
-    @property
-    def sandbox(self) -> Any:
-        """`glows.sandbox(…)`: see `glows_nb.embedded.sandbox`."""
-        return import_module("glows_nb.embedded").sandbox
-
-    @sandbox.setter
-    def sandbox(self, module: ModuleType) -> None:
-        pass
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in _HOME_OF):
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Face

@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from glows_nb import commands, shells
-from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
+from glows_nb import commands
+from glows_nb.api.credentials.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
 from glows_nb.commands.group import EXAMPLES, SECTIONS, TRACE, Commands
+from glows_nb.completion import shells
 from glows_nb.connection import disconnect
-from glows_nb.wording import visible
+from glows_nb.formatting import visible
 
 PROGRAM = "glows-nb"
 
@@ -185,9 +186,9 @@ def as_words(value: Any) -> str:
     import pandas as pd
 
     from glows_nb.api.models.wire import AccessUrl
-    from glows_nb.commands.facts import SHOWN, facts_text
-    from glows_nb.diagnosis import Diagnosis
-    from glows_nb.tables import as_text
+    from glows_nb.commands.descriptions import SHOWN, facts_text
+    from glows_nb.doctor.report import Diagnosis
+    from glows_nb.frames.tables import as_text
 
     if isinstance(value, Diagnosis):
         return repr(value)
@@ -206,6 +207,6 @@ def _has_failed(value: Any) -> bool:
     """Is it what doctor gives, with a check in it that failed?"""
     if value is None or isinstance(value, str):
         return False
-    from glows_nb.diagnosis import FAILED, Diagnosis
+    from glows_nb.doctor.report import FAILED, Diagnosis
 
     return isinstance(value, Diagnosis) and bool(value.attrs[FAILED])

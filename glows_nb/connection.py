@@ -10,16 +10,15 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
-from glows_nb.api.config import masked
-from glows_nb.known import Known, known_account
+from glows_nb.api.credentials.config import masked
+from glows_nb.completion.cache import names_of
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from glows_nb.api.client import Client
-    from glows_nb.api.tokens import Token
+    from glows_nb.api.credentials.tokens import Token
     from glows_nb.embedded import Sandbox
-    from glows_nb.ledger.recording import Recorder
 
 
 class _Default:
@@ -32,41 +31,15 @@ class _Default:
 
     def use(self, client: Client) -> Client:
         # The client before is not closed: it may be in use in another thread or under another name.
+        from glows_nb.ledger.recording import recorder_of
+
         self.client = client
         recorder_of(client)
-        known_of(client)
+        names_of(client)
         return client
 
 
 _default: Final = _Default()
-
-
-def recorder_of(client: Client) -> Recorder:
-    """What keeps the ledger for a client; a client that has none yet gets one, and what it does is recorded then.
-
-    Clients of `connect`, and those that were given to a function such as `glows.spending`, have one.
-    """
-    from glows_nb.ledger.journal import Ledger
-    from glows_nb.ledger.recording import Recorder
-    from glows_nb.ledger.records import Account
-
-    with _default.lock:
-        for observer in client.observers:
-            if isinstance(observer, Recorder):
-                return observer
-        account = Account(client.account_mark, client.base_url, client.is_sandbox)
-        recorder = Recorder(Ledger(), account)
-        client.observers.add(recorder)
-        return recorder
-
-
-def known_of(client: Client) -> Known:
-    """What completion knows of a client's account; from now on it learns from what the client is answered."""
-    known = known_account(client.base_url, client.account_mark)
-    with _default.lock:
-        if known not in client.observers:
-            client.observers.add(known)
-    return known
 
 
 def connect(

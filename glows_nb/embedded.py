@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE, resolve
+from glows_nb.api.credentials.config import BASE_URL_VARIABLE, TOKEN_VARIABLE, resolve
+from glows_nb.api.credentials.tokens import is_sandbox
 from glows_nb.api.errors import ConfigError
-from glows_nb.api.tokens import is_sandbox
 
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
-    from glows_nb.sandbox.admin_client import AdminClient
+    from glows_nb.sandbox.http.admin_client import AdminClient
 
 ADMIN_TOKEN_VARIABLE = "GLOWS_SANDBOX_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -142,8 +142,8 @@ def sandbox(
             there is no such scenario.
     """
     started = Sandbox(host, port, speed, None if path is None else Path(path), fresh, seed, reachable)
-    from glows_nb.sandbox.admin_client import AdminError
-    from glows_nb.sandbox.database import StoreError
+    from glows_nb.sandbox.http.admin_client import AdminError
+    from glows_nb.sandbox.store.database import StoreError
 
     try:
         started.start()
@@ -174,7 +174,7 @@ def sandbox_token(user: str, lifetime: float | None = None) -> str:
         raise ConfigError(
             f"{BASE_URL_VARIABLE} and {ADMIN_TOKEN_VARIABLE} say which sandbox; glows-nb sandbox prints both."
         )
-    from glows_nb.sandbox.admin_client import AdminClient, AdminError
+    from glows_nb.sandbox.http.admin_client import AdminClient, AdminError
 
     address = urlsplit(base_url)
     try:

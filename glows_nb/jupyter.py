@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import click
 
-from glows_nb.api.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
+from glows_nb.api.credentials.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import ConfigError, GlowsError
 from glows_nb.embedded import Sandbox, sandbox
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from glows_nb.api.errors import ConfigError, InvalidRequest
-from glows_nb.wording import visible
+from glows_nb.formatting import visible
 
 try:
     from matplotlib.axes import Axes

@@ -57,7 +57,7 @@ def glows_sandbox(
     scenario that it plays from the start, and what makes its chance the same in every run.
     """
     from glows_nb import connection, embedded
-    from glows_nb.api import config
+    from glows_nb.api.credentials import config
 
     settings = _settings(request.node.get_closest_marker(FIXTURE))
     for name in _own_variables():

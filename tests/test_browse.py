@@ -12,7 +12,7 @@ from pandas.testing import assert_frame_equal
 import glows_nb as glows
 from glows_nb.api.models.specs import ExtraResource
 from glows_nb.api.offers import rate_for
-from glows_nb.tables import Table
+from glows_nb.frames.tables import Table
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 

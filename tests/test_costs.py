@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 import glows_nb as glows
-from glows_nb.connection import recorder_of
-from glows_nb.ledger.recording import Recorder
+from glows_nb.ledger.recording import Recorder, recorder_of
 from glows_nb.money import Cost, Rate, set_exchange_rate
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"

@@ -23,11 +23,11 @@ from glows_nb.api.models.images import Image
 from glows_nb.api.models.instances import Instance
 from glows_nb.cli import as_words
 from glows_nb.commands import run
-from glows_nb.commands.facts import facts_text
+from glows_nb.commands.descriptions import facts_text
 from glows_nb.connection import used_for_a_while
-from glows_nb.tables import as_text, captioned
-from glows_nb.widgets.table import TableWidget
-from glows_nb.wording import visible
+from glows_nb.formatting import visible
+from glows_nb.frames.tables import as_text, captioned
+from glows_nb.widgets.table.table import TableWidget
 from tests.api.fake_service import instance_row
 
 NAMES = {

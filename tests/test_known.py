@@ -12,10 +12,11 @@ import pytest
 from platformdirs import user_cache_path
 
 import glows_nb as glows
-from glows_nb import refreshing
-from glows_nb.api.config import profiles_path
-from glows_nb.connection import known_of
-from glows_nb.known import FRESH_SECONDS, Kind, Known
+from glows_nb.api.credentials.config import profiles_path
+from glows_nb.completion import refresh
+from glows_nb.completion.cache import FRESH_SECONDS, NameCache
+from glows_nb.completion.entries import Kind
+from glows_nb.connection import names_of
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 
@@ -24,10 +25,10 @@ def kept_files() -> list[Path]:
     return list(user_cache_path("glows-nb", appauthor=False).glob("*"))
 
 
-def another_process(client: glows.Client) -> Known:
+def another_process(client: glows.Client) -> NameCache:
     """What a new process would begin with, after this one has ended."""
-    known_of(client).save()
-    return Known(client.base_url, client.account_mark)
+    names_of(client).save()
+    return NameCache(client.base_url, client.account_mark)
 
 
 def launch(client: glows.Client, name: str = "train") -> glows.Instance:
@@ -36,7 +37,7 @@ def launch(client: glows.Client, name: str = "train") -> glows.Instance:
 
 
 def test_every_answer_teaches_and_the_next_process_knows_it(client: glows.Client) -> None:
-    known = known_of(client)
+    known = names_of(client)
     machine = launch(client)
     client.instances.get(machine.instance_id)
     (taken,) = client.snapshots.create(machine.instance_id, "before surgery").snapshot_ids
@@ -52,7 +53,7 @@ def test_every_answer_teaches_and_the_next_process_knows_it(client: glows.Client
 
 
 def test_status_follows_the_machine(client: glows.Client) -> None:
-    known = known_of(client)
+    known = names_of(client)
     machine = launch(client)
     assert [found.status for found in known.machines()] == ["Running"]
     client.instances.cancel(machine.instance_id)
@@ -64,8 +65,8 @@ def test_status_follows_the_machine(client: glows.Client) -> None:
 def test_of_very_many_machines_the_newest_are_kept_and_the_file_is_not_written_for_each_page(
     client: glows.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glows_nb.known.account.MOST_ENTRIES", 3)
-    known = known_of(client)
+    monkeypatch.setattr("glows_nb.completion.cache.MOST_ENTRIES", 3)
+    known = names_of(client)
     oldest = launch(client, "oldest")
     assert oldest.create_time is not None
     while time.time() < oldest.create_time.timestamp() + 1:  # times of creation have no fractions
@@ -81,7 +82,7 @@ def test_of_very_many_machines_the_newest_are_kept_and_the_file_is_not_written_f
 
 
 def test_deleted_image_is_forgotten_and_a_list_does_not_take_the_snapshots_name(client: glows.Client) -> None:
-    known = known_of(client)
+    known = names_of(client)
     image = client.images.submit("docker.io/library/ubuntu:22.04")
     client.images.delete(image.image_id)
     assert image.image_id not in [found.id for found in known.things("image")]
@@ -93,9 +94,9 @@ def test_deleted_image_is_forgotten_and_a_list_does_not_take_the_snapshots_name(
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are those of POSIX")
 def test_file_is_its_owners_alone_and_holds_no_secret(client: glows.Client, sandbox: glows.Sandbox) -> None:
-    known_of(client)
+    names_of(client)
     machine = launch(client)
-    known_of(client).save()
+    names_of(client).save()
     (file,) = kept_files()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     text = file.read_text()
@@ -113,7 +114,7 @@ def test_file_is_its_owners_alone_and_holds_no_secret(client: glows.Client, sand
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"asked": {}, "entries": {"machine": [{"id": 1, "new": 2}]}}'])
 def test_damaged_file_is_passed_over_and_written_anew(text: str, client: glows.Client) -> None:
-    known_of(client)
+    names_of(client)
     client.specs.all()
     (file,) = kept_files()
     file.write_text(text)
@@ -130,7 +131,7 @@ def test_file_that_nobody_used_for_long_goes_when_a_new_one_comes(client: glows.
     for path, days in ((old, 31), (new, 29)):
         path.write_text("{}")
         os.utime(path, (time.time() - days * 86400,) * 2)
-    known_of(client)
+    names_of(client)
     assert kept_files() == [new]
 
 
@@ -138,18 +139,18 @@ def test_folder_that_cant_be_written_costs_no_call(client: glows.Client) -> None
     folder = user_cache_path("glows-nb", appauthor=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.write_text("a file stands where the folder should be")
-    known = known_of(client)
+    known = names_of(client)
     assert len(client.specs.all()) > 10
     assert len(known.offers()) > 10
 
 
 def test_two_accounts_at_one_address_know_nothing_of_each_other(sandbox: glows.Sandbox) -> None:
     with sandbox.client() as mine, glows.Client(sandbox.admin.token("other"), sandbox.base_url) as others:
-        known_of(mine)
+        names_of(mine)
         launch(mine)
-        assert known_of(others).machines() == []
-        assert known_of(others) is not known_of(mine)
-        assert known_of(mine) is known_of(mine)
+        assert names_of(others).machines() == []
+        assert names_of(others) is not names_of(mine)
+        assert names_of(mine) is names_of(mine)
 
 
 @pytest.mark.parametrize("kind", ["machine", "offer", "image", "snapshot", "network"])
@@ -157,9 +158,9 @@ def test_refreshing_asks_for_everything_of_a_kind_and_drops_what_is_gone(kind: K
     machine = launch(client)
     client.snapshots.create(machine.instance_id, "before surgery")
     client.networks.create("lab-net", "TW-03")
-    known = known_of(client)
+    known = names_of(client)
     assert known._all(kind) == []
-    refreshing.refresh(client, kind)
+    refresh.refresh(client, kind)
     assert len(known._all(kind)) >= 1
     known.replace(kind, [])
     assert known._all(kind) == []
@@ -168,17 +169,17 @@ def test_refreshing_asks_for_everything_of_a_kind_and_drops_what_is_gone(kind: K
 def test_refreshing_the_newest_of_a_long_list_keeps_the_older_ones(
     client: glows.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refreshing, "NEWEST_MACHINES", 1)
+    monkeypatch.setattr(refresh, "NEWEST_MACHINES", 1)
     older, newer = launch(client, "older"), launch(client, "newer")
-    known = known_of(client)
+    known = names_of(client)
     client.instances.all()
-    refreshing.refresh(client, "machine")
+    refresh.refresh(client, "machine")
     assert {found.id for found in known.machines()} == {older.instance_id, newer.instance_id}
 
 
 def test_asking_is_due_once_in_a_while(client: glows.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    source = refreshing.Source(asked.append)
+    source = refresh.Source(asked.append)
     monkeypatch.setenv("GLOWS_BASE_URL", client.base_url)
     monkeypatch.setenv("GLOWS_SDK_TOKEN", client.connection.token.get_secret_value())
     assert source.known("machine") is source.known("machine")
@@ -202,12 +203,12 @@ def test_keyring_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> 
     profiles_path().parent.mkdir(parents=True, exist_ok=True)
     profiles_path().write_text("[default]\nkeyring = true\n")
     profiles_path().chmod(0o600)
-    monkeypatch.setattr(refreshing, "resolve", hangs)
-    monkeypatch.setattr(refreshing, "_environment", refreshing._Environment())
+    monkeypatch.setattr(refresh, "resolve", hangs)
+    monkeypatch.setattr(refresh, "_environment", refresh._Environment())
     try:
-        assert refreshing.Source(lambda kind: None).known("machine") is None
+        assert refresh.Source(lambda kind: None).known("machine") is None
         assert entered.wait(10)
         assert not released.is_set()
-        assert refreshing.Source(lambda kind: None).known("machine") is None
+        assert refresh.Source(lambda kind: None).known("machine") is None
     finally:
         released.set()

@@ -11,7 +11,7 @@ from glows_nb import frames
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.api.models.specs import Spec
-from glows_nb.tables import MISSING, MOST_ROWS, Table, as_text, captioned
+from glows_nb.frames.tables import MISSING, MOST_ROWS, Table, as_text, captioned
 
 SCRIPT = "<script>alert(1)</script>"
 

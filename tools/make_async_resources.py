@@ -24,7 +24,7 @@ CHANGES = (
     (r"^    def (?!__init__)", "    async def "),
     (r"\bself\._client\.run\(", "await self._client.run("),
     (r"\bself\.(wait|find)\(", r"await self.\1("),
-    (r"\bClient\b", "AsyncClient"),
+    (r"\bRunner\b", "AsyncRunner"),
 )
 
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import httpx
 
-from glows_nb.api.config import Connection, masked, resolve
+from glows_nb.api.credentials.config import Connection, masked, resolve
+from glows_nb.api.credentials.tokens import Token, account_mark
+from glows_nb.api.http.retrying import RetryPolicy
+from glows_nb.api.http.transport import AsyncHttpTransport, HttpTransport, Session, pause_async
 from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
-from glows_nb.api.retrying import RetryPolicy
 from glows_nb.api.steps import Adopted, Batch, Pause, Probe, Recall, Step, Steps, drive
-from glows_nb.api.tokens import Token, account_mark
-from glows_nb.api.transport import AsyncHttpTransport, HttpTransport, Session, pause_async
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -42,7 +42,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from glows_nb.wording import visible
+from glows_nb.formatting import visible
 
 __all__ = [
     "APIError",

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from glows_nb.api.models.wire import Page
 from glows_nb.api.steps import Operation, Steps, perform, perform_all
-from glows_nb.wording import visible
+from glows_nb.formatting import visible
 
 Item = TypeVar("Item")
 Kept = TypeVar("Kept")

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from glows_nb.api.http.transport import close_aside, unlocked
 from glows_nb.api.steps import Probe
-from glows_nb.api.transport import close_aside, unlocked
 
 TIMEOUT: Final = 5.0
 SSH_GREETING: Final = b"SSH-"

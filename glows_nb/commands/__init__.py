@@ -12,11 +12,11 @@ from glows_nb.commands import (
     doctor,
     forms,
     images,
+    launching,
     machines,
     networks,
-    renting,
-    saving,
     setup,
+    snapshots,
 )
 from glows_nb.commands.group import CommandError, Interrupted, SecretInLine, group, run
 
@@ -31,10 +31,10 @@ __all__ = [
     "forms",
     "group",
     "images",
+    "launching",
     "machines",
     "networks",
-    "renting",
     "run",
-    "saving",
     "setup",
+    "snapshots",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from glows_nb.api.config import (
+from glows_nb.api.credentials.config import (
     BASE_URL_VARIABLE,
     DEFAULT_PROFILE,
     LIVE_BASE_URL,
@@ -20,12 +20,12 @@ from glows_nb.api.config import (
     profiles_path,
     stored_base_url,
 )
+from glows_nb.api.credentials.tokens import Token, expiry, is_sandbox
 from glows_nb.api.errors import AuthError, ConfigError
-from glows_nb.api.tokens import Token, expiry, is_sandbox
 from glows_nb.commands.arguments import PROFILE, SANDBOX_PROFILE, USABLE
-from glows_nb.commands.asking import ask_for_token
+from glows_nb.commands.front_end import shell
 from glows_nb.commands.group import CommandError, SecretInLine, group, program, say
-from glows_nb.commands.surroundings import shell
+from glows_nb.commands.prompts import ask_for_token
 from glows_nb.connection import connect, connect_to_sandbox, forget_client
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def login(token: tuple[str, ...], profile: str | None, base_url: str | None, in_
             f"Take it out, and ask for a new one if others may have seen it. Then run {program()} login alone: "
             "it asks for the token unseen."
         )
-    from glows_nb.api.profiles import check_profile_name, has_keyring, store_token
+    from glows_nb.api.credentials.profiles import check_profile_name, has_keyring, store_token
 
     name = profile or os.getenv(PROFILE_VARIABLE) or DEFAULT_PROFILE
     try:
@@ -80,7 +80,7 @@ def logout(profile: str | None) -> None:
     It goes from the profile file and the keyring; the profile's other settings stay. The token itself stays valid
     until it expires.
     """
-    from glows_nb.api.profiles import remove_token
+    from glows_nb.api.credentials.profiles import remove_token
 
     name = profile or os.getenv(PROFILE_VARIABLE) or DEFAULT_PROFILE
     if remove_token(name):

@@ -10,24 +10,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
 from datetime import date
 from typing import Any, Final, Literal
 
 import click
 from click.shell_completion import CompletionItem
 
-from glows_nb.api.config import profile_names
+from glows_nb.api.credentials.config import profile_names
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.statuses import LEAVING, InstanceStatus
-from glows_nb.columns import SORT_WORDS, SPEC_COLUMNS
+from glows_nb.completion.cache import NameCache
+from glows_nb.completion.entries import Kind, KnownMachine
+from glows_nb.completion.refresh import source
+from glows_nb.formatting import visible
+from glows_nb.frames.columns import SORT_WORDS, SPEC_COLUMNS
 from glows_nb.gpus import is_called
-from glows_nb.known import Kind, Known, KnownMachine
-from glows_nb.refreshing import Source
-from glows_nb.wording import visible
-
-source: Final[ContextVar[Source | None]] = ContextVar("source", default=None)
-"""Where completion that is going on reads what is known."""
 
 LONGEST_ABOUT: Final = 40
 """Characters of what is said about a word; JupyterLab's list is as wide as its longest."""
@@ -56,7 +53,7 @@ class Named(click.ParamType[str]):
     def __init__(
         self,
         name: str,
-        words: Callable[[Known | None], Iterator[Told]],
+        words: Callable[[NameCache | None], Iterator[Told]],
         kind: Kind | None = None,
         *,
         is_signed: bool = False,
@@ -93,7 +90,7 @@ class Named(click.ParamType[str]):
         return CompletionItem(word, help=short or None, label=label, is_signed=self.is_signed)
 
 
-def _machines(known: Known | None) -> Iterator[Told]:
+def _machines(known: NameCache | None) -> Iterator[Told]:
     if known is None:
         return
     mark = known.account_mark
@@ -113,7 +110,7 @@ def _given_name(machine: KnownMachine, mark: str) -> str:
     return "" if made is None else made[1]
 
 
-def _gpus(known: Known | None) -> Iterator[Told]:
+def _gpus(known: NameCache | None) -> Iterator[Told]:
     from glows_nb.money import Rate
 
     prices: dict[str, int] = {}
@@ -124,7 +121,7 @@ def _gpus(known: Known | None) -> Iterator[Told]:
         yield gpu, f"from {Rate(prices[gpu])}", ""
 
 
-def _regions(known: Known | None) -> Iterator[Told]:
+def _regions(known: NameCache | None) -> Iterator[Told]:
     for region in sorted({offer.region for offer in known.offers()} if known else ()):
         yield region, "", ""
 
@@ -133,26 +130,26 @@ def _is_region(word: str, typed: str) -> bool:
     return re.sub(r"\W+", "", word).lower().startswith(re.sub(r"\W+", "", typed).lower() or " ")
 
 
-def _images(known: Known | None) -> Iterator[Told]:
+def _images(known: NameCache | None) -> Iterator[Told]:
     for image in known.things("image") if known else ():
         yield image.id, image.name, image.name
 
 
-def _own_images(known: Known | None) -> Iterator[Told]:
+def _own_images(known: NameCache | None) -> Iterator[Told]:
     for image in known.things("image") if known else ():
         if image.is_owned:
             yield image.id, image.name, image.name
 
 
-def _things(kind: Literal["snapshot", "network"]) -> Callable[[Known | None], Iterator[Told]]:
-    def words(known: Known | None) -> Iterator[Told]:
+def _things(kind: Literal["snapshot", "network"]) -> Callable[[NameCache | None], Iterator[Told]]:
+    def words(known: NameCache | None) -> Iterator[Told]:
         for thing in known.things(kind) if known else ():
             yield thing.id, thing.name or thing.about, f"{thing.name} {thing.about}"
 
     return words
 
 
-def _profiles(known: Known | None) -> Iterator[Told]:
+def _profiles(known: NameCache | None) -> Iterator[Told]:
     try:
         for name in profile_names():
             yield name, "", ""
@@ -160,19 +157,19 @@ def _profiles(known: Known | None) -> Iterator[Told]:
         return  # the command that is going to read the file says what is wrong with it
 
 
-def _statuses(known: Known | None) -> Iterator[Told]:
+def _statuses(known: NameCache | None) -> Iterator[Told]:
     for status in sorted(InstanceStatus, key=lambda status: status not in USUAL_STATUSES):
         yield status.value, "", ""
 
 
-def _spec_columns(known: Known | None) -> Iterator[Told]:
+def _spec_columns(known: NameCache | None) -> Iterator[Told]:
     for word, column in SORT_WORDS.items():
         yield word, column, ""
     for column in SPEC_COLUMNS:
         yield column, "", ""
 
 
-def _usable(known: Known | None) -> Iterator[Told]:
+def _usable(known: NameCache | None) -> Iterator[Told]:
     yield SANDBOX_PROFILE, "no account, costs nothing", ""
     yield from _profiles(known)
 

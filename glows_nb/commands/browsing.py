@@ -86,10 +86,10 @@ def specs(
     where: str | None,
 ) -> pd.DataFrame:
     """What can be rented, with prices in Credits per hour."""
-    from glows_nb import browse
     from glows_nb.commands.settings import settings
+    from glows_nb.frames import queries
 
-    return browse.specs(
+    return queries.specs(
         gpu=gpu,
         region=region or None,
         min_vram_gb=min_vram_gb,
@@ -113,10 +113,10 @@ def cheapest(
     image_id: str | None,
 ) -> Spec:
     """The cheapest offer that is to be had now."""
-    from glows_nb import browse
     from glows_nb.commands.settings import settings
+    from glows_nb.frames import queries
 
-    return browse.cheapest(
+    return queries.cheapest(
         gpu=gpu,
         region=region or None,
         min_vram_gb=min_vram_gb,
@@ -133,9 +133,9 @@ def cheapest(
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many, the newest.")
 def list_machines(statuses: tuple[str, ...], limit: int | None) -> pd.DataFrame:
     """Your machines, newest first, ended ones included."""
-    from glows_nb import browse
+    from glows_nb.frames import queries
 
-    return browse.instances(statuses=statuses, limit=limit)
+    return queries.instances(statuses=statuses, limit=limit)
 
 
 @group.command(examples=["show train"])
@@ -161,6 +161,7 @@ def spend(since: date | None) -> pd.DataFrame:
 
     By the ledger on this computer, since the service does not tell. Estimates are marked.
     """
-    from glows_nb import costs
 
-    return costs.spending(since=since)
+    from glows_nb.frames.spending import spending
+
+    return spending(since=since)

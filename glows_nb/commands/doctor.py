@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from glows_nb.commands.group import group
 
 if TYPE_CHECKING:
-    from glows_nb.diagnosis import Diagnosis
+    from glows_nb.doctor.report import Diagnosis
 
 
 @group.command(examples=["doctor"])
@@ -17,6 +17,6 @@ def doctor() -> Diagnosis:
     Checks address, token, clock, routes, versions, front end and ledger; nothing is written or rented.
     In the terminal the exit status is 1 where a check failed.
     """
-    from glows_nb import diagnosis
+    from glows_nb.doctor import report
 
-    return diagnosis.doctor()
+    return report.doctor()

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from glows_nb.commands.front_end import has_front_end
 from glows_nb.commands.group import CommandError, group
-from glows_nb.commands.surroundings import has_front_end
 from glows_nb.connection import current_client
 
 
@@ -16,7 +16,7 @@ from glows_nb.connection import current_client
 def form(name: str) -> Any:
     """A form: choose a machine, see its price, launch it."""
     _require_front_end("form", "launch does the same here")
-    from glows_nb.widgets.launch_form import launch_form
+    from glows_nb.widgets.form.launch_form import launch_form
 
     return launch_form(name=name, client=current_client())
 
@@ -28,7 +28,7 @@ def panel() -> Any:
     It follows what happens, and has what can be done with the chosen machine.
     """
     _require_front_end("panel", "list shows the machines here")
-    from glows_nb.widgets.panel import panel as live_panel
+    from glows_nb.widgets.panel.machines_panel import panel as live_panel
 
     return live_panel(client=current_client())
 

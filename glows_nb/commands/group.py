@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.errors import GlowsError, short_form
-from glows_nb.api.tokens import Token
-from glows_nb.wording import SANDBOX_WORD, visible
+from glows_nb.formatting import SANDBOX_WORD, visible
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -138,7 +138,7 @@ class Command(click.Command):
         value = super().invoke(ctx)
         if not ctx.meta.get(JSON):
             return value
-        from glows_nb.commands.json_text import Json, as_json
+        from glows_nb.commands.json_output import Json, as_json
 
         return Json(as_json(value))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from glows_nb.commands.arguments import OWN_IMAGE
-from glows_nb.commands.asking import ask
 from glows_nb.commands.group import group, program, say, saying_on_interrupt
+from glows_nb.commands.prompts import ask
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @click.option("--owned", is_flag=True, help="Only your own.")
 def images(keywords: tuple[str, ...], owned: bool) -> pd.DataFrame:
     """Images to start from, those whose names hold KEYWORDS."""
-    from glows_nb import browse
+    from glows_nb.frames import queries
 
-    return browse.images(keywords=" ".join(keywords), owned=owned)
+    return queries.images(keywords=" ".join(keywords), owned=owned)
 
 
 @group.group()

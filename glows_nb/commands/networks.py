@@ -11,7 +11,7 @@ from glows_nb.api.ids import NETWORK_PREFIX
 from glows_nb.commands.arguments import MACHINE, NETWORK, REGION
 from glows_nb.commands.group import group, program, say, saying_on_interrupt
 from glows_nb.connection import current_client
-from glows_nb.wording import counted
+from glows_nb.formatting import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @click.option("--public-ip", "is_public_ip", is_flag=True, help="Your public IPs, not the meshes.")
 def networks(is_public_ip: bool) -> pd.DataFrame:
     """Your networks in all regions that are known."""
-    from glows_nb import browse
     from glows_nb.api.models.networks import NetworkType
+    from glows_nb.frames import queries
 
-    return browse.networks(network_type=NetworkType.NAT4 if is_public_ip else NetworkType.MESH)
+    return queries.networks(network_type=NetworkType.NAT4 if is_public_ip else NetworkType.MESH)
 
 
 @group.group()
@@ -72,10 +72,10 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
 @click.argument("network", type=NETWORK)
 def endpoints(network: str) -> pd.DataFrame:
     """The machines in NETWORK, with their addresses there."""
-    from glows_nb import browse
+    from glows_nb.frames import queries
 
     client = current_client()
-    return browse.endpoints(network_id(client, network), client=client)
+    return queries.endpoints(network_id(client, network), client=client)
 
 
 def network_id(client: Client, network: str) -> str:

@@ -14,17 +14,17 @@ import click
 
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError, InvalidRequest, MachineEnded
+from glows_nb.api.lifecycle.waiting import OnChange
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.api.steps import Pause, Steps
-from glows_nb.api.waiting import OnChange
+from glows_nb.commands.front_end import has_front_end, is_tty
 from glows_nb.commands.group import JSON, say, say_what_is_left
-from glows_nb.commands.surroundings import has_front_end, is_tty
-from glows_nb.connection import recorder_of
+from glows_nb.formatting import visible
 from glows_nb.ledger.accounting import cost_by_day
 from glows_nb.ledger.journal import LedgerError
+from glows_nb.ledger.recording import recorder_of
 from glows_nb.money import Cost
-from glows_nb.wording import visible
 
 T = TypeVar("T")
 

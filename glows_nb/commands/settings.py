@@ -9,8 +9,8 @@ from traitlets import Float, Int, List, TraitError, Unicode, observe
 from traitlets.config import Config, Configurable
 
 from glows_nb.commands.group import CommandError
+from glows_nb.frames.tables import MOST_ROWS, set_most_rows
 from glows_nb.money import exact_amount
-from glows_nb.tables import MOST_ROWS, set_most_rows
 
 
 class Number(Float[float, float | int | str]):

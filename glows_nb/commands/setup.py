@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from glows_nb.api.config import BASE_URL_VARIABLE, LIVE_BASE_URL, PROFILE_VARIABLE, TOKEN_VARIABLE, profiles_path
+from glows_nb.api.credentials.config import (
+    BASE_URL_VARIABLE,
+    LIVE_BASE_URL,
+    PROFILE_VARIABLE,
+    TOKEN_VARIABLE,
+    profiles_path,
+)
 from glows_nb.commands.arguments import COMMAND
 from glows_nb.commands.group import JSON, group, say
 from glows_nb.connection import client_in_use, connect_to_sandbox
 
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
-    from glows_nb.tables import Table
+    from glows_nb.frames.tables import Table
 
 LONGEST_SENTENCE: Final = 120
 
@@ -39,8 +45,8 @@ def config() -> Table:
     import pandas as pd
 
     from glows_nb.commands.settings import settings
+    from glows_nb.frames.tables import WIDEST, captioned
     from glows_nb.ledger.journal import ledger_path
-    from glows_nb.tables import WIDEST, captioned
 
     client = client_in_use()
     chosen = settings()

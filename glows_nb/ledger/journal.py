@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from glows_nb.api.config import data_folder
+from glows_nb.api.credentials.config import data_folder
 from glows_nb.api.errors import GlowsError
 from glows_nb.ledger.records import Account, MachineRecord, Order, Sighting, SnapshotRecord
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     # Not loaded for this: while only offers are looked at, nothing is written down.
     import sqlite3
 
+    from glows_nb.api.client import Client
     from glows_nb.api.models.instances import Instance
     from glows_nb.api.models.snapshots import Snapshot
 
@@ -47,6 +48,23 @@ SDK_SOURCE: Final = "SourceSDK"
 
 CREATE_INSTANCE: Final = ROUTES["create instance"].name
 CREATE_SNAPSHOT: Final = ROUTES["create snapshot"].name
+
+
+_attaching: Final = RLock()
+
+
+def recorder_of(client: Client) -> Recorder:
+    """What keeps the ledger for a client; a client that has none yet gets one, and what it does is recorded then.
+
+    Clients of `connect`, and those that were given to a function such as `glows.spending`, have one.
+    """
+    with _attaching:
+        for observer in client.observers:
+            if isinstance(observer, Recorder):
+                return observer
+        recorder = Recorder(Ledger(), Account(client.account_mark, client.base_url, client.is_sandbox))
+        client.observers.add(recorder)
+        return recorder
 
 
 class _Seen(NamedTuple):

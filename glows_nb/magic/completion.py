@@ -13,9 +13,10 @@ from typing import Final
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 
-from glows_nb.commands.completion import completions, label, quoted, unfinished
 from glows_nb.commands.group import group
-from glows_nb.refreshing import Source, in_thread
+from glows_nb.completion.line import completions, label, quoted, unfinished
+from glows_nb.completion.refresh import Source, in_thread
+from glows_nb.connection import client_in_use
 
 log: Final = logging.getLogger("glows_nb")
 
@@ -27,7 +28,7 @@ MAGIC_LINE: Final = re.compile(
 STORE: Final = ">>"
 NO_BREAK_SPACE: Final = "\u00a0"
 
-_source: Final = Source(in_thread)
+_source: Final = Source(in_thread, client_in_use)
 
 
 def load(shell: InteractiveShell) -> None:

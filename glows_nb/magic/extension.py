@@ -14,13 +14,13 @@ from traitlets import TraitError
 from glows_nb.api.errors import ConfigError, GlowsError
 from glows_nb.commands import CommandError, SecretInLine, group, run
 from glows_nb.commands.cell import words_of_cell
-from glows_nb.commands.facts import SHOWN, facts_text
+from glows_nb.commands.descriptions import SHOWN, facts_text
 from glows_nb.commands.group import all_commands
 from glows_nb.commands.settings import Glows, use_settings
 from glows_nb.magic import completion
-from glows_nb.magic.forgetting import forget, may_be_tokens
 from glows_nb.magic.lines import Words, is_statement, read_line
 from glows_nb.magic.rendering import card_html
+from glows_nb.magic.scrubbing import forget, may_be_tokens
 
 MAGIC_NAME: Final = "glows"
 OF_CELLS: Final = "launch"

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from IPython.utils.text import DollarFormatter
 
+from glows_nb.api.lifecycle.parking import Parked
 from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.networks import Network
 from glows_nb.api.models.snapshots import Snapshot
-from glows_nb.api.parking import Parked
 from glows_nb.commands import CommandError
 
 STORE: Final = re.compile(r"(?P<command>.*?)\s*>>\s*(?P<name>[^\s'\"]+)\s*", re.DOTALL)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from glows_nb.commands.facts import facts
-from glows_nb.tables import SANDBOX_BADGE
-from glows_nb.wording import SANDBOX_WORD
+from glows_nb.commands.descriptions import facts
+from glows_nb.formatting import SANDBOX_WORD
+from glows_nb.frames.tables import SANDBOX_BADGE
 
 
 def card_html(value: Any) -> str:

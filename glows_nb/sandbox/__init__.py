@@ -2,7 +2,7 @@
 
 From the outside in: `server` runs it; `app` takes the calls of the API, `admin` those of its own other side,
 /_sandbox/…; `operations` is the table of what can be called, and each operation is in the room of its resource
-(`instances`, `images`, `specs`, `networks`, `snapshots`). Behind them is the `world`: state (`store` and its
+(`instances`, `images`, `specs`, `networks`, `snapshots`). Behind them is the `backend`: state (`store` and its
 likes), `clock`, and what goes wrong (`faults`, `scenarios`). `lifecycle` decides what happens to a machine when.
 
 Start one with `glows_nb.sandbox.server.SandboxServer`. Nothing is imported here, so that importing the package

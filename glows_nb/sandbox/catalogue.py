@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from glows_nb.sandbox.hashes import bare
+from glows_nb.sandbox.ids import bare
 from glows_nb.sandbox.image_catalogue import CONTAINER, IMAGES, VM, Image
 
 GPU_CATEGORY = 0

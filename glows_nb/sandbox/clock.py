@@ -1,6 +1,6 @@
 """The sandbox's virtual clock: real time, faster. Machines change status by it.
 
-What happens when is decided in `lifecycle`; this room only knows what time it is.
+What happens when is decided in `lifecycle`; this module only knows what time it is.
 """
 
 import threading

@@ -1,6 +1,6 @@
 """The answer codes of the service and the exception that carries one out of an operation.
 
-Codes and meanings are the contract's table; how an answer is written is in `app`.
+Codes and meanings are the contract's table; how an answer is written is in `resources.answers`.
 """
 
 from enum import IntEnum

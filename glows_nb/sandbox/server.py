@@ -20,18 +20,18 @@ from types import FrameType, TracebackType
 import uvicorn
 
 from glows_nb.sandbox import tokens
-from glows_nb.sandbox.addresses import named_like_the_service
-from glows_nb.sandbox.admin import Admin
-from glows_nb.sandbox.admin_client import AdminClient
-from glows_nb.sandbox.app import BASE_PATH, Api, create_app
+from glows_nb.sandbox.backend import Backend
 from glows_nb.sandbox.catalogue import CATALOGUE, Catalogue
 from glows_nb.sandbox.clock import Clock
-from glows_nb.sandbox.connections import Connections
-from glows_nb.sandbox.doors import Doors
-from glows_nb.sandbox.mishaps import Transcript
+from glows_nb.sandbox.faults.connections import Connections
+from glows_nb.sandbox.faults.wire import Transcript
+from glows_nb.sandbox.http.admin import Admin
+from glows_nb.sandbox.http.admin_client import AdminClient
+from glows_nb.sandbox.http.app import BASE_PATH, Api, create_app
+from glows_nb.sandbox.machines.addresses import named_like_the_service
+from glows_nb.sandbox.machines.ports import MachinePorts
 from glows_nb.sandbox.settings import DEFAULT_LIMITS, DEFAULT_SWITCHES, Limits, Switches
-from glows_nb.sandbox.store import Store
-from glows_nb.sandbox.world import World
+from glows_nb.sandbox.store.store import Store
 
 DEFAULT_SPEED = 10.0
 """Virtual seconds per real one: a machine that takes 47 seconds to start is there in about 5."""
@@ -93,19 +93,19 @@ class SandboxServer:
             raise RuntimeError("the sandbox is running already")
         if self.is_exposed:
             _log.warning("The sandbox listens on %s: other machines can reach it.", self._host)
-        doors = Doors() if self._is_reachable else None
+        ports = MachinePorts() if self._is_reachable else None
         store = Store(
             self._path,
             self._catalogue,
             self._chance,
             limits=self._limits,
             switches=self._switches,
-            addresses=doors or named_like_the_service,
+            addresses=ports or named_like_the_service,
             is_fresh=self._is_fresh,
         )
         # Once is enough: started again it goes on where it was.
         self._is_fresh = False
-        self._running = _Running(self._host, self._port, self._speed, store, self._catalogue, doors)
+        self._running = _Running(self._host, self._port, self._speed, store, self._catalogue, ports)
         # The same port again, should it be started again: clients know the address by now.
         self._port = self._running.port
         self._token = self.issue_token(self._user)
@@ -213,7 +213,7 @@ class _Running:
     """Everything that exists only while a server runs, so that none of it is ever half there."""
 
     def __init__(
-        self, host: str, port: int, speed: float, store: Store, catalogue: Catalogue, doors: Doors | None
+        self, host: str, port: int, speed: float, store: Store, catalogue: Catalogue, ports: MachinePorts | None
     ) -> None:
         self.store = store
         try:
@@ -224,9 +224,9 @@ class _Running:
             self.store.close()
             raise
         self.port: int = self._socket.getsockname()[1]
-        self._world = World(store, self.clock, catalogue, doors)
+        self._backend = Backend(store, self.clock, catalogue, ports)
         connections, transcript = Connections(), Transcript()
-        routes = Api(self._world, connections, transcript).routes() + Admin(self._world, transcript).routes()
+        routes = Api(self._backend, connections, transcript).routes() + Admin(self._backend, transcript).routes()
         self._server = _Server(_config(create_app(routes), connections))
         self._thread = threading.Thread(target=self._serve, name="glows-sandbox", daemon=True)
         self._thread.start()
@@ -245,7 +245,7 @@ class _Running:
     def _serve(self) -> None:
         try:
             # Its own loop: the thread that starts a sandbox may be a notebook kernel's, which has one running.
-            # The doors need one that tells when a socket can be read, which the default of Windows does not.
+            # The ports need one that tells when a socket can be read, which the default of Windows does not.
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 runner.run(self._serve_and_keep_up())
         finally:
@@ -257,13 +257,13 @@ class _Running:
             await self._server.serve(sockets=[self._socket])
         finally:
             keeping_up.cancel()
-            await self._world.close()
+            await self._backend.close()
 
     async def _keep_up(self) -> None:
         """Let happen what is due also while nobody asks: machines' ports are open to those who don't."""
         while True:
             try:
-                self._world.catch_up()
+                self._backend.catch_up()
             except Exception:  # noqa: BLE001 - it goes on, and the log has the traceback
                 _log.exception("the sandbox can't keep up with its machines")
             await asyncio.sleep(_KEEP_UP_SECONDS)

@@ -20,6 +20,11 @@ from glows_nb.widgets import texts
 CONTAINER: Final = "glows-widget"
 """The CSS class of the box that a FrontEnd looks after; the FrontEnd is one of its children."""
 
+CLIPBOARD: Final = Path(__file__).parent / "clipboard.js"
+"""What every widget that copies has in its page."""
+
+STYLE_SHEET: Final = Path(__file__).parent / "front_end.css"
+
 SEEN_SECONDS: Final = 45.0
 """A view that is seen says so every 20 seconds; one that is silent for so long is on no page any more."""
 
@@ -32,8 +37,8 @@ class FrontEnd(anywidget.AnyWidget):
             selector may follow the class, as in "glows-name input".
     """
 
-    _esm = "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in ("clipboard.js", "front_end.js"))
-    _css = Path(__file__).parent / "front_end.css"
+    _esm = "\n".join(path.read_text("utf-8") for path in (CLIPBOARD, Path(__file__).parent / "front_end.js"))
+    _css = STYLE_SHEET
 
     labels: traitlets.Dict[str, dict[str, str]] = traitlets.Dict().tag(sync=True)
     words: traitlets.Dict[str, str] = traitlets.Dict(texts.FRONT_END_WORDS).tag(sync=True)

@@ -8,12 +8,12 @@ from typing import Final
 
 import pandas as pd
 
-from glows_nb.api.keys import made_from_name
+from glows_nb.api.lifecycle.keys import made_from_name
+from glows_nb.api.lifecycle.parking import SNAPSHOTTING
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.snapshots import Snapshot
-from glows_nb.api.parking import SNAPSHOTTING
 from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
-from glows_nb.columns import MOMENT
+from glows_nb.frames.columns import MOMENT
 from glows_nb.ledger.accounting import cost_by_day
 from glows_nb.ledger.records import MachineRecord
 from glows_nb.money import Cost

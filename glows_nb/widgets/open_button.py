@@ -8,11 +8,11 @@ import ipywidgets
 
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import AccessUrl
-from glows_nb.tables import SANDBOX_BADGE
+from glows_nb.frames.tables import SANDBOX_BADGE
 from glows_nb.widgets import texts
+from glows_nb.widgets.controls import button
 from glows_nb.widgets.front_end import CONTAINER, FrontEnd
-from glows_nb.widgets.parts import button
-from glows_nb.widgets.phrases import escaped
+from glows_nb.widgets.markup import escaped
 
 
 class OpenButton(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 
-from glows_nb.widgets.phrases import escaped
+from glows_nb.widgets.markup import escaped
 
 
 class ProgressBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types

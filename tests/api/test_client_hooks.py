@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.config import profiles_path, resolve
+from glows_nb.api.credentials.config import profiles_path, resolve
+from glows_nb.api.credentials.tokens import Token
+from glows_nb.api.http.retrying import CoolDown, RetryPolicy, RetryQuota
+from glows_nb.api.http.transport import Reply, Session, exchange
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.requests.create import CreateInstance
-from glows_nb.api.retrying import CoolDown, RetryPolicy, RetryQuota
 from glows_nb.api.steps import Pause, Probe
-from glows_nb.api.tokens import Token
-from glows_nb.api.transport import Reply, Session, exchange
 from tests.api.fake_service import sample, spec_row
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 

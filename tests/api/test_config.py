@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.config import LIVE_BASE_URL, profiles_path, resolve
-from glows_nb.api.tokens import Token, account_mark, claims
+from glows_nb.api.credentials.config import LIVE_BASE_URL, profiles_path, resolve
+from glows_nb.api.credentials.tokens import Token, account_mark, claims
 
 
 @pytest.fixture

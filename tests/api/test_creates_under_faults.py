@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.keys import key_for_name
-from glows_nb.api.tokens import account_mark
+from glows_nb.api.credentials.tokens import account_mark
+from glows_nb.api.lifecycle.keys import key_for_name
 from tests.api.faulty_service import ANSWERS, AsyncRefusingTransport, Fault, FaultyService, RefusingTransport
 
 TOKEN = "token"

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glows_nb.api.errors import AmbiguousResult, GlowsError, InvalidRequest, MetaKeyExists, ParamIllegal
-from glows_nb.api.keys import find_machine, generation_of, key_for_name, key_of_generation, made_from_name
-from glows_nb.api.launching import launch, want
+from glows_nb.api.lifecycle.creating import launch
+from glows_nb.api.lifecycle.keys import find_machine, generation_of, key_for_name, key_of_generation, made_from_name
+from glows_nb.api.lifecycle.wanted import want
 from glows_nb.api.steps import Noted
 from tests.api.fake_service import FakeService, instance_row
 
@@ -87,7 +88,7 @@ def test_what_asks_for_another_machine_gives_another_key(field: dict[str, Any]) 
 
 def test_the_key_is_the_same_under_every_hash_seed_also_of_sets() -> None:
     code = (
-        "from glows_nb.api.launching import want\n"
+        "from glows_nb.api.lifecycle.wanted import want\n"
         "names = {'HF_TOKEN', 'WANDB', 'SEED', 'EPOCHS', 'LR'}\n"
         f"print(want({MARK!r}, from_image_id='img-1', gpu_name='x', regions={{'TW-01', 'TW-03', 'JP-01'}},"
         " ports={8000, 8001, 9000}, envs={name: name for name in names}).key)\n"

@@ -20,8 +20,10 @@ from glows_nb.api.errors import (
     TransportError,
     UserNodeQtyExceedQuota,
 )
-from glows_nb.api.keys import find_newest, key_for_name, key_of_generation
-from glows_nb.api.launching import Wanted, create, launch, launch_planned, plan, want
+from glows_nb.api.lifecycle.creating import create, launch, launch_planned
+from glows_nb.api.lifecycle.keys import find_newest, key_for_name, key_of_generation
+from glows_nb.api.lifecycle.planning import plan
+from glows_nb.api.lifecycle.wanted import Wanted, want
 from tests.api.fake_service import FakeService, instance_row, spec_row
 
 MARK = "0123abcd"

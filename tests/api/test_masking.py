@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glows_nb as glows
-from glows_nb.api.masking import LONGEST_LOOKED_AT, MOST_SEEN, Held
+from glows_nb.api.http.masking import LONGEST_LOOKED_AT, MOST_SEEN, Held
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 

@@ -24,12 +24,12 @@ from glows_nb.api.errors import (
     WaitTimeout,
     api_error,
 )
+from glows_nb.api.lifecycle.waiting import LONGEST_PAUSE, wait_for_status
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page, Pagination
 from glows_nb.api.operations.instances import all_instances, list_instances
 from glows_nb.api.paging import InconsistentListWarning, all_items
 from glows_nb.api.steps import Batch, Operation, Steps
-from glows_nb.api.waiting import LONGEST_PAUSE, wait_for_status
 from tests.api.fake_service import FakeService, instance_row
 from tests.hostile_server import HostileServer, json_answer
 

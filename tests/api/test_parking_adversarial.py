@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api import parking, unparking
 from glows_nb.api.errors import GlowsError, TransportError, api_error
-from glows_nb.api.launching import Plan
+from glows_nb.api.lifecycle import parking, unparking
+from glows_nb.api.lifecycle.planning import Plan
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.steps import Adopted, Batch, Operation, Pause, Recall, Steps
 from tests.api.fake_service import instance_row, spec_row

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from glows_nb.api import parking, unparking
 from glows_nb.api.errors import GlowsError, TransportError, api_error
-from glows_nb.api.launching import Plan
+from glows_nb.api.lifecycle import parking, unparking
+from glows_nb.api.lifecycle.parking import Parked
+from glows_nb.api.lifecycle.planning import Plan
 from glows_nb.api.models.instances import Instance
-from glows_nb.api.parking import Parked
 from glows_nb.api.steps import Adopted, Batch, Operation, Pause, Recall, Steps
 from tests.api.fake_service import instance_row, spec_row
 

@@ -13,16 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glows_nb as glows
-from glows_nb.api import unparking
 from glows_nb.api.errors import GlowsError, InvalidRequest, NoResourceAvailable, PriceTooHigh, StalePlan
-from glows_nb.api.launching import Plan, launch, launch_planned, plan, want
+from glows_nb.api.lifecycle import unparking
+from glows_nb.api.lifecycle.creating import launch, launch_planned
+from glows_nb.api.lifecycle.planning import Plan, plan
+from glows_nb.api.lifecycle.price_watch import DearerThanShown, PriceWatch
+from glows_nb.api.lifecycle.wanted import want
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.observing import Answered, Sending
 from glows_nb.api.offers import rate_for
 from glows_nb.api.operations.instances import cancel_instance, create_instance, get_instance
 from glows_nb.api.operations.snapshots import create_snapshot
-from glows_nb.api.price_watch import DearerThanShown, PriceWatch
 from glows_nb.api.steps import Adopted
 from glows_nb.money import Rate
 from tests.api.fake_service import FakeService, instance_row, spec_row

@@ -14,9 +14,9 @@ import pytest
 from filelock import FileLock
 
 import glows_nb as glows
-from glows_nb.api.config import profile_names, profiles_path, resolve, stored_base_url
-from glows_nb.api.profiles import remove_token, store_token
-from glows_nb.api.tokens import Token
+from glows_nb.api.credentials.config import profile_names, profiles_path, resolve, stored_base_url
+from glows_nb.api.credentials.profiles import remove_token, store_token
+from glows_nb.api.credentials.tokens import Token
 
 WRITTEN = """# my accounts
 [default]
@@ -153,8 +153,8 @@ def test_a_file_behind_a_link_is_changed_itself(path: Path, tmp_path: Path) -> N
 
 WRITER = """
 import sys
-from glows_nb.api.profiles import store_token
-from glows_nb.api.tokens import Token
+from glows_nb.api.credentials.profiles import store_token
+from glows_nb.api.credentials.tokens import Token
 for number in range(5):
     store_token(f"{sys.argv[1]}-{number}", Token(f"token-{sys.argv[1]}-{number}"))
 """
@@ -173,7 +173,7 @@ def test_eight_processes_that_write_profiles_lose_none(path: Path) -> None:
 
 
 def test_a_lock_that_is_kept_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glows_nb.api.profiles.LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr("glows_nb.api.credentials.profiles.LOCK_TIMEOUT", 0.1)
     with FileLock(path.with_name(f".{path.name}.lock")), pytest.raises(glows.ConfigError, match="another process"):
         store_token("lab", Token("new"))
     assert path.read_text() == WRITTEN

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from glows_nb.api.config import Connection
+from glows_nb.api.credentials.config import Connection
+from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.errors import AuthError, BadResponse, NoResourceAvailable
+from glows_nb.api.http.transport import Reply, Session, read_reply
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations.instances import list_instances
-from glows_nb.api.tokens import Token
-from glows_nb.api.transport import Reply, Session, read_reply
 from tests.bench import wire
 
 CONNECTION = Connection("https://service.example/v1", Token("token"))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glows_nb.api.errors import RateLimited, TransportError
-from glows_nb.api.retrying import (
+from glows_nb.api.http.retrying import (
     LONGEST_PAUSE,
     CoolDown,
     RetryPolicy,

@@ -24,10 +24,10 @@ from rich.console import Console
 from rich.traceback import Traceback
 
 import glows_nb as glows
+from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import AccessUrl
 from glows_nb.api.requests.create import CreateInstance
-from glows_nb.api.tokens import Token
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
 

@@ -23,10 +23,12 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api import config, launching, profiles, unparking
+from glows_nb.api.credentials import config, profiles
+from glows_nb.api.credentials.tokens import Token
+from glows_nb.api.lifecycle import unparking
+from glows_nb.api.lifecycle.wanted import want
 from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.steps import Steps
-from glows_nb.api.tokens import Token
 from glows_nb.commands import run
 from glows_nb.connection import used_for_a_while
 from tests.api.fake_service import sample, spec_row
@@ -121,7 +123,7 @@ def parked() -> Account:
 
 
 def config_mark() -> str:
-    from glows_nb.api.tokens import account_mark
+    from glows_nb.api.credentials.tokens import account_mark
 
     return account_mark(TOKEN)
 
@@ -328,7 +330,7 @@ def test_no_value_of_a_variable_is_in_a_traceback_of_a_command(
     line: str, client: glows.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DB", VALUE)
-    monkeypatch.setattr("glows_nb.commands.renting._check_early", lambda *args, **fields: 1 / 0)
+    monkeypatch.setattr("glows_nb.commands.launching._check_early", lambda *args, **fields: 1 / 0)
     with used_for_a_while(client), pytest.raises(ZeroDivisionError) as met:
         run(line)
     assert leaks(met.value) == []
@@ -347,7 +349,7 @@ def test_no_token_is_in_a_traceback_of_the_profile_writer(monkeypatch: pytest.Mo
 
 
 def test_the_steps_of_a_launch_hold_no_secret() -> None:
-    wanted = launching.want("0123abcd", **USUAL, **secrets())
+    wanted = want("0123abcd", **USUAL, **secrets())
     assert VALUE not in repr(wanted)
     service = parked()
     _, again = service.play(unparking.want_again("train", config_mark()))

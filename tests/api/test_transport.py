@@ -17,16 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glows_nb as glows
-from glows_nb.api.config import Connection
+from glows_nb.api.credentials.config import Connection
+from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.errors import ERROR_BY_CODE
+from glows_nb.api.http.transport import Reply, Session, read_reply
 from glows_nb.api.operations.images import delete_image, list_images, submit_image
 from glows_nb.api.operations.instances import cancel_instance, count_instances, get_instance, list_instances
 from glows_nb.api.operations.networks import attach_instances, create_network, list_endpoints, list_networks
 from glows_nb.api.operations.snapshots import create_snapshot, list_snapshots
 from glows_nb.api.operations.specs import list_region_specs, list_specs
 from glows_nb.api.steps import Operation
-from glows_nb.api.tokens import Token
-from glows_nb.api.transport import Reply, Session, read_reply
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, Reset, json_answer
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api import parking, unparking
+from glows_nb.api.lifecycle import parking, unparking
+from glows_nb.api.lifecycle.parking import Parked
 from glows_nb.api.models.instances import Instance
-from glows_nb.api.parking import Parked
 from tests.api.fake_service import spec_row
 from tests.api.test_writes_and_parking import HARDWARE, KEY, MACHINE, MARK, Account, account, instance, running_machine
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api import parking, unparking
 from glows_nb.api.errors import GlowsError, TransportError, api_error
+from glows_nb.api.lifecycle import parking, unparking
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.steps import Steps
 from glows_nb.api.writes.images import delete_image, submit_image

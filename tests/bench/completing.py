@@ -9,7 +9,7 @@ from threading import enumerate as threads
 from IPython.core.completer import CompletionContext
 
 import glows_nb as glows
-from glows_nb.connection import known_of
+from glows_nb.connection import names_of
 from glows_nb.magic.completion import glows_matcher
 from tests.bench import wire
 from tests.bench.measuring import Figures, Size, new_process, said_by, seconds
@@ -37,7 +37,7 @@ def of_ids(size: Size) -> Figures:
 def of_ids_in_a_shell(size: Size) -> Figures:
     """The same in a shell, where each Tab is a new process, from its start to its end."""
     with serving(IDS) as base_url:
-        known = known_of(glows.connect(wire.token(), base_url))
+        known = names_of(glows.connect(wire.token(), base_url))
         glows.instances()
         known.note_asking("machine")
         asked = {

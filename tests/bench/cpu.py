@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from glows_nb import frames, machine_rows
-from glows_nb.api.config import Connection
+from glows_nb import frames
+from glows_nb.api.credentials.config import Connection
+from glows_nb.api.credentials.tokens import Token
+from glows_nb.api.http.transport import Reply, Session, read_reply
 from glows_nb.api.operations.instances import list_instances
-from glows_nb.api.tokens import Token
-from glows_nb.api.transport import Reply, Session, read_reply
+from glows_nb.frames import machine_rows
 from tests.bench import wire
 from tests.bench.flat_rows import flat
 from tests.bench.measuring import Figures, Size, cpu_seconds, in_turns

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from glows_nb.sandbox import tokens
 from glows_nb.sandbox.codes import Code, Refusal
-from glows_nb.sandbox.connections import Connections
+from glows_nb.sandbox.faults.connections import Connections
 from glows_nb.sandbox.server import SandboxServer, _config, _listening_socket
 
 ORDER = {

@@ -19,8 +19,8 @@ import glows_nb as glows
 from glows_nb.commands import CommandError, group, run
 from glows_nb.commands.group import all_commands
 from glows_nb.commands.settings import Glows, settings
+from glows_nb.frames.tables import Table
 from glows_nb.ledger.journal import ledger_path
-from glows_nb.tables import Table
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 PROMISED = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.config import profiles_path
+from glows_nb.api.credentials.config import profiles_path
 from glows_nb.commands import run
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

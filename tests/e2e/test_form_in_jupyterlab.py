@@ -218,7 +218,7 @@ def test_cell_run_ten_times_and_a_restart_leave_nothing_behind(
 def run(page: Page, cell: int) -> Locator:
     """Run a cell and give the widget that it shows."""
     run_cell(page, cell)
-    widget = page.locator(".jp-Notebook-cell").nth(cell).locator(".glows-sheet")
+    widget = page.locator(".jp-Notebook-cell").nth(cell).locator(".glows-form-box")
     expect(widget).to_have_count(1)
     return widget
 

@@ -67,7 +67,7 @@ def test_pick_launch_copy_snapshot_park_unpark_release(page: Page, account: glow
     expect(picker.get_by_text("Chosen: NVIDIA GeForce RTX 4090")).to_be_visible()
 
     run_cell(page, FORM)
-    form = page.locator(".glows-sheet").nth(1)
+    form = page.locator(".glows-form-box").nth(1)
     expect(form.get_by_text("Plan: Rents")).to_be_visible()
     form.get_by_role("button", name="Launch", exact=True).click()
     form.get_by_role("button", name="Rent now").click()

@@ -12,9 +12,8 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.api.observing import Event, Sending
-from glows_nb.connection import recorder_of
 from glows_nb.ledger.journal import Ledger, LedgerError, ledger_path
-from glows_nb.ledger.recording import Recorder
+from glows_nb.ledger.recording import Recorder, recorder_of
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 

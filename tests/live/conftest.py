@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.config import BASE_URL_VARIABLE, LIVE_BASE_URL, TOKEN_VARIABLE
+from glows_nb.api.credentials.config import BASE_URL_VARIABLE, LIVE_BASE_URL, TOKEN_VARIABLE
 from glows_nb.api.routes import ROUTES, Route
 from glows_nb.api.steps import Operation, perform
 from tests.live.learned import Learned

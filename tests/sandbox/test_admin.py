@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from glows_nb.sandbox.admin_client import AdminClient, AdminError
+from glows_nb.sandbox.http.admin_client import AdminClient, AdminError
 from glows_nb.sandbox.server import SandboxServer
 from glows_nb.sandbox.settings import Switches
 

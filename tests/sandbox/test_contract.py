@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from glows_nb.sandbox.catalogue import CATALOGUE
-from glows_nb.sandbox.operations import OPERATIONS
+from glows_nb.sandbox.resources.routes import OPERATIONS
 from glows_nb.sandbox.server import SandboxServer
 
 SAMPLES = Path(__file__).parent.parent / "contract_examples"

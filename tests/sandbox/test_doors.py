@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from glows_nb.sandbox import doors
+from glows_nb.sandbox.machines import ports
 from glows_nb.sandbox.server import SandboxServer
 
 
@@ -158,7 +158,7 @@ def test_machine_runs_also_when_no_port_can_be_had(server, api, monkeypatch, cap
     def none(chance):
         raise OSError("too many open files")
 
-    monkeypatch.setattr(doors, "_free_port", none)
+    monkeypatch.setattr(ports, "_free_port", none)
     api.create("one")
     server.clock.advance(100)
     assert api.machine("one")["status"] == "Running"
@@ -180,15 +180,15 @@ def test_nobody_is_left_inside_however_far_they_have_come_when_the_doors_close(s
     callers = []
 
     async def open_be_called_and_close():
-        doors_ = doors.Doors()
-        ports = random.Random(1)  # noqa: S311 - chooses ports
-        moved = dataclasses.replace(running, accesses=doors_(running, ports))
-        doors_.follow([moved], running.ran_at + 100, lambda machine: 0.0)
+        machine_ports = ports.MachinePorts()
+        chance = random.Random(1)  # noqa: S311 - chooses ports
+        moved = dataclasses.replace(running, accesses=machine_ports(running, chance))
+        machine_ports.follow([moved], running.ran_at + 100, lambda machine: 0.0)
         for access in moved.accesses * 5:
             callers.append(socket.create_connection(address(access.url), timeout=5))
         for _ in range(passes):
             await asyncio.sleep(0)
-        await doors_.close()
+        await machine_ports.close()
 
     with warnings.catch_warnings(record=True) as unclosed:
         warnings.simplefilter("always", ResourceWarning)
@@ -202,7 +202,7 @@ def test_nobody_is_left_inside_however_far_they_have_come_when_the_doors_close(s
 
 
 def test_door_that_could_not_let_somebody_in_lets_them_in_later(server, machine, monkeypatch, caplog):
-    monkeypatch.setattr(doors, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(ports, "_RETRY_SECONDS", 0.01)
     running = server.store.machines_in_status("Running")[0]
 
     class Exhausted(socket.socket):
@@ -220,10 +220,10 @@ def test_door_that_could_not_let_somebody_in_lets_them_in_later(server, machine,
         taken = Exhausted()
         taken.bind(("127.0.0.1", 0))
         inside = set()
-        door = doors._Door(taken, running, running.accesses[0], inside)
+        port = ports._Port(taken, running, running.accesses[0], inside)
         reader, writer = await asyncio.open_connection(*taken.getsockname())
         assert await asyncio.wait_for(reader.read(8), 5) == b"SSH-2.0-"
-        door.close()
+        port.close()
         await asyncio.wait([visitor.gone for visitor in inside])
         writer.close()
         with contextlib.suppress(ConnectionResetError):

@@ -9,8 +9,8 @@ from http.client import BadStatusLine, IncompleteRead, RemoteDisconnected
 
 import pytest
 
-from glows_nb.sandbox.admin_client import AdminError
-from glows_nb.sandbox.operations import OPERATIONS
+from glows_nb.sandbox.http.admin_client import AdminError
+from glows_nb.sandbox.resources.routes import OPERATIONS
 from glows_nb.sandbox.server import SandboxServer
 
 BROKEN_OFF = (ConnectionResetError, RemoteDisconnected, BadStatusLine)

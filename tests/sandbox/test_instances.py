@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from glows_nb.sandbox import lifecycle
-from glows_nb.sandbox.admin_client import AdminError
+from glows_nb.sandbox.http.admin_client import AdminError
+from glows_nb.sandbox.machines import lifecycle
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 VM_IMAGE = "img-9rp47yp3"

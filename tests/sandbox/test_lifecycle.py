@@ -8,7 +8,7 @@ import pytest
 
 from glows_nb.sandbox.catalogue import CATALOGUE
 from glows_nb.sandbox.clock import Clock
-from glows_nb.sandbox.lifecycle import command_seconds
+from glows_nb.sandbox.machines.lifecycle import command_seconds
 from glows_nb.sandbox.server import SandboxServer
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"

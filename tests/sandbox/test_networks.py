@@ -2,7 +2,7 @@
 
 import pytest
 
-from glows_nb.sandbox.networks import grant_public_ip
+from glows_nb.sandbox.resources.networks import grant_public_ip
 from glows_nb.sandbox.server import SandboxServer
 from glows_nb.sandbox.settings import Limits
 

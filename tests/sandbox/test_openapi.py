@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from glows_nb.sandbox.operations import OPERATIONS
+from glows_nb.sandbox.resources.routes import OPERATIONS
 
 SAMPLES = Path(__file__).parent.parent / "contract_examples"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glows_nb.sandbox.operations import OPERATIONS
+from glows_nb.sandbox.resources.routes import OPERATIONS
 from glows_nb.sandbox.server import SandboxServer
 from glows_nb.sandbox.settings import Limits
 

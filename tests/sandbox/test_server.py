@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from glows_nb.sandbox.database import StoreError
 from glows_nb.sandbox.server import DEFAULT_SPEED, SandboxServer
-from glows_nb.sandbox.store import Store
+from glows_nb.sandbox.store.database import StoreError
+from glows_nb.sandbox.store.store import Store
 
 
 def port_of(server):

@@ -47,7 +47,7 @@ class TwoUsers(RuleBasedStateMachine):
         self.server.stop()
 
     def call(self, user, method, path, params=None, body=None, theirs=()):
-        """Call, and check that nothing of another user's can be used."""
+        """Context, and check that nothing of another user's can be used."""
         answer = self.callers[user].call(method, path, params, body)
         assert answer["code"] in DOCUMENTED
         if any(self.owner[thing] != user for thing in theirs):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glows_nb.sandbox.operations import OPERATIONS
+from glows_nb.sandbox.resources.routes import OPERATIONS
 from glows_nb.sandbox.server import SandboxServer
-from glows_nb.sandbox.store import Store
+from glows_nb.sandbox.store.store import Store
 
 # All that are documented, and 176; but not 1, which would be a failure inside.
 CODES = {0, 6, 7, 10, 17, 20, 88, 89, 114, 133, 164, 174, 176, 192, 198, 199, 206, 208, 215}

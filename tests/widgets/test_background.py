@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.waiting import wait_for_status
+from glows_nb.api.lifecycle.waiting import wait_for_status
 from glows_nb.sandbox.server import SandboxServer
 from glows_nb.widgets.background import Background
 
@@ -103,7 +103,7 @@ def test_waiting_for_a_machine_ends_when_it_is_closed_and_asks_nothing_more(
 
 
 def test_steps_give_their_result_and_their_errors(background: Background, client: glows.Client) -> None:
-    from glows_nb.api.keys import find_machine
+    from glows_nb.api.lifecycle.keys import find_machine
     from glows_nb.api.offers import all_specs
 
     assert len(background.run(client, all_specs())) == len(client.specs.all())

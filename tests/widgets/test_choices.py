@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from glows_nb.api.models.specs import SPEC_CATEGORIES, Spec
 from glows_nb.api.offers import has_left
 from glows_nb.money import Rate
-from glows_nb.widgets.choices import ANYWHERE, Choices, offer_id, offer_label, price_words
+from glows_nb.widgets.form.choices import ANYWHERE, Choices, offer_id, offer_label, price_words
 
 REGIONS = ("TW-01", "TW-02", "JP-01")
 WORDS = ("container", "vm", "7")

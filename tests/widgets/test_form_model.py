@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 import glows_nb as glows
 from glows_nb.api.models.specs import Spec
-from glows_nb.widgets.choices import Choices, offer_id
-from glows_nb.widgets.form_model import Filled, as_python, field_of, hints, launch_arguments, problems, reason
+from glows_nb.widgets.form.choices import Choices, offer_id
+from glows_nb.widgets.form.model import Filled, as_python, field_of, hints, launch_arguments, problems, reason
 
 IMAGE = "img-6ypgvgpw"
 

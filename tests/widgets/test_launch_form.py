@@ -16,10 +16,11 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.sandbox.server import SandboxServer
-from glows_nb.widgets import form_model, launch_form, lifetime
-from glows_nb.widgets.choices import offer_id
-from glows_nb.widgets.launch_form import LaunchForm
-from glows_nb.widgets.parts import all_parts
+from glows_nb.widgets import lifetime
+from glows_nb.widgets.controls import all_parts
+from glows_nb.widgets.form import launch_form, model
+from glows_nb.widgets.form.choices import offer_id
+from glows_nb.widgets.form.launch_form import LaunchForm
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 BOTH_CATEGORIES = "img-87p9kq26"
@@ -201,7 +202,7 @@ def test_every_combination_on_offer_would_be_rented_as_shown(
         # "Anywhere" holds the offers of all regions.
         for _, value in form.fields.gpu.options:
             form.fields.gpu.value = value
-            arguments = form_model.launch_arguments(form._filled(), form._choices)
+            arguments = model.launch_arguments(form._filled(), form._choices)
             (candidate,) = client.instances.plan(**arguments).candidates
             assert (candidate.spec.region_name, candidate.spec.resource_id) == value
             assert candidate.rate == form.rate
@@ -918,7 +919,7 @@ def test_remark_own_key_and_extras_are_what_is_rented(sandbox: glows.Sandbox, cl
     form.fields.remark.value, form.fields.meta_key.value = "by hand", "my.own.key"
     machine = form.launch(timeout=30)
     assert (machine.meta_key, machine.remark, machine.hardware.cpus) == ("my.own.key", "by hand", 14)
-    assert 'extra_resource={"cpus": 4}' in form_model.as_python(form._filled(), form._choices)
+    assert 'extra_resource={"cpus": 4}' in model.as_python(form._filled(), form._choices)
 
 
 def test_a_name_and_an_own_key_are_one_too_many(form: LaunchForm) -> None:

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from glows_nb.widgets import live, pace
-from glows_nb.widgets.live import Refresher
-from glows_nb.widgets.pace import Outcome
+from glows_nb.widgets.panel import polling, polling_interval
+from glows_nb.widgets.panel.polling import Refresher
+from glows_nb.widgets.panel.polling_interval import Outcome
 
 NAME = "glows test refresher"
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "SHORTEST", 0.01)
-    monkeypatch.setattr(pace, "LONGEST", 0.02)
+    monkeypatch.setattr(polling_interval, "SHORTEST", 0.01)
+    monkeypatch.setattr(polling_interval, "LONGEST", 0.02)
 
 
 class Reader:
@@ -125,7 +125,7 @@ def test_reading_by_hand_gives_the_pause_and_is_never_at_once_with_another(reade
 
 
 def test_rests_while_the_kernel_is_busy_for_long_and_goes_on_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "BUSY_SECONDS", 0.6)
+    monkeypatch.setattr(polling, "BUSY_SECONDS", 0.6)
 
     async def kernel(reader: Reader) -> None:
         # All this keeps the main thread to itself, as a cell does that runs for long.

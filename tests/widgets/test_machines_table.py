@@ -9,7 +9,6 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.widgets.machine_page import MASK, masked, page_html
 from glows_nb.widgets.machines_table import (
     ALIVE,
     COLUMNS,
@@ -19,6 +18,7 @@ from glows_nb.widgets.machines_table import (
     machines_frame,
     name_of,
 )
+from glows_nb.widgets.panel.machine_page import MASK, masked, page_html
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 MARK = "1a2b3c4d"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from glows_nb.widgets.pace import (
+from glows_nb.widgets.panel.polling_interval import (
     LONGEST,
     LONGEST_WHILE_PASSING,
     SHORTEST,

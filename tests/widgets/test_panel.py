@@ -13,10 +13,9 @@ import ipywidgets
 import pytest
 
 import glows_nb as glows
-from glows_nb.widgets import pace
-from glows_nb.widgets.pace import Outcome
-from glows_nb.widgets.panel import Panel
-from glows_nb.widgets.parts import all_parts
+from glows_nb.widgets.controls import all_parts
+from glows_nb.widgets.panel.machines_panel import Panel, polling_interval
+from glows_nb.widgets.panel.polling_interval import Outcome
 from tests.widgets.panels import RTX_4090, asked, eventually, launch, panel_threads
 
 
@@ -29,7 +28,7 @@ def nothing_is_left() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "SHORTEST", 0.2)
+    monkeypatch.setattr(polling_interval, "SHORTEST", 0.2)
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_reading_is_one_list_request_however_many_machines(sandbox: glows.Sandbo
 def test_ten_minutes_of_twenty_machines_take_as_many_requests_as_of_one(
     sandbox: glows.Sandbox, client: glows.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "SHORTEST", 2.0)
+    monkeypatch.setattr(polling_interval, "SHORTEST", 2.0)
 
     def requests_of_ten_minutes() -> int:
         """Read by hand what the thread would read, without waiting out the pauses."""
@@ -317,7 +316,7 @@ def test_service_that_wants_fewer_requests_is_not_asked_more_closely(
         pause = panel.refresher.read_now()
         assert "Can't see the machines" in html.unescape(panel._trouble.value)
         assert cells(panel)[0][0] == "train"
-        assert pause == pace.SHORTEST_AFTER_TOO_MANY
+        assert pause == polling_interval.SHORTEST_AFTER_TOO_MANY
         panel.refresher.read_now()
         assert panel._trouble.value == ""
 

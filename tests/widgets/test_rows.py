@@ -9,7 +9,7 @@ import pytest
 from ipywidgets import Widget
 from pydantic import SecretStr
 
-from glows_nb.widgets.rows import Column, Rows
+from glows_nb.widgets.form.rows import Column, Rows
 
 
 @pytest.fixture(autouse=True)

@@ -9,15 +9,15 @@ import ipywidgets
 import pytest
 
 import glows_nb as glows
-from glows_nb.widgets import pace
-from glows_nb.widgets.live_panel import LivePanel
-from glows_nb.widgets.small_form import SmallForm
+from glows_nb.widgets.panel import polling_interval
+from glows_nb.widgets.panel.live_panel import LivePanel
+from glows_nb.widgets.panel.small_form import SmallForm
 from tests.widgets.panels import asked, eventually, launch, panel_threads
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(pace, "SHORTEST", 0.2)
+    monkeypatch.setattr(polling_interval, "SHORTEST", 0.2)
     yield
     ipywidgets.Widget.close_all()
     eventually(lambda: not panel_threads())

@@ -13,9 +13,9 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.widgets import lifetime
-from glows_nb.widgets.choices import offer_id
-from glows_nb.widgets.parts import all_parts
-from glows_nb.widgets.spec_picker import SHOWN, SpecPicker
+from glows_nb.widgets.controls import all_parts
+from glows_nb.widgets.form.choices import offer_id
+from glows_nb.widgets.form.spec_picker import SHOWN, SpecPicker
 
 
 @pytest.fixture(autouse=True)

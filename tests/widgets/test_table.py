@@ -10,7 +10,7 @@ import pytest
 from ipywidgets import Widget
 
 import glows_nb as glows
-from glows_nb.widgets.table import WINDOW, TableWidget, in_words
+from glows_nb.widgets.table.table import WINDOW, TableWidget, in_words
 
 
 @pytest.fixture(autouse=True)

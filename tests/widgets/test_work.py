@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from glows_nb.widgets.work import Say, Work
+from glows_nb.widgets.panel.actions import Say, Work
 from tests.widgets.panels import eventually
 
 

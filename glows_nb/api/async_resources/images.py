@@ -8,7 +8,6 @@ Made from that file by tools/make_async_resources.py; change that one, and make 
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING
 
 from glows_nb.api import offers
 from glows_nb.api.interrupting import noting_write
@@ -16,16 +15,14 @@ from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import images as operations
 from glows_nb.api.paging import one_page
+from glows_nb.api.runner import AsyncRunner
 from glows_nb.api.writes import images as writes
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import AsyncClient
 
 
 class AsyncImages:
     """Images to start machines from."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncRunner) -> None:
         self._client = client
 
     async def submit(self, image_link: str) -> SubmittedImage:

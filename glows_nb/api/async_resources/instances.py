@@ -11,33 +11,33 @@ import builtins
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from glows_nb.api import keys, launching, parking, unparking, waiting
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.interrupting import noting_order, noting_wait, noting_write
-from glows_nb.api.launching import Plan
+from glows_nb.api.lifecycle import creating, keys, parking, planning, unparking, waiting
+from glows_nb.api.lifecycle.parking import Parked
+from glows_nb.api.lifecycle.planning import Plan
+from glows_nb.api.lifecycle.price_watch import PriceWatch
+from glows_nb.api.lifecycle.unparking import Again, Cap
+from glows_nb.api.lifecycle.waiting import OnChange
+from glows_nb.api.lifecycle.wanted import Wanted, want
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import instances as operations
 from glows_nb.api.paging import one_page
-from glows_nb.api.parking import Parked
 from glows_nb.api.ports import SSH_PORT
-from glows_nb.api.price_watch import PriceWatch
 from glows_nb.api.requests.create import CreateInstance, sealed
+from glows_nb.api.runner import AsyncRunner
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.api.steps import perform
-from glows_nb.api.waiting import OnChange
 from glows_nb.api.writes import instances as writes
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import AsyncClient
 
 
 class AsyncInstances:
     """Machines: start, find, watch and release them."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncRunner) -> None:
         self._client = client
         client.observers.add(PriceWatch())
 
@@ -72,7 +72,7 @@ class AsyncInstances:
         checked = CreateInstance(**fields) if request is None else request
         key = checked.custom_meta_key
         with noting_write(f"A machine may be started under the key {key!r}", f"client.instances.get(meta_key={key!r})"):
-            return await self._client.run(launching.create(checked, backoff=self._client.backoff))
+            return await self._client.run(creating.create(checked, backoff=self._client.backoff))
 
     async def plan(self, **fields: Any) -> Plan:
         """What `launch` with the same arguments would do: reads only, rents nothing.
@@ -85,8 +85,8 @@ class AsyncInstances:
             PriceTooHigh: what can be had costs more than `max_price_per_hour`.
         """
         fields = sealed(fields)
-        wanted = launching.want(self._client.account_mark, **fields)
-        planned = await self._client.run(launching.plan(wanted))
+        wanted = want(self._client.account_mark, **fields)
+        planned = await self._client.run(planning.plan(wanted))
         return replace(planned, _launch=partial(self._launch_planned, wanted))
 
     async def launch(
@@ -116,9 +116,9 @@ class AsyncInstances:
             MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
         """
         fields = sealed(fields)
-        wanted = launching.want(self._client.account_mark, **fields)
+        wanted = want(self._client.account_mark, **fields)
         with noting_order(wanted.key):
-            instance = await self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
+            instance = await self._client.run(creating.launch(wanted, adopt=adopt, backoff=self._client.backoff))
         if not wait:
             return instance
         return await self.wait(instance.instance_id, timeout=timeout, on_change=on_change)
@@ -258,7 +258,7 @@ class AsyncInstances:
             return await self._client.run(steps)
 
     async def unpark(
-        self, machine: str | Parked | Instance, *, max_price_per_hour: unparking.Cap = None, **changes: Any
+        self, machine: str | Parked | Instance, *, max_price_per_hour: Cap = None, **changes: Any
     ) -> Instance:
         """Start a parked machine again: the same hardware, region, ports and environment, from its newest snapshot.
 
@@ -290,7 +290,7 @@ class AsyncInstances:
             return await self._client.run(steps)
 
     async def plan_unpark(
-        self, machine: str | Parked | Instance, *, max_price_per_hour: unparking.Cap = None, **changes: Any
+        self, machine: str | Parked | Instance, *, max_price_per_hour: Cap = None, **changes: Any
     ) -> Plan:
         """What `unpark` with the same arguments would do: reads only, rents nothing.
 
@@ -318,13 +318,13 @@ class AsyncInstances:
         """
         return await self._client.run(keys.find_machine(machine, self._client.account_mark))
 
-    async def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
+    async def _launch_planned(self, wanted: Wanted, planned: Plan) -> Instance:
         with noting_order(planned.meta_key):
-            return await self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+            return await self._client.run(creating.launch_planned(wanted, planned, backoff=self._client.backoff))
 
-    async def _launch_again(self, again: unparking.Again, planned: Plan) -> Instance:
+    async def _launch_again(self, again: Again, planned: Plan) -> Instance:
         with noting_order(planned.meta_key):
             return await self._client.run(unparking.launch_planned(again, planned, backoff=self._client.backoff))
 
     async def _look_again(self, planned: Plan) -> Instance:
-        return await self._client.run(launching.look_again(planned))
+        return await self._client.run(creating.look_again(planned))

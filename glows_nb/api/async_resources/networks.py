@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from glows_nb.api import domains
 from glows_nb.api.interrupting import noting_write
@@ -17,16 +16,14 @@ from glows_nb.api.models.networks import Attached, Endpoint, Network
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import networks as operations
 from glows_nb.api.paging import one_page
+from glows_nb.api.runner import AsyncRunner
 from glows_nb.api.writes import networks as writes
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import AsyncClient
 
 
 class AsyncNetworks:
     """Private networks between machines."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncRunner) -> None:
         self._client = client
 
     async def create(self, name: str, region_name: str, network_type: int = 0) -> str:

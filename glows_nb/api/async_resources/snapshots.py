@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.snapshots import Snapshot, SnapshotsCreated
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import snapshots as operations
 from glows_nb.api.paging import one_page
+from glows_nb.api.runner import AsyncRunner
 from glows_nb.api.writes import snapshots as writes
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import AsyncClient
 
 
 class AsyncSnapshots:
     """Snapshots of machines."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncRunner) -> None:
         self._client = client
 
     async def create(self, instance_id: str, name: str = "") -> SnapshotsCreated:

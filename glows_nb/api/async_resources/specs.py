@@ -8,22 +8,19 @@ Made from that file by tools/make_async_resources.py; change that one, and make 
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING
 
 from glows_nb.api import offers
 from glows_nb.api.models.specs import RegionSpecs, Spec
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import specs as operations
 from glows_nb.api.paging import one_page
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import AsyncClient
+from glows_nb.api.runner import AsyncRunner
 
 
 class AsyncSpecs:
     """What can be rented, at which price."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncRunner) -> None:
         self._client = client
 
     async def list(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from glows_nb.api.models.wire import Integer, Moment, Text, WireModel
-from glows_nb.wording import visible
+from glows_nb.formatting import visible
 
 
 class Image(WireModel):

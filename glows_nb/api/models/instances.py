@@ -24,8 +24,8 @@ from glows_nb.api.models.wire import (
 )
 from glows_nb.api.ports import JUPYTER_PORT, SSH_PORT
 from glows_nb.api.statuses import ENDED, InstanceStatus
+from glows_nb.formatting import visible
 from glows_nb.money import HIGHEST, MILLICENTS_PER_CENT, Rate
-from glows_nb.wording import visible
 
 USER: Final = re.compile(r"\w[\w.-]*")
 HOST: Final = re.compile(r"[\w:][\w.:%-]*")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import AliasChoices, Field
 
 from glows_nb.api.models.wire import Integer, ListOf, Moment, Text, WireModel
-from glows_nb.wording import visible
+from glows_nb.formatting import visible
 
 
 class NetworkType(IntEnum):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from glows_nb.api import reading
 from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.wire import Page
+from glows_nb.api.operations import parsing
 from glows_nb.api.operations.lists import page_of
 from glows_nb.api.paging import all_items
 from glows_nb.api.requests.images import DeleteImage, ListImages, SubmitImage
@@ -15,14 +15,14 @@ from glows_nb.api.steps import Operation, Steps
 def submit_image(image_link: str) -> Operation[SubmittedImage]:
     """Make a private image of a registry link: not repeatable by itself, `writes.images.submit_image` knows how."""
     request = SubmitImage(image_link=image_link)
-    read = reading.whole("submit image", SubmittedImage)
+    read = parsing.whole("submit image", SubmittedImage)
     return Operation(ROUTES["submit image"], read, body=request.model_dump(), is_repeatable=False)
 
 
 def delete_image(image_id: str) -> Operation[bool]:
     """Delete a private image: not repeatable by itself, since the second answer would be an error."""
     request = DeleteImage(image_id=image_id)
-    return Operation(ROUTES["delete image"], reading.done, body=request.model_dump(), is_repeatable=False)
+    return Operation(ROUTES["delete image"], parsing.done, body=request.model_dump(), is_repeatable=False)
 
 
 def list_images(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from glows_nb.api import reading
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
+from glows_nb.api.operations import parsing
 from glows_nb.api.operations.lists import page_of, params_of
 from glows_nb.api.paging import all_kept
 from glows_nb.api.requests.create import CreateInstance
@@ -21,24 +21,24 @@ Kept = TypeVar("Kept")
 def get_instance(request_id: str | None = None, meta_key: str | None = None) -> Operation[Instance]:
     """Query one machine by its id or its meta key."""
     which = WhichInstance(request_id=request_id, meta_key=meta_key)
-    return Operation(ROUTES["get instance"], reading.one("get instance", "instance", Instance), params_of(which))
+    return Operation(ROUTES["get instance"], parsing.one("get instance", "instance", Instance), params_of(which))
 
 
 def create_instance(request: CreateInstance) -> Operation[Instance]:
-    """Start a machine: not repeatable by itself, `launching.create` knows how."""
-    read = reading.one("create instance", "instance", Instance)
+    """Start a machine: not repeatable by itself, `lifecycle.creating` knows how."""
+    read = parsing.one("create instance", "instance", Instance)
     return Operation(ROUTES["create instance"], read, body=request.wire(), is_repeatable=False)
 
 
 def cancel_instance(request_id: str | None = None, meta_key: str | None = None) -> Operation[None]:
     """Release a machine: repeatable, a machine can't be released more than once."""
     which = WhichInstance(request_id=request_id, meta_key=meta_key)
-    return Operation(ROUTES["cancel instance"], reading.nothing, params_of(which))
+    return Operation(ROUTES["cancel instance"], parsing.nothing, params_of(which))
 
 
 def count_instances() -> Operation[dict[str, int]]:
     """How many machines are in each status; statuses without a machine are left out."""
-    return Operation(ROUTES["count instances"], reading.counts)
+    return Operation(ROUTES["count instances"], parsing.counts)
 
 
 def list_instances(

@@ -6,8 +6,8 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
-from glows_nb.api import reading
 from glows_nb.api.models.wire import Page, WireModel
+from glows_nb.api.operations import parsing
 from glows_nb.api.routes import ROUTES
 from glows_nb.api.steps import Operation
 
@@ -20,10 +20,10 @@ UNSAID: Final = {("network_type", 0), ("domain", 0)}
 def page_of(
     name: str, field: str, model: type[Item], request: BaseModel, *, strict: bool = True
 ) -> Operation[Page[Item]]:
-    """The operation that reads a page of such models out of `field`; see `reading.page`."""
+    """The operation that reads a page of such models out of `field`; see `parsing.page`."""
     read, read_bytes = (
-        reading.page(name, field, model, strict=strict),
-        reading.page_of_bytes(field, model, strict=strict),
+        parsing.page(name, field, model, strict=strict),
+        parsing.page_of_bytes(field, model, strict=strict),
     )
     return Operation(ROUTES[name], read, params_of(request), read_bytes=read_bytes)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from glows_nb.api import reading
 from glows_nb.api.models.networks import Attached, Endpoint, Network
 from glows_nb.api.models.wire import Page
+from glows_nb.api.operations import parsing
 from glows_nb.api.operations.lists import page_of
 from glows_nb.api.paging import all_items
 from glows_nb.api.requests.networks import AttachInstances, CreateNetwork, ListEndpoints, ListNetworks
@@ -17,7 +17,7 @@ from glows_nb.api.steps import Operation, Steps
 def create_network(name: str, region_name: str, network_type: int = 0) -> Operation[str]:
     """Make a mesh network and give its id: not repeatable by itself, `writes.networks.create_network` knows how."""
     request = CreateNetwork(name=name, region_name=region_name, network_type=network_type)
-    read = reading.text("create network", "network_id")
+    read = parsing.text("create network", "network_id")
     return Operation(ROUTES["create network"], read, body=request.model_dump(), is_repeatable=False)
 
 
@@ -45,7 +45,7 @@ def attach_instances(network_id: str, instance_ids: Sequence[str]) -> Operation[
     ids = (instance_ids,) if isinstance(instance_ids, str) else tuple(instance_ids)
     request = AttachInstances(network_id=network_id, instance_ids=ids)
     body = {"network_id": request.network_id, "instance_ids": list(request.instance_ids)}
-    read = reading.whole("attach to network", Attached)
+    read = parsing.whole("attach to network", Attached)
     return Operation(ROUTES["attach to network"], read, body=body, is_repeatable=False)
 
 

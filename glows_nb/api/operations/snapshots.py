@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from glows_nb.api import reading
 from glows_nb.api.models.snapshots import Snapshot, SnapshotsCreated
 from glows_nb.api.models.wire import Page
+from glows_nb.api.operations import parsing
 from glows_nb.api.operations.lists import page_of
 from glows_nb.api.paging import all_items
 from glows_nb.api.requests.snapshots import CreateSnapshot, ListSnapshots
@@ -18,7 +18,7 @@ def create_snapshot(instance_id: str, name: str = "") -> Operation[SnapshotsCrea
     """Take a snapshot: never repeated blindly, `writes.snapshots.create_snapshot` looks first."""
     request = CreateSnapshot(instance_id=instance_id, name=name)
     body = request.model_dump(exclude_defaults=True)
-    read = reading.whole("create snapshot", SnapshotsCreated)
+    read = parsing.whole("create snapshot", SnapshotsCreated)
     return Operation(ROUTES["create snapshot"], read, body=body, is_repeatable=False)
 
 

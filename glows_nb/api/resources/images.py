@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING
 
 from glows_nb.api import offers
 from glows_nb.api.interrupting import noting_write
@@ -11,16 +10,14 @@ from glows_nb.api.models.images import Image, SubmittedImage
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import images as operations
 from glows_nb.api.paging import one_page
+from glows_nb.api.runner import Runner
 from glows_nb.api.writes import images as writes
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import Client
 
 
 class Images:
     """Images to start machines from."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Runner) -> None:
         self._client = client
 
     def submit(self, image_link: str) -> SubmittedImage:

@@ -6,33 +6,33 @@ import builtins
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from glows_nb.api import keys, launching, parking, unparking, waiting
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.interrupting import noting_order, noting_wait, noting_write
-from glows_nb.api.launching import Plan
+from glows_nb.api.lifecycle import creating, keys, parking, planning, unparking, waiting
+from glows_nb.api.lifecycle.parking import Parked
+from glows_nb.api.lifecycle.planning import Plan
+from glows_nb.api.lifecycle.price_watch import PriceWatch
+from glows_nb.api.lifecycle.unparking import Again, Cap
+from glows_nb.api.lifecycle.waiting import OnChange
+from glows_nb.api.lifecycle.wanted import Wanted, want
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import instances as operations
 from glows_nb.api.paging import one_page
-from glows_nb.api.parking import Parked
 from glows_nb.api.ports import SSH_PORT
-from glows_nb.api.price_watch import PriceWatch
 from glows_nb.api.requests.create import CreateInstance, sealed
+from glows_nb.api.runner import Runner
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.api.steps import perform
-from glows_nb.api.waiting import OnChange
 from glows_nb.api.writes import instances as writes
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import Client
 
 
 class Instances:
     """Machines: start, find, watch and release them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Runner) -> None:
         self._client = client
         client.observers.add(PriceWatch())
 
@@ -67,7 +67,7 @@ class Instances:
         checked = CreateInstance(**fields) if request is None else request
         key = checked.custom_meta_key
         with noting_write(f"A machine may be started under the key {key!r}", f"client.instances.get(meta_key={key!r})"):
-            return self._client.run(launching.create(checked, backoff=self._client.backoff))
+            return self._client.run(creating.create(checked, backoff=self._client.backoff))
 
     def plan(self, **fields: Any) -> Plan:
         """What `launch` with the same arguments would do: reads only, rents nothing.
@@ -80,8 +80,8 @@ class Instances:
             PriceTooHigh: what can be had costs more than `max_price_per_hour`.
         """
         fields = sealed(fields)
-        wanted = launching.want(self._client.account_mark, **fields)
-        planned = self._client.run(launching.plan(wanted))
+        wanted = want(self._client.account_mark, **fields)
+        planned = self._client.run(planning.plan(wanted))
         return replace(planned, _launch=partial(self._launch_planned, wanted))
 
     def launch(
@@ -111,9 +111,9 @@ class Instances:
             MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
         """
         fields = sealed(fields)
-        wanted = launching.want(self._client.account_mark, **fields)
+        wanted = want(self._client.account_mark, **fields)
         with noting_order(wanted.key):
-            instance = self._client.run(launching.launch(wanted, adopt=adopt, backoff=self._client.backoff))
+            instance = self._client.run(creating.launch(wanted, adopt=adopt, backoff=self._client.backoff))
         if not wait:
             return instance
         return self.wait(instance.instance_id, timeout=timeout, on_change=on_change)
@@ -248,9 +248,7 @@ class Instances:
         with noting_write(what_may_be, f"client.instances.get({found.instance_id!r})"):
             return self._client.run(steps)
 
-    def unpark(
-        self, machine: str | Parked | Instance, *, max_price_per_hour: unparking.Cap = None, **changes: Any
-    ) -> Instance:
+    def unpark(self, machine: str | Parked | Instance, *, max_price_per_hour: Cap = None, **changes: Any) -> Instance:
         """Start a parked machine again: the same hardware, region, ports and environment, from its newest snapshot.
 
         It reads the service's own records, so it works on another computer; called again, it rents nothing twice. It
@@ -280,9 +278,7 @@ class Instances:
         with noting_write("A machine may be started from its snapshot", f"client.instances.find({name!r})"):
             return self._client.run(steps)
 
-    def plan_unpark(
-        self, machine: str | Parked | Instance, *, max_price_per_hour: unparking.Cap = None, **changes: Any
-    ) -> Plan:
+    def plan_unpark(self, machine: str | Parked | Instance, *, max_price_per_hour: Cap = None, **changes: Any) -> Plan:
         """What `unpark` with the same arguments would do: reads only, rents nothing.
 
         Args:
@@ -309,13 +305,13 @@ class Instances:
         """
         return self._client.run(keys.find_machine(machine, self._client.account_mark))
 
-    def _launch_planned(self, wanted: launching.Wanted, planned: Plan) -> Instance:
+    def _launch_planned(self, wanted: Wanted, planned: Plan) -> Instance:
         with noting_order(planned.meta_key):
-            return self._client.run(launching.launch_planned(wanted, planned, backoff=self._client.backoff))
+            return self._client.run(creating.launch_planned(wanted, planned, backoff=self._client.backoff))
 
-    def _launch_again(self, again: unparking.Again, planned: Plan) -> Instance:
+    def _launch_again(self, again: Again, planned: Plan) -> Instance:
         with noting_order(planned.meta_key):
             return self._client.run(unparking.launch_planned(again, planned, backoff=self._client.backoff))
 
     def _look_again(self, planned: Plan) -> Instance:
-        return self._client.run(launching.look_again(planned))
+        return self._client.run(creating.look_again(planned))

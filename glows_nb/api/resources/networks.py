@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from glows_nb.api import domains
 from glows_nb.api.interrupting import noting_write
@@ -12,16 +11,14 @@ from glows_nb.api.models.networks import Attached, Endpoint, Network
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import networks as operations
 from glows_nb.api.paging import one_page
+from glows_nb.api.runner import Runner
 from glows_nb.api.writes import networks as writes
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import Client
 
 
 class Networks:
     """Private networks between machines."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Runner) -> None:
         self._client = client
 
     def create(self, name: str, region_name: str, network_type: int = 0) -> str:

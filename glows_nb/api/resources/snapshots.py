@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from glows_nb.api.interrupting import noting_write
 from glows_nb.api.models.snapshots import Snapshot, SnapshotsCreated
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import snapshots as operations
 from glows_nb.api.paging import one_page
+from glows_nb.api.runner import Runner
 from glows_nb.api.writes import snapshots as writes
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import Client
 
 
 class Snapshots:
     """Snapshots of machines."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Runner) -> None:
         self._client = client
 
     def create(self, instance_id: str, name: str = "") -> SnapshotsCreated:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING
 
 from glows_nb.api import offers
 from glows_nb.api.models.specs import RegionSpecs, Spec
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import specs as operations
 from glows_nb.api.paging import one_page
-
-if TYPE_CHECKING:
-    from glows_nb.api.client import Client
+from glows_nb.api.runner import Runner
 
 
 class Specs:
     """What can be rented, at which price."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Runner) -> None:
         self._client = client
 
     def list(

@@ -1,4 +1,4 @@
-"""Releasing machines; starting them is in `launching.py`."""
+"""Releasing machines; starting them is in `lifecycle.creating`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Where token and address come from, and where a token may be kept."""

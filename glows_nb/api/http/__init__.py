@@ -1,0 +1,1 @@
+"""How an operation gets to the service and its answer back: sending, retries, the envelope, masked secrets."""

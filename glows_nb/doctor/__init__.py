@@ -1,0 +1,1 @@
+"""What is wrong? The checks, a look at each route, and the report."""

@@ -1,0 +1,1 @@
+"""The sandbox over HTTP: the API, its OpenAPI document, and the admin side."""

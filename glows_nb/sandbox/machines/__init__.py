@@ -1,0 +1,1 @@
+"""The sandbox's machines: their life, addresses and ports."""

@@ -1,0 +1,300 @@
+"""Machines that can be reached: ports on loopback that accept while a machine runs, and don't when it no longer does.
+
+There is no machine behind them: ssh gets a banner, http a small page, any other port silence.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+from glows_nb.sandbox.ids import random_hash
+from glows_nb.sandbox.machines.addresses import PORTS, named_like_the_service
+from glows_nb.sandbox.machines.lifecycle import Access, Machine
+
+HOST = "127.0.0.1"
+
+SERVICES_SECONDS = 5.0
+"""How many virtual seconds after Running a machine's services answer; FACTS 4.3 tells of tries for 25."""
+
+_TRIES = 50
+_MOST_BYTES = 64 * 1024
+_RETRY_SECONDS = 1.0
+_JUPYTER_PORT = 8888
+
+_log = logging.getLogger("glows_nb.sandbox")
+
+
+class MachinePorts:
+    """All ports of one sandbox's machines. Gives a machine its addresses, too: ports that are really free."""
+
+    def __init__(self) -> None:
+        self._bound: dict[tuple[str, int], socket.socket] = {}
+        self._open: dict[tuple[str, int], _Port] = {}
+        self._inside: set[_Visitor] = set()
+        self._lost: set[tuple[str, int]] = set()
+        self._opens_at: float | None = None
+        self._is_closed = False
+
+    def __call__(self, machine: Machine, chance: random.Random) -> tuple[Access, ...]:
+        """Take a port for each access of a machine that begins to run, and return the accesses with their urls."""
+        token = random_hash(chance)
+        accesses = []
+        try:
+            for access in machine.accesses:
+                taken = _free_port(chance)
+                self._bound[machine.hash, access.listen_port] = taken
+                address = f"{HOST}:{taken.getsockname()[1]}"
+                # http where the service has https: nobody signs a certificate for loopback.
+                url = f"ssh://{address}" if access.protocol == "ssh" else f"http://{address}?token={token}"
+                accesses.append(replace(access, url=url))
+        except OSError as error:
+            # Hundreds of machines may need more open files than a process may have. They run all the same.
+            _log.warning("A machine can't be reached: %s", error)
+            return named_like_the_service(machine, chance)
+        return tuple(accesses)
+
+    def is_due(self, now: float) -> bool:
+        """Is a port to be opened by virtual time `now`, although no machine has changed?"""
+        return self._opens_at is not None and self._opens_at <= now
+
+    def follow(self, running: Iterable[Machine], now: float, ssh_delay: Callable[[Machine], float]) -> None:
+        """Open the ports of the machines that run, and close all others. For the event loop's thread."""
+        if self._is_closed:
+            return
+        wanted: dict[tuple[str, int], tuple[Machine, Access]] = {}
+        self._opens_at = None
+        hashes = set()
+        for machine in running:
+            hashes.add(machine.hash)
+            for access in machine.accesses:
+                delay = max(SERVICES_SECONDS, ssh_delay(machine) if access.listen_port == 22 else 0.0)
+                opens_at = (machine.ran_at or now) + delay
+                if opens_at <= now:
+                    wanted[machine.hash, access.listen_port] = (machine, access)
+                else:
+                    self._opens_at = min(opens_at, self._opens_at or opens_at)
+        for key in self._open.keys() - wanted.keys():
+            self._open.pop(key).close()
+        for key in [key for key in self._bound if key[0] not in hashes]:
+            self._bound.pop(key).close()
+        for key in wanted.keys() - self._open.keys() - self._lost:
+            self._open_port(key, *wanted[key])
+
+    async def close(self) -> None:
+        """Close all for good, and return when nobody is inside any more."""
+        self._is_closed = True
+        for port in self._open.values():
+            port.close()
+        for taken in self._bound.values():
+            taken.close()
+        self._open.clear()
+        self._bound.clear()
+        # A connection that ends does so in a later pass of the event loop, which therefore must not end before.
+        while self._inside:
+            await asyncio.wait([visitor.gone for visitor in self._inside])
+
+    def _open_port(self, key: tuple[str, int], machine: Machine, access: Access) -> None:
+        # A machine that runs again, after a snapshot or a restart of the sandbox, has its port from before.
+        taken = self._bound.pop(key, None) or _port_again(access)
+        if taken is None:
+            self._lost.add(key)
+            return
+        self._open[key] = _Port(taken, machine, access, self._inside)
+
+
+class _Port:
+    """One open port. It accepts by itself: an `asyncio.Server` forgets who comes in the moment before it is closed."""
+
+    def __init__(self, taken: socket.socket, machine: Machine, access: Access, inside: "set[_Visitor]") -> None:
+        self._socket = taken
+        self._machine = machine
+        self._access = access
+        self._inside = inside
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
+        taken.listen(32)
+        taken.setblocking(False)
+        self._watch()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+        for visitor in self._inside:
+            if visitor.port is self:
+                visitor.throw_out()
+
+    def _watch(self) -> None:
+        if not self._is_closed:
+            self._loop.add_reader(self._socket, self._let_in)
+
+    def _let_in(self) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # who knocked has gone
+        except OSError as error:
+            # Too many open files, most likely. Whoever knocks goes on knocking, so look again only after a while.
+            _log.warning("A machine's port %d can't be reached for now: %s", self._access.listen_port, error)
+            self._loop.remove_reader(self._socket)
+            self._loop.call_later(_RETRY_SECONDS, self._watch)
+            return
+        connection.setblocking(False)
+        visitor = self._visitor()
+        self._inside.add(visitor)
+        visitor.gone.add_done_callback(lambda _: self._inside.discard(visitor))
+        visitor.enter(connection)
+
+    def _visitor(self) -> "_Visitor":
+        if self._access.protocol == "http":
+            return _HttpVisitor(self, self._machine, self._access)
+        return _SshVisitor(self) if self._access.listen_port == 22 else _Visitor(self)
+
+
+class _Visitor(asyncio.Protocol):
+    """A connection; one to a port of which nothing is known is kept, and nothing is said."""
+
+    def __init__(self, port: _Port) -> None:
+        self.port = port
+        self._loop = asyncio.get_running_loop()
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        self._transport: asyncio.Transport | None = None
+        self._is_thrown_out = False
+
+    def enter(self, connection: socket.socket) -> None:
+        """Begin to be served."""
+        # Kept, since the event loop does not keep its tasks.
+        self._entering = self._loop.create_task(self._enter(connection))
+
+    async def _enter(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: self, connection)
+        except BaseException:
+            connection.close()
+            self._go()
+            raise
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+        if self._is_thrown_out:
+            self.throw_out()
+        else:
+            self.greet()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._go()
+
+    def _go(self) -> None:
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def greet(self) -> None:
+        """Say what the server says first."""
+
+    def write(self, answer: bytes) -> None:
+        """Say something."""
+        if self._transport is not None:
+            self._transport.write(answer)
+
+    def leave(self) -> None:
+        """Close the connection when all is said."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def throw_out(self) -> None:
+        """End the connection at once; one that is still being made, as soon as it is."""
+        self._is_thrown_out = True
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class _SshVisitor(_Visitor):
+    """Gets the banner of an SSH server, which hangs up as soon as it is spoken to for longer than a banner."""
+
+    def greet(self) -> None:
+        self.write(b"SSH-2.0-OpenSSH_9.6p1 GLOWS-sandbox\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        if len(data) > 255 or not data.startswith(b"SSH-"):
+            self.leave()
+
+
+class _HttpVisitor(_Visitor):
+    """Gets a page, or a 403 from Jupyter for a token that isn't the one in the url, or for its API without any.
+
+    As of a real Jupyter other paths without a token are let in, to a page on which one would log in: a script that asks
+    whether anything is up there sends none.
+    """
+
+    def __init__(self, port: _Port, machine: Machine, access: Access) -> None:
+        super().__init__(port)
+        self._machine = machine
+        self._access = access
+        self._request = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        self._request += data
+        if b"\r\n\r\n" not in self._request:
+            if len(self._request) > _MOST_BYTES:
+                self.leave()
+            return
+        if self._is_let_in():
+            status, text = "200 OK", f"This is port {self._access.listen_port} of ins-{self._machine.hash}."
+        else:
+            status, text = "403 Forbidden", "The token is not this machine's."
+        page = (
+            "<!DOCTYPE html><title>GLOWS sandbox</title>"
+            f"<p>{text}</p><p>Nothing runs here: it is a machine of the sandbox.</p>"
+        ).encode()
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(page)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        self.write(head.encode() + page)
+        self.leave()
+
+    def _is_let_in(self) -> bool:
+        target = self._request.split(b"\r\n", 1)[0].split(b" ")[1:2]
+        asked = urlsplit(target[0].decode("latin-1") if target else "")
+        given = parse_qs(asked.query)
+        if self._access.listen_port != _JUPYTER_PORT or given == parse_qs(urlsplit(self._access.url).query):
+            return True
+        return not given and asked.path.split("/")[1:2] != ["api"]
+
+
+def _free_port(chance: random.Random) -> socket.socket:
+    """Bind a port that nobody has, of the service's range if possible. It refuses connections as yet."""
+    for port in [*chance.sample(PORTS, k=_TRIES), 0]:
+        taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            taken.bind((HOST, port))
+        except OSError:
+            taken.close()
+        else:
+            return taken
+    raise OSError("no port is free on loopback")
+
+
+def _port_again(access: Access) -> socket.socket | None:
+    """Bind the port of an url that a machine has had before; None if it can't be had."""
+    address = urlsplit(access.url)
+    if address.hostname != HOST or address.port is None:
+        return None
+    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            # Or connections that have just ended would keep the port for a minute.
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((HOST, address.port))
+        taken.listen(32)
+    except OSError as error:
+        _log.warning("A machine can't be reached at %s any more: %s", access.url.partition("?")[0], error)
+        taken.close()
+        return None
+    return taken

@@ -1,0 +1,1 @@
+"""Forms that choose: the launch form and the spec picker."""

@@ -1,0 +1,1 @@
+"""Panels that stay open: machines, snapshots, images, networks."""
