@@ -19,8 +19,10 @@ import pytest
 import glows_nb as glows
 from glows_nb.api.credentials.config import profiles_path, resolve
 from glows_nb.api.credentials.tokens import Token
+from glows_nb.api.http.exchange import exchange
+from glows_nb.api.http.reply import Reply
 from glows_nb.api.http.retrying import CoolDown, RetryPolicy, RetryQuota
-from glows_nb.api.http.transport import Reply, Session, exchange
+from glows_nb.api.http.session import Session
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.steps import Pause, Probe

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.errors import GlowsError, TransportError, api_error
+from glows_nb.api.errors import GlowsError, TransportError
+from glows_nb.api.errors.codes import api_error
 from glows_nb.api.lifecycle import parking, unparking
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.steps import Steps
