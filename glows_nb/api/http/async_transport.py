@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 
 from glows_nb.api.errors import BadResponse, GlowsError
-from glows_nb.api.observing import Failed
-from glows_nb.api.steps import Operation, Pause
-
 from glows_nb.api.http.exchange import (
-
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     T,
     begin,
     disorder,
@@ -27,6 +21,11 @@ if TYPE_CHECKING:
 from glows_nb.api.http.pool import CLOSED, Clients
 from glows_nb.api.http.reply import Body, Reply, reply_of
 from glows_nb.api.http.session import Session
+from glows_nb.api.observing import Failed
+from glows_nb.api.steps import Operation, Pause
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 
 class _OfLoop(NamedTuple):
