@@ -202,7 +202,7 @@ def test_every_combination_on_offer_would_be_rented_as_shown(
         # "Anywhere" holds the offers of all regions.
         for _, value in form.fields.gpu.options:
             form.fields.gpu.value = value
-            arguments = model.launch_arguments(form._filled(), form._choices)
+            arguments = model.launch_arguments(form._filled(), form._menu.choices)
             (candidate,) = client.instances.plan(**arguments).candidates
             assert (candidate.spec.region_name, candidate.spec.resource_id) == value
             assert candidate.rate == form.rate
@@ -919,7 +919,7 @@ def test_remark_own_key_and_extras_are_what_is_rented(sandbox: glows.Sandbox, cl
     form.fields.remark.value, form.fields.meta_key.value = "by hand", "my.own.key"
     machine = form.launch(timeout=30)
     assert (machine.meta_key, machine.remark, machine.hardware.cpus) == ("my.own.key", "by hand", 14)
-    assert 'extra_resource={"cpus": 4}' in model.as_python(form._filled(), form._choices)
+    assert 'extra_resource={"cpus": 4}' in model.as_python(form._filled(), form._menu.choices)
 
 
 def test_a_name_and_an_own_key_are_one_too_many(form: LaunchForm) -> None:
