@@ -29,12 +29,13 @@ from glows_nb.widgets import lifetime, texts
 from glows_nb.widgets.confirmation import Question
 from glows_nb.widgets.controls import button, set_shown
 from glows_nb.widgets.form import model
-from glows_nb.widgets.form.choices import OfferId, offer_id_of, price_words
+from glows_nb.widgets.form.choices import OfferId, offer_id_of
 from glows_nb.widgets.form.code_box import CodeBox
 from glows_nb.widgets.form.fields import MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form.form_box import FormBox, FormFrontEnd
 from glows_nb.widgets.form.launching import FormLaunching
 from glows_nb.widgets.form.machine_card import MachineCard
+from glows_nb.widgets.form.messages import FormMessages
 from glows_nb.widgets.form.model import Filled
 from glows_nb.widgets.form.offer_menu import OfferMenu
 from glows_nb.widgets.form.reading import FormReading
@@ -104,10 +105,9 @@ class LaunchForm(FormBox):
         )
         self._menu = OfferMenu(self.fields, self._reading, offer)
         front_end = FormFrontEnd()
-        self.price = ipywidgets.HTML().add_class("glows-price").add_class("glows-message")
-        self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
-        self.message = ipywidgets.HTML().add_class("glows-result").add_class("glows-message")
-        self.loading = ipywidgets.HTML().add_class("glows-loading").add_class("glows-message")
+        self._messages = FormMessages()
+        self.price, self.plan = self._messages.price, self._messages.plan
+        self.message, self.loading = self._messages.message, self._messages.loading
         self.retry = button(texts.RETRY, self._read_all)
         self.button = button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
         self.refresh_button = button(texts.REFRESH, self._on_refresh, tooltip=texts.FORM_REFRESH_HINT)
@@ -339,7 +339,8 @@ class LaunchForm(FormBox):
                 wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._menu.label)
             self.fields.show_notes(filled, wrong, {**model.hints(filled), **self._menu.unseen()})
             self._label()
-            self._show_price(filled)
+            is_known = self._is_read and self._menu.wanted is None
+            self._messages.show_price(filled, self._menu.choices, is_known=is_known)
             self._show_code(filled)
             self._say_nothing()
             self._is_wrong = bool(wrong)
@@ -373,7 +374,7 @@ class LaunchForm(FormBox):
         return choice.plan(self._client)
 
     def _show_plan(self, planned: Plan) -> None:
-        self.plan.value = escaped(texts.FORM_PLAN.format(plan=planned))
+        self._messages.show_plan(planned)
         existing, card = planned.existing, self.card
         self._note_name(existing)
         if existing is not None and (card.instance is None or card.instance.instance_id != existing.instance_id):
@@ -387,21 +388,6 @@ class LaunchForm(FormBox):
         if length:
             taken = texts.FORM_NAME_TAKEN.format(length=length, machine=machine.instance_id) if machine else ""
             self.fields.note("name", taken or texts.FORM_NAME_FREE.format(length=length))
-
-    def _show_price(self, filled: Filled) -> None:
-        offer, rate, dearest = filled.offer, filled.rate, filled.dearest(self._menu.choices)
-        if offer is None or rate is None:
-            is_known = self._is_read and self._menu.wanted is None
-            self.price.value = escaped(texts.FORM_NOTHING_LEFT) if is_known else ""
-            return
-        more = ""
-        most = None if dearest is None else filled.rate_of(dearest)
-        if dearest is not None and most is not None and rate is not None and most > rate:
-            hour = most.per_hour
-            more = texts.FORM_PRICE_UP_TO.format(region=dearest.region_name, hour=hour)
-        self.price.value = texts.FORM_PRICE_IN.format(
-            price=f"<b>{price_words(rate)}</b>", region=escaped(offer.region_name), more=escaped(more)
-        )
 
     def _show_code(self, filled: Filled) -> None:
         try:
@@ -440,8 +426,7 @@ class LaunchForm(FormBox):
 
     def _say_nothing(self) -> None:
         """What was said of an earlier state holds no more; only a launch may be under way."""
-        self.message.value = escaped(texts.FORM_LAUNCHING) if self._launching.is_under_way else ""
-        self.plan.value = ""
+        self._messages.clear(is_launching=self._launching.is_under_way)
 
     def _ask_nothing(self) -> None:
         self.question.close()
@@ -461,7 +446,7 @@ class LaunchForm(FormBox):
 
     def _plain(self) -> str:
         lines = [self._plain_title(), *(escaped(line) for line in self.fields.plain())]
-        lines += [self.price.value, self.plan.value, self.loading.value, self.message.value]
+        lines += self._messages.plain()
         lines.append(self.card.plain())
         return "".join(f"<div>{line}</div>" for line in lines if line)
 
