@@ -119,6 +119,8 @@ def launch(
 
     if (gpu is None) == (cpu is None):
         raise click.UsageError("Say what hardware to rent: --gpu TEXT, or --cpu TEXT for a machine without a GPU.")
+    if image and snapshot:
+        raise InvalidRequest("snapshot", "give --image or --snapshot, not both.")
     if name is not None and re.search(r"[${}]", name):
         raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
     extra = _extras(extras)

@@ -22,8 +22,8 @@ from glows_nb.api.errors import (
     RateLimited,
     TransportError,
     WaitTimeout,
-    api_error,
 )
+from glows_nb.api.errors.codes import api_error
 from glows_nb.api.lifecycle.waiting import LONGEST_PAUSE, wait_for_status
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page, Pagination
