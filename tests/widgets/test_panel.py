@@ -14,7 +14,8 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.widgets.controls import all_parts
-from glows_nb.widgets.panel.machines_panel import Panel, polling_interval
+from glows_nb.widgets.panel import polling_interval
+from glows_nb.widgets.panel.machines_panel import Panel
 from glows_nb.widgets.panel.polling_interval import Outcome
 from tests.widgets.panels import RTX_4090, asked, eventually, launch, panel_threads
 
