@@ -19,7 +19,7 @@ import pytest
 import glows_nb as glows
 from glows_nb.api.credentials.tokens import account_mark
 from glows_nb.api.lifecycle.keys import key_for_name
-from tests.api.faulty_service import ANSWERS, AsyncRefusingTransport, Fault, FaultyService, RefusingTransport
+from tests.api.lifecycle.faulty_service import ANSWERS, AsyncRefusingTransport, Fault, FaultyService, RefusingTransport
 
 TOKEN = "token"
 MARK = account_mark(TOKEN)

@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from glows_nb.widgets.panel.actions import Say, Work
-from tests.widgets.panels import eventually
+from tests.widgets.panel.panels import eventually
 
 
 class Ear:

@@ -12,7 +12,7 @@ import glows_nb as glows
 from glows_nb.widgets.panel import polling_interval
 from glows_nb.widgets.panel.live_panel import LivePanel
 from glows_nb.widgets.panel.small_form import SmallForm
-from tests.widgets.panels import asked, eventually, launch, panel_threads
+from tests.widgets.panel.panels import asked, eventually, launch, panel_threads
 
 
 @pytest.fixture(autouse=True)

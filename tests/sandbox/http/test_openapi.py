@@ -9,7 +9,7 @@ import pytest
 
 from glows_nb.sandbox.resources.routes import OPERATIONS
 
-SAMPLES = Path(__file__).parent.parent / "contract_examples"
+SAMPLES = Path(__file__).parents[2] / "contract_examples"
 
 
 @pytest.fixture(scope="session")

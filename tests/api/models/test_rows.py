@@ -21,7 +21,7 @@ from glows_nb.api.errors import BadResponse
 from glows_nb.api.paging import UnreadableRowWarning
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 
-EXAMPLES: Final = Path(__file__).parent.parent / "contract_examples"
+EXAMPLES: Final = Path(__file__).parents[2] / "contract_examples"
 SEEDS: Final = int(os.environ.get("GLOWS_NB_SEEDS", "40"))
 ODD: Final = 1
 """Which of the three rows is changed."""

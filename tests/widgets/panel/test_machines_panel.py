@@ -17,7 +17,7 @@ from glows_nb.widgets.controls import all_parts
 from glows_nb.widgets.panel import polling_interval
 from glows_nb.widgets.panel.machines_panel import Panel
 from glows_nb.widgets.panel.polling_interval import Outcome
-from tests.widgets.panels import RTX_4090, asked, eventually, launch, panel_threads
+from tests.widgets.panel.panels import RTX_4090, asked, eventually, launch, panel_threads
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from glows_nb.sandbox.catalogue import CATALOGUE
 from glows_nb.sandbox.resources.routes import OPERATIONS
 from glows_nb.sandbox.server import SandboxServer
 
-SAMPLES = Path(__file__).parent.parent / "contract_examples"
+SAMPLES = Path(__file__).parents[2] / "contract_examples"
 SAMPLE_OFFER = dataclasses.replace(
     next(offer for offer in CATALOGUE.offers if offer.region == "TW-01"), slug="rtx4090-1gpu", region="Region-01"
 )

@@ -21,7 +21,7 @@ from glows_nb.ledger.accounting import DayCost
 from glows_nb.ledger.records import MachineRecord, Sighting, SnapshotRecord
 from glows_nb.money import Cost, Rate
 
-SAMPLES = Path(__file__).parent / "contract_examples"
+SAMPLES = Path(__file__).parents[1] / "contract_examples"
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 
 # DESIGN, "Columns", word for word.

@@ -11,7 +11,7 @@ from glows_nb.api.lifecycle import parking, unparking
 from glows_nb.api.lifecycle.parking import Parked
 from glows_nb.api.models.instances import Instance
 from tests.api.fake_service import spec_row
-from tests.api.test_writes_and_parking import HARDWARE, KEY, MACHINE, MARK, Account, account, instance, running_machine
+from tests.api.lifecycle.test_parking import HARDWARE, KEY, MACHINE, MARK, Account, account, instance, running_machine
 
 RTX_4080 = "NVIDIA GeForce RTX 4080"
 
