@@ -1,4 +1,4 @@
-"""`glows.spending()`, `.burn_rate()`, `.balance()`, `.discrepancies()`, `.timeline()`: what is unknown is never zero."""
+"""`glows.spending()`, `.burn_rate()`, `.balance()`, `.discrepancies()`, `.timeline()`: unknown is never zero."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +155,28 @@ def test_a_token_that_is_no_jwt_has_no_claims(token: str) -> None:
 def jwt(**content: object) -> str:
     payload = base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
     return f"header.{payload}.signature"
+
+
+def test_a_profile_may_keep_its_token_in_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles_path().parent.mkdir(parents=True, exist_ok=True)
+    profiles_path().write_text("[default]\nkeyring = true\n[empty]\nkeyring = true\n")
+    profiles_path().chmod(0o600)
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(glows.ConfigError, match=r"glows-nb\[keyring\]"):
+        resolve()
+    # The real keyring needs a desktop; what is tested is what we ask of it.
+    stored = {("glows-nb", "default"): "from-keyring"}
+    keyring = types.SimpleNamespace(get_password=lambda service, profile: stored.get((service, profile)))
+    errors = types.SimpleNamespace(KeyringError=type("KeyringError", (Exception,), {}))
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+    assert resolve().token.get_secret_value() == "from-keyring"
+    with pytest.raises(glows.ConfigError, match="keyring set glows-nb empty"):
+        resolve(profile="empty")
+
+    def locked(service: str, profile: str) -> str:
+        raise errors.KeyringError("locked")
+
+    keyring.get_password = locked
+    with pytest.raises(glows.ConfigError, match=r"can't be used: KeyringError; .* GLOWS_SDK_TOKEN"):
+        resolve()

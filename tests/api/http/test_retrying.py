@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import glows_nb as glows
+from glows_nb.api.credentials.config import resolve
+from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.errors import RateLimited, TransportError
 from glows_nb.api.http.retrying import (
     LONGEST_PAUSE,
@@ -18,6 +22,8 @@ from glows_nb.api.http.retrying import (
     pause_before_retry,
     read_retry_after,
 )
+from glows_nb.api.http.transport import Reply, Session, exchange
+from glows_nb.api.steps import Pause
 
 LOST = TransportError("reset")
 
@@ -125,3 +131,58 @@ def test_the_purse_fills_by_a_tenth_a_second_and_a_twentieth_a_success_up_to_ten
 def test_a_header_gives_seconds_from_now_or_nothing(header: str, seconds: float | None) -> None:
     noon = datetime(2026, 11, 26, 12, tzinfo=UTC)
     assert read_retry_after(header, lambda: noon) == seconds
+
+
+def session(clock: Any = lambda: 0.0, **policy: Any) -> Session:
+    connection = resolve(Token("token"), "http://127.0.0.1:9")
+    return Session(connection, RetryPolicy(**policy), clock, RetryQuota(clock), CoolDown(clock))
+
+
+def limited(retry_after: str = "") -> Reply:
+    return Reply(429, "text/plain", retry_after, "", b"")
+
+
+def test_a_429_keeps_all_calls_of_a_client_away_for_as_long_as_it_asked() -> None:
+    from glows_nb.api.operations.instances import count_instances
+
+    now = {"is": 100.0}
+    shared = session(lambda: now["is"], backoff=0)
+    first, second = exchange(count_instances(), shared), exchange(count_instances(), shared)
+    next(first)
+    assert first.send(limited("7")) == Pause(7.0)
+    assert next(second) == Pause(7.0)
+    now["is"] += 7
+    assert not isinstance(second.send(None), Pause)
+
+
+def test_a_call_ends_within_its_time_budget_whatever_its_count_of_retries() -> None:
+    from glows_nb.api.operations.instances import count_instances
+
+    now = {"is": 0.0}
+    steps = exchange(count_instances(), session(lambda: now["is"], max_retries=1000, backoff=0, time_budget=30))
+    with pytest.raises(glows.RateLimited):
+        _play_limited(steps, now)
+    assert now["is"] <= 30
+
+
+def _play_limited(steps: Any, now: dict[str, float]) -> None:
+    step = next(steps)
+    while True:
+        if isinstance(step, Pause):
+            now["is"] += step.seconds
+            step = steps.send(None)
+        else:
+            step = steps.send(limited("4"))
+
+
+def test_the_purse_of_repetitions_fills_again_with_time_and_success() -> None:
+    now = {"is": 0.0}
+    quota = RetryQuota(lambda: now["is"])
+    spent = sum(quota.take() for _ in range(100))
+    assert spent == RetryQuota.CAPACITY
+    now["is"] += 10
+    assert quota.take()
+    assert not quota.take()
+    for _ in range(21):
+        quota.succeed()
+    assert quota.take()

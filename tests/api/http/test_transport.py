@@ -1,10 +1,12 @@
-"""What the client makes of a server that misbehaves, over real sockets."""
+"""What the client makes of a server that misbehaves, over real sockets; and what it logs."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import json
+import logging
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -268,3 +270,36 @@ def test_an_answer_that_unpacks_to_more_than_any_has_is_refused_before_it_is_in_
         finally:
             tracemalloc.stop()
     assert peak < 250_000_000
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_each_request_is_logged_with_number_operation_status_and_time(
+    is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "glows_nb")
+
+    async def ask_async(base_url: str) -> None:
+        async with glows.AsyncClient("token", base_url) as client:
+            await client.instances.stats()
+
+    with HostileServer(lambda request: json_answer(GOOD)) as server:
+        if is_async:
+            asyncio.run(ask_async(server.base_url))
+        else:
+            with glows.Client("token", server.base_url) as client:
+                client.instances.stats()
+    assert [record.name for record in caplog.records if record.name.startswith("glows_nb")] == ["glows_nb"]
+    assert re.search(r"#1 count instances: HTTP 200 in \d+ ms", caplog.text)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with (
+        HostileServer(lambda request: json_answer(GOOD)) as other,
+        HostileServer(
+            lambda request: Answer(b"", status=307, headers={"Location": f"{other.base_url}/instance/stats"})
+        ) as server,
+        glows.Client("token", server.base_url) as client,
+    ):
+        with pytest.raises(glows.BadResponse, match="not followed"):
+            client.instances.stats()
+        assert other.requests == []

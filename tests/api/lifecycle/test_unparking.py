@@ -1,4 +1,4 @@
-"""What unpark rents, and what park tells of a machine that is leaving already, step by step."""
+"""What unpark rents, step by step, with the service played by the test."""
 
 from __future__ import annotations
 
@@ -7,21 +7,14 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
+from glows_nb.api.errors import GlowsError
 from glows_nb.api.lifecycle import parking, unparking
 from glows_nb.api.lifecycle.parking import Parked
 from glows_nb.api.models.instances import Instance
+from tests.api.fake_account import HARDWARE, KEY, MACHINE, MARK, Account, account, ended, instance, running_machine
 from tests.api.fake_service import spec_row
-from tests.api.lifecycle.test_parking import HARDWARE, KEY, MACHINE, MARK, Account, account, instance, running_machine
 
 RTX_4080 = "NVIDIA GeForce RTX 4080"
-
-
-def ended(*snapshots: dict[str, Any], **fields: Any) -> Account:
-    """An account whose machine has ended, with these snapshots of it."""
-    service = account()
-    service.machines = {KEY: running_machine(status="Finished", **fields)}
-    service.snapshots = [{"instance_id": MACHINE, "create_time": number} | row for number, row in enumerate(snapshots)]
-    return service
 
 
 def parked(**fields: Any) -> Account:
@@ -54,6 +47,58 @@ def released_as_fast(service: Account) -> Account:
 
     service._create_instance = lost  # type: ignore[method-assign]
     return service
+
+
+def test_unpark_gives_the_same_machine_again_from_its_newest_snapshot() -> None:
+    service = account()
+    service.snapshots.append({"snapshot_id": "snap-old", "instance_id": MACHINE, "status": 3, "create_time": 1})
+    parked = service.play(parking.park(instance(service)))
+    bodies: list[dict[str, Any]] = []
+    create = service._create_instance
+    service._create_instance = lambda params, body: (bodies.append(body), create(params, body))[1]  # type: ignore[method-assign,func-returns-value]
+    machine = service.play(unparking.unpark("train", MARK))
+    (body,) = bodies
+    assert machine.meta_key == f"{KEY}.2"
+    assert body["from_snap_id"] == parked.snapshot_id
+    assert "from_image_id" not in body
+    assert body["base_resource"]["resource_id"] == "cnR4NDA5MC0xZ3B1"
+    assert (body["region_name"], body["unit_qty"], body["cmd"]) == ("TW-03", 1, "sleep 1")
+    assert body["envs"].get_secret_value() == "A=1;B=2"
+    assert body["ports"] == '[{"port":8888,"protocol":2},{"port":3306,"protocol":1}]'
+
+
+@pytest.mark.parametrize("word", ["train", KEY, MACHINE])
+def test_unpark_twice_gives_one_machine_by_name_key_or_id(word: str) -> None:
+    service = account()
+    service.play(parking.park(instance(service)))
+    first = service.play(unparking.unpark(word, MARK))
+    again = service.play(unparking.unpark(word, MARK))
+    assert first.instance_id == again.instance_id
+    assert service.creates() == 1
+
+
+def test_unpark_by_the_key_of_a_later_generation_finds_the_newest() -> None:
+    service = account()
+    service.machines[f"{KEY}.2"] = running_machine(metaKey=f"{KEY}.2", instanceID="ins-00000008")
+    service.machines[KEY]["status"] = "Finished"
+    service.play(parking.park(Instance.model_validate(service.machines[f"{KEY}.2"])))
+    assert service.play(unparking.unpark(f"{KEY}.2", MARK)).meta_key == f"{KEY}.3"
+
+
+def test_unpark_without_a_snapshot_rents_nothing() -> None:
+    service = account()
+    service.machines[KEY]["status"] = "Finished"
+    with pytest.raises(glows.SnapshotFailed, match="no available snapshot"):
+        service.play(unparking.unpark("train", MARK))
+    assert service.creates() == 0
+
+
+def test_unpark_keeps_a_price_cap() -> None:
+    service = account()
+    service.play(parking.park(instance(service)))
+    with pytest.raises(GlowsError, match="cap"):
+        service.play(unparking.unpark("train", MARK, max_price_per_hour=0.1))
+    assert service.creates() == 0
 
 
 def test_a_machine_that_is_released_as_fast_as_it_is_started_is_given_up_after_three_creates() -> None:
@@ -132,53 +177,3 @@ def test_the_nearest_offer_is_one_that_can_be_had_with_all_its_units_counted() -
     cpus = 2 * service.specs[1]["base_resource"]["unit_spec"]["cpus"]
     with pytest.raises(glows.NoResourceAvailable, match=rf"the nearest is 2 × .* 4090, {cpus} CPUs.* at 0\.040 "):
         service.play(unparking.unpark("train", MARK))
-
-
-@pytest.mark.parametrize("snapshots", [[], [{"snapshot_id": "snap-0", "status": 4}]], ids=["none", "a failed one"])
-def test_park_of_an_ended_machine_without_a_snapshot_says_so(snapshots: list[dict[str, Any]]) -> None:
-    service = ended(*snapshots)
-    with pytest.raises(glows.MachineEnded, match="is Finished and has no snapshot"):
-        service.play(parking.park(instance(service)))
-
-
-def test_park_of_an_ended_machine_waits_for_the_snapshot_that_is_being_taken() -> None:
-    service = ended({"snapshot_id": "snap-0", "status": 3}, {"snapshot_id": "snap-1", "status": 2})
-
-    def later(seconds: float) -> None:
-        if len(service.pauses) > 8:
-            service.snapshots[1]["status"] = 3
-
-    service.on_pause = later
-    assert service.play(parking.park(instance(service))).snapshot_id == "snap-1"
-
-
-def test_park_whose_order_was_done_and_its_answer_lost_orders_no_second() -> None:
-    service = account(faults=["lost after"])
-    assert service.play(parking.park(instance(service))).snapshot_id == "snap-0"
-    assert len(service.snapshots) == 1
-
-
-@pytest.mark.parametrize("refusals", [4, 5])
-def test_park_asks_five_times_what_another_is_in_the_way_of(refusals: int) -> None:
-    service = account(faults=["code 20"] * refusals)
-    if refusals < 5:
-        assert service.play(parking.park(instance(service))).snapshot_id == "snap-0"
-    else:
-        with pytest.raises(glows.IllegalStatus):
-            service.play(parking.park(instance(service)))
-        assert service.machines[KEY]["status"] == "Running"
-
-
-@pytest.mark.parametrize("has_older", [True, False])
-def test_park_whose_own_snapshot_failed_while_somebody_else_released_says_so(has_older: bool) -> None:
-    service = account()
-    if has_older:
-        service.snapshots.append({"snapshot_id": "snap-old", "instance_id": MACHINE, "status": 3, "create_time": 1})
-
-    def released(seconds: float) -> None:
-        service.machines[KEY]["status"] = "Finished"
-        service.snapshots[-1]["status"] = 4
-
-    service.on_pause = released
-    with pytest.raises(glows.SnapshotFailed, match="snap-old is older" if has_older else "it has no other"):
-        service.play(parking.park(Instance.model_validate(service.machines[KEY])))

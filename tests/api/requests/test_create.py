@@ -1,4 +1,4 @@
-"""Limits of the contract, refused before a request is made, with field, value and limit."""
+"""Limits of the contract, refused before a request is made, with field, value and limit; and requests from offers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 import glows_nb as glows
+from glows_nb.api.models.specs import Spec
 from glows_nb.api.requests.create import CreateInstance, Port, encode_envs, encode_ports
+from tests.api.fake_service import spec_row
 
 USUAL: dict[str, Any] = {
     "from_image_id": "img-87p9kq26",
@@ -111,3 +113,34 @@ def test_fields_beside_a_whole_request_are_refused_and_not_dropped() -> None:
         pytest.raises(glows.InvalidRequest, match=r"^cmd, unit_qty: stands beside a whole request"),
     ):
         client.instances.create(request, cmd="sleep 1", unit_qty=2)
+
+
+def test_a_request_from_a_spec_pins_its_offer() -> None:
+    spec = Spec.model_validate(spec_row("TW-03", resource_id="abc"))
+    request = CreateInstance.from_spec(spec, from_image_id="img-1", custom_meta_key="k", unit_qty=2)
+    assert (request.region_name, request.instance_category, request.unit_qty) == ("TW-03", "container", 2)
+    assert request.wire()["base_resource"]["resource_id"] == "abc"
+    assert request.wire()["base_resource"]["unit_spec"] == spec_row("TW-03")["base_resource"]["unit_spec"]
+
+
+def test_a_request_from_a_row_of_the_frame_is_the_one_from_its_spec() -> None:
+    spec = Spec.model_validate(spec_row("TW-03", resource_id="abc"))
+    row = glows.frames.specs([spec]).iloc[0]
+    fields = {"from_image_id": "img-1", "custom_meta_key": "k"}
+    assert CreateInstance.from_spec(row, **fields) == CreateInstance.from_spec(spec, **fields)
+
+
+def test_a_request_from_a_row_with_unknown_numbers_has_zeros_there() -> None:
+    row = spec_row("TW-03", resource_id="abc")
+    row["base_resource"]["unit_spec"] |= {"gpu_name": "", "gpus": 0, "ram_mb": 0, "disk_gb": 0}
+    frame = glows.frames.specs([Spec.model_validate(row)])
+    request = CreateInstance.from_spec(frame.iloc[0], from_image_id="img-1", custom_meta_key="k")
+    assert request.base_resource is not None
+    unit = request.base_resource.unit_spec
+    assert (unit.gpu_name, unit.gpus, unit.ram_mb, unit.disk_gb, unit.cpus) == ("", 0, 0, 0, 10)
+
+
+@pytest.mark.parametrize("row", [{}, None, 5, "abc", {"gpu": "x"}])
+def test_what_is_no_spec_is_refused(row: Any) -> None:
+    with pytest.raises(glows.InvalidRequest, match="spec"):
+        CreateInstance.from_spec(row, from_image_id="img-1", custom_meta_key="k")
