@@ -42,7 +42,7 @@ def test_refreshing_the_newest_of_a_long_list_keeps_the_older_ones(
 
 def test_asking_is_due_once_in_a_while(client: glows.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    source = refresh.Source(asked.append)
+    source = refresh.Source(lambda kind, client: asked.append(kind))
     monkeypatch.setenv("GLOWS_BASE_URL", client.base_url)
     monkeypatch.setenv("GLOWS_SDK_TOKEN", client.connection.token.get_secret_value())
     assert source.known("machine") is source.known("machine")
@@ -69,9 +69,9 @@ def test_keyring_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(refresh, "resolve", hangs)
     monkeypatch.setattr(refresh, "_environment", refresh._Environment())
     try:
-        assert refresh.Source(lambda kind: None).known("machine") is None
+        assert refresh.Source(lambda kind, client: None).known("machine") is None
         assert entered.wait(10)
         assert not released.is_set()
-        assert refresh.Source(lambda kind: None).known("machine") is None
+        assert refresh.Source(lambda kind, client: None).known("machine") is None
     finally:
         released.set()
