@@ -11,23 +11,10 @@ import pytest
 import glows_nb as glows
 from glows_nb.api.observing import Observer, Sending
 from glows_nb.commands import CommandError, Interrupted, run
+from tests.commands.lines import nobody
 
+pytestmark = pytest.mark.usefixtures("default_client")
 TRAIN = "launch --gpu 4090 --name train --yes --wait"
-
-
-@pytest.fixture(autouse=True)
-def default_client(client: glows.Client, sandbox: glows.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLOWS_BASE_URL", sandbox.base_url)
-    monkeypatch.setenv("GLOWS_SDK_TOKEN", sandbox.token)
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    return lambda: capsys.readouterr().out
-
-
-def nobody(prompt: str = "") -> str:
-    raise EOFError
 
 
 def test_park_and_unpark_say_the_price_and_ask(
