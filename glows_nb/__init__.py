@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from glows_nb.ledger.journal import LedgerError
     from glows_nb.ledger.spending import Balance, BurnRate, UnreadWarning
     from glows_nb.money import Cost, Rate, set_exchange_rate
+    from glows_nb.renting.launching import launch, plan
     from glows_nb.widgets.form.launch_form import launch_form
     from glows_nb.widgets.form.spec_picker import spec_picker
     from glows_nb.widgets.panel.images_panel import images_panel
@@ -101,6 +102,7 @@ _HOMES: Final = {
         "timeline",
     ),
     "glows_nb.ledger.spending": ("Balance", "BurnRate", "UnreadWarning"),
+    "glows_nb.renting.launching": ("launch", "plan"),
     "glows_nb.widgets.form.launch_form": ("launch_form",),
     "glows_nb.widgets.form.spec_picker": ("spec_picker",),
     "glows_nb.widgets.panel.machines_panel": ("panel",),

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 import glows_nb as glows
-from glows_nb.api.errors import short_form
+from glows_nb.api.errors.base import short_form
 from glows_nb.api.models.images import Image
 from glows_nb.api.models.instances import Instance
 from glows_nb.cli import as_words

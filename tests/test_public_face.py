@@ -19,6 +19,7 @@ PROMISED = """
 connect Client specs instances images snapshots networks endpoints launch_form spec_picker panel sandbox
 snapshots_panel images_panel networks_panel
 frames.specs frames.instances frames.images frames.snapshots frames.networks frames.endpoints frames.stats
+plan launch
 cheapest doctor spending burn_rate balance set_balance discrepancies set_exchange_rate
 GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError
 BadResponse AmbiguousResult MachineDiffers StalePlan WaitTimeout ConfigError
@@ -135,6 +136,15 @@ def test_sandbox_is_the_function_whatever_was_imported_first(first: str) -> None
     assert python(code).startswith("http://127.0.0.1:")
 
 
+@pytest.mark.parametrize(
+    "first",
+    ["import glows_nb.doctor", "from glows_nb.doctor.report import diagnosis", "import glows_nb; glows_nb.doctor"],
+)
+def test_doctor_is_the_function_whatever_was_imported_first(first: str) -> None:
+    code = f"{first}\nimport glows_nb.doctor.checks, glows_nb as glows\nprint(type(glows.doctor).__name__)"
+    assert python(code) == "function"
+
+
 def test_everything_that_can_be_reached_is_explained() -> None:
     parts = explained()
     assert {"connect", "Instance.ssh_command", "Instances.launch", "Sandbox.close", "frames.specs"} <= set(parts)
@@ -159,7 +169,7 @@ def test_version_is_that_of_the_package() -> None:
 
 def test_name_of_a_function_is_no_module_whatever_was_asked_first() -> None:
     modules = {module.name for module in pkgutil.iter_modules(glows.__path__)}
-    assert modules & set(glows._HOME_OF) == {"sandbox"}, "which _Face takes care of"
+    assert modules & set(glows._HOME_OF) == {"doctor", "sandbox"}, "which _Face takes care of"
     assert python("import glows_nb as g; g.burn_rate; g.set_balance; print(callable(g.spending))") == "True"
 
 

@@ -16,8 +16,10 @@ import httpx
 
 from glows_nb.api.credentials.config import Connection, masked, resolve
 from glows_nb.api.credentials.tokens import Token, account_mark
+from glows_nb.api.http.async_transport import AsyncHttpTransport, pause_async
 from glows_nb.api.http.retrying import RetryPolicy
-from glows_nb.api.http.transport import AsyncHttpTransport, HttpTransport, Session, pause_async
+from glows_nb.api.http.session import Session
+from glows_nb.api.http.transport import HttpTransport
 from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
 from glows_nb.api.steps import Adopted, Batch, Pause, Probe, Recall, Step, Steps, drive

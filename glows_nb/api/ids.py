@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+IMAGE_PREFIX: Final = "img-"
 INSTANCE_PREFIX: Final = "ins-"
 NETWORK_PREFIX: Final = "net-"
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from glows_nb.api.http.transport import close_aside, unlocked
+from glows_nb.api.http.pool import close_aside, unlocked
 from glows_nb.api.steps import Probe
 
 TIMEOUT: Final = 5.0

@@ -14,7 +14,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from glows_nb.api.credentials.tokens import Token
-from glows_nb.api.errors import GlowsError, short_form
+from glows_nb.api.errors import GlowsError
+from glows_nb.api.errors.base import short_form
 from glows_nb.formatting import SANDBOX_WORD, visible
 
 if TYPE_CHECKING:

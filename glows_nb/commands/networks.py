@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from glows_nb.api.errors import InvalidRequest
-from glows_nb.api.ids import NETWORK_PREFIX
 from glows_nb.commands.arguments import MACHINE, NETWORK, REGION
 from glows_nb.commands.group import group, program, say, saying_on_interrupt
 from glows_nb.connection import current_client
@@ -16,7 +14,6 @@ from glows_nb.formatting import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-    from glows_nb.api.client import Client
     from glows_nb.api.models.networks import Attached
 
 
@@ -53,6 +50,7 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
     NETWORK is its id or name.
     """
     from glows_nb.api.requests.networks import AttachInstances
+    from glows_nb.renting.names import network_id
 
     AttachInstances(network_id=network, instance_ids=machines)  # refuses too many before anything is asked
     client = current_client()
@@ -73,25 +71,7 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
 def endpoints(network: str) -> pd.DataFrame:
     """The machines in NETWORK, with their addresses there."""
     from glows_nb.frames import queries
+    from glows_nb.renting.names import network_id
 
     client = current_client()
     return queries.endpoints(network_id(client, network), client=client)
-
-
-def network_id(client: Client, network: str) -> str:
-    """A network's id, of its id or its name; an id is not looked for, since no list need have it.
-
-    Raises:
-        InvalidRequest: there is none of this name.
-    """
-    if network.startswith(NETWORK_PREFIX):
-        return network
-    from glows_nb.api.domains import networks_and_regions_not_asked
-
-    known, unasked = client.run(networks_and_regions_not_asked(strict=False))
-    found = [each.network_id for each in known if network in (each.network_id, each.name)]
-    if found:
-        return found[0]
-    names = ", ".join(str(each) for each in known) or "none"
-    elsewhere = f" In {' and '.join(unasked)} nobody can look; give its id." if unasked else ""
-    raise InvalidRequest("network", f"there is no network {network!r}; there are: {names}.{elsewhere}")

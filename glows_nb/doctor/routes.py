@@ -13,7 +13,10 @@ from typing import Any, Final
 
 from glows_nb.api.credentials.config import Connection
 from glows_nb.api.errors import GlowsError
-from glows_nb.api.http.transport import HttpTransport, Reply, Session, read_reply
+from glows_nb.api.http.exchange import read_reply
+from glows_nb.api.http.reply import Reply
+from glows_nb.api.http.session import Session
+from glows_nb.api.http.transport import HttpTransport
 from glows_nb.api.routes import Route
 from glows_nb.api.steps import Operation
 

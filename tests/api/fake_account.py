@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from glows_nb.api.errors import TransportError, api_error
+from glows_nb.api.errors import TransportError
+from glows_nb.api.errors.codes import api_error
 from glows_nb.api.models.instances import Instance
 from tests.api.fake_service import FakeService, instance_row, spec_row
 

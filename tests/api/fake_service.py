@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
-from glows_nb.api.errors import GlowsError, RateLimited, TransportError, api_error
+from glows_nb.api.errors import GlowsError, RateLimited, TransportError
+from glows_nb.api.errors.codes import api_error
 from glows_nb.api.lifecycle.price_watch import PriceWatch
 from glows_nb.api.steps import Adopted, Batch, Noted, Operation, Pause, Recall, Steps, drive
 

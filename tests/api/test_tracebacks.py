@@ -53,11 +53,11 @@ NOTHING_IS_RAISED = {
     "_other_values",
     "_envs",
     "encode_envs",
-    "_masked",
+    "masked_error",
 }
 """Functions of a few lines in which a secret stands, and which raise nothing."""
 
-IN_SECRET = ("tokens.py", "masking.py", "wire.py", "reading.py")
+IN_SECRET = ("tokens.py", "masking.py", "models/wire.py", "parsing.py")
 """Modules all of whose functions are such, or whose errors the transport takes the frames from."""
 
 USUAL: dict[str, Any] = {
@@ -168,6 +168,12 @@ CALLS: dict[str, Callable[..., Any]] = {
     "CreateInstance.from_spec": lambda **more: CreateInstance.from_spec(
         glows.Spec.model_validate(spec_row()), **({"from_image_id": "i", "custom_meta_key": "k"} | secrets() | more)
     ),
+    **{
+        call.__name__: lambda call=call, **more: call(
+            "4090", client=new(glows.Client, account()), **({"image": "img-87p9kq26"} | secrets() | more)
+        )
+        for call in (glows.plan, glows.launch)
+    },
     **{
         f"{kind.__name__}.instances.{method}": of_instances(kind, method, fields, make)
         for kind in (glows.Client, glows.AsyncClient)
@@ -330,7 +336,7 @@ def test_no_value_of_a_variable_is_in_a_traceback_of_a_command(
     line: str, client: glows.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DB", VALUE)
-    monkeypatch.setattr("glows_nb.commands.launching._check_early", lambda *args, **fields: 1 / 0)
+    monkeypatch.setattr("glows_nb.renting.words.Words.__post_init__", lambda words: 1 / 0)
     with used_for_a_while(client), pytest.raises(ZeroDivisionError) as met:
         run(line)
     assert leaks(met.value) == []

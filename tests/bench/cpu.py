@@ -10,7 +10,9 @@ import pandas as pd
 from glows_nb import frames
 from glows_nb.api.credentials.config import Connection
 from glows_nb.api.credentials.tokens import Token
-from glows_nb.api.http.transport import Reply, Session, read_reply
+from glows_nb.api.http.exchange import read_reply
+from glows_nb.api.http.reply import Reply
+from glows_nb.api.http.session import Session
 from glows_nb.api.operations.instances import list_instances
 from glows_nb.frames import machine_rows
 from tests.bench import wire

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
@@ -20,9 +20,6 @@ from platformdirs import user_config_path, user_data_path
 from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.errors import ConfigError
 from glows_nb.api.routes import ROUTES, Route
-
-if TYPE_CHECKING:
-    pass
 
 LIVE_BASE_URL: Final = "https://a.glows.ai/sdk/v1"
 TOKEN_VARIABLE: Final = "GLOWS_SDK_TOKEN"  # noqa: S105 - the variable's name, not a token

@@ -189,8 +189,8 @@ class LaunchForm(FormBox):
         try:
             self.ready(timeout)
             with self._launching.lock:
-                arguments = model.launch_arguments(self._filled(), self._choices)
-                instance: Instance = self._client.instances.plan(**arguments).launch()
+                choice = model.choice_of(self._filled(), self._choices)
+                instance: Instance = choice.plan(self._client).launch()
             self._say_launched(instance)
             self.card.is_found = False
             try:
@@ -404,8 +404,8 @@ class LaunchForm(FormBox):
 
     def _plan_now(self) -> Plan:
         with self._state:
-            arguments = model.launch_arguments(self._filled(), self._choices)
-        return self._client.instances.plan(**arguments)
+            choice = model.choice_of(self._filled(), self._choices)
+        return choice.plan(self._client)
 
     def _show_plan(self, planned: Plan) -> None:
         self.plan.value = escaped(texts.FORM_PLAN.format(plan=planned))

@@ -23,6 +23,7 @@ from glows_nb.api.offers import rate_for
 from glows_nb.api.ports import JUPYTER_PORT
 from glows_nb.api.requests.create import Port
 from glows_nb.money import Rate
+from glows_nb.renting.choice import Choice, given
 from glows_nb.widgets import texts
 from glows_nb.widgets.form.choices import Choices, offer_id
 
@@ -132,8 +133,8 @@ def hints(filled: Filled) -> dict[str, str]:
     return {"ports": texts.FORM_JUPYTER_PORT} if is_taken else {}
 
 
-def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
-    """The arguments of the launch that the form describes, at no more than the price it shows.
+def choice_of(filled: Filled, choices: Choices) -> Choice:
+    """What the form describes, at no more than the price it shows.
 
     Raises:
         InvalidRequest: a field is wrong; the first one.
@@ -144,33 +145,40 @@ def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
     if wrong:
         raise InvalidRequest(*next(iter(wrong.items())))
     offer, dearest = filled.offer, filled.dearest(choices)
-    own_key = filled.meta_key.strip()
-    arguments: dict[str, Any] = (
-        {"meta_key": own_key} if own_key else {"name": filled.name.strip() or _derived(filled, offer)}
-    )
-    if filled.snapshot_id:
-        arguments |= {"from_snap_id": filled.snapshot_id, "priced_image_id": filled.image_id or None}
-    else:
-        arguments["from_image_id"] = filled.image_id
-    if choices.is_ambiguous(offer):
-        arguments["base_resource"] = offer.base_resource
-    else:
-        arguments["gpu_name" if offer.unit.gpus else "cpu_name"] = offer.hardware_name
-    arguments |= {"region_name": offer.region_name, "instance_category": filled.category, "unit_qty": filled.units}
+    is_pinned, own_key = choices.is_ambiguous(offer), filled.meta_key.strip()
     cap = _cap(filled)
     if cap is None and dearest is not None and (most := filled.rate_of(dearest)) is not None:
         cap = most.per_hour
-    return arguments | _given(
-        regions=list(filled.fallbacks),
+    return Choice(
+        name=None if own_key else filled.name.strip() or _derived(filled, offer),
+        meta_key=own_key or None,
+        image_id=filled.image_id,
+        snapshot_id=filled.snapshot_id,
+        gpu_name=offer.hardware_name if offer.unit.gpus and not is_pinned else None,
+        cpu_name=offer.hardware_name if not offer.unit.gpus and not is_pinned else None,
+        offer=offer.base_resource if is_pinned else None,
+        region_name=offer.region_name,
+        regions=filled.fallbacks,
+        category=filled.category,
+        units=filled.units,
         ports=_ports(filled),
         envs=dict(filled.envs),
         cmd=filled.command,
-        net_ids=[filled.network_id] if filled.network_id else [],
+        network_id=filled.network_id,
         public_ip_id=filled.public_ip_id,
-        extra_resource=dict(filled.extra),
+        extra=dict(filled.extra),
         remark=filled.remark.strip(),
-        max_price_per_hour=cap,
+        max_price=cap,
     )
+
+
+def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
+    """The same as arguments of `client.instances.launch`.
+
+    Raises:
+        InvalidRequest: a field is wrong; the first one.
+    """
+    return choice_of(filled, choices).arguments()
 
 
 def as_python(filled: Filled, choices: Choices, *, client_is_given: bool = True) -> str:
@@ -259,7 +267,7 @@ def _derived(filled: Filled, offer: Spec) -> str:
     """
     ports = sorted(str(port) for port in _ports(filled))
     chosen: list[Any] = [filled.image_id, filled.category, offer_id(offer), filled.units, ports]
-    seldom = _given(
+    seldom = given(
         snapshot=filled.snapshot_id,
         envs=sorted(name for name, _ in filled.envs),
         cmd=filled.command,
@@ -268,10 +276,6 @@ def _derived(filled: Filled, offer: Spec) -> str:
         extra=sorted(filled.extra),
     )
     return derived_name([*chosen, seldom] if seldom else chosen)
-
-
-def _given(**arguments: Any) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if value not in (None, "", [], {})}
 
 
 def _written(name: str, value: Any) -> str:

@@ -14,6 +14,8 @@ import glows_nb as glows
 from glows_nb.api.credentials.config import resolve
 from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.errors import RateLimited, TransportError
+from glows_nb.api.http.exchange import exchange
+from glows_nb.api.http.reply import Reply
 from glows_nb.api.http.retrying import (
     LONGEST_PAUSE,
     CoolDown,
@@ -22,7 +24,7 @@ from glows_nb.api.http.retrying import (
     pause_before_retry,
     read_retry_after,
 )
-from glows_nb.api.http.transport import Reply, Session, exchange
+from glows_nb.api.http.session import Session
 from glows_nb.api.steps import Pause
 
 LOST = TransportError("reset")

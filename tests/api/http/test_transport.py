@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 import glows_nb as glows
 from glows_nb.api.credentials.config import Connection
 from glows_nb.api.credentials.tokens import Token
-from glows_nb.api.errors import ERROR_BY_CODE
-from glows_nb.api.http.transport import Reply, Session, read_reply
+from glows_nb.api.errors.codes import ERROR_BY_CODE
+from glows_nb.api.http.exchange import read_reply
+from glows_nb.api.http.reply import Reply
+from glows_nb.api.http.session import Session
 from glows_nb.api.operations.images import delete_image, list_images, submit_image
 from glows_nb.api.operations.instances import cancel_instance, count_instances, get_instance, list_instances
 from glows_nb.api.operations.networks import attach_instances, create_network, list_endpoints, list_networks

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from glows_nb.api.errors import GlowsError, TransportError, api_error
+from glows_nb.api.errors import GlowsError, TransportError
+from glows_nb.api.errors.codes import api_error
 from glows_nb.api.lifecycle import parking
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.steps import Adopted, Batch, Operation, Pause, Recall, Steps

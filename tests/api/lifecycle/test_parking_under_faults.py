@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from glows_nb.api.errors import GlowsError, TransportError, api_error
+from glows_nb.api.errors import GlowsError, TransportError
+from glows_nb.api.errors.codes import api_error
 from glows_nb.api.lifecycle import parking, unparking
 from glows_nb.api.lifecycle.parking import Parked
 from glows_nb.api.lifecycle.planning import Plan

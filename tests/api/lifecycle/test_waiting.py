@@ -16,8 +16,8 @@ from glows_nb.api.errors import (
     RateLimited,
     TransportError,
     WaitTimeout,
-    api_error,
 )
+from glows_nb.api.errors.codes import api_error
 from glows_nb.api.lifecycle.waiting import LONGEST_PAUSE, wait_for_status
 from glows_nb.api.models.instances import Instance
 from tests.api.fake_service import FakeService, instance_row

@@ -11,7 +11,9 @@ import pytest
 from glows_nb.api.credentials.config import Connection
 from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.errors import AuthError, BadResponse, NoResourceAvailable
-from glows_nb.api.http.transport import Reply, Session, read_reply
+from glows_nb.api.http.exchange import read_reply
+from glows_nb.api.http.reply import Reply
+from glows_nb.api.http.session import Session
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations.instances import list_instances

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.errors import api_error
+from glows_nb.api.errors.codes import api_error
 from glows_nb.api.steps import Steps
 from glows_nb.api.writes.images import delete_image, submit_image
 from glows_nb.api.writes.instances import cancel_instance

@@ -1,0 +1,205 @@
+"""`glows.plan()` and `glows.launch()`: a machine from words, as `%glows launch` starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
+from typing import Any
+
+from pydantic import SecretStr
+
+from glows_nb.api.client import Client
+from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.lifecycle.planning import Plan
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.requests.create import Port, sealed
+from glows_nb.connection import current_client
+from glows_nb.renting.choice import Choice
+from glows_nb.renting.choosing import choose
+from glows_nb.renting.words import WORD_OF_ARGUMENT, Words
+
+
+def plan(
+    gpu: str | None = None,
+    cpu: str | None = None,
+    *,
+    name: str | None = None,
+    meta_key: str | None = None,
+    image: str | None = None,
+    snapshot: str | None = None,
+    region: str | Sequence[str] | None = None,
+    units: int = 1,
+    extra: Mapping[str, int] | None = None,
+    category: str = "container",
+    ports: Port | str | int | Sequence[Port | str | int] = (),
+    cmd: str = "",
+    envs: Mapping[str, str | SecretStr] | None = None,
+    network: str | None = None,
+    public_ip: str | None = None,
+    remark: str | None = None,
+    max_price: float | Decimal | str | None = None,
+    lease: None = None,
+    client: Client | None = None,
+) -> Plan:
+    """What `glows.launch` with the same words would do: reads only, rents nothing.
+
+    Without a region the cheapest that has it comes first, then the others; `plan.launch()` carries the plan out, if it
+    still holds. Without a name the key is derived from the words, as `%glows launch` derives it: the same words find
+    the same machine, in either.
+
+    Args:
+        gpu: the GPU, or part of its name, such as "4090".
+        cpu: instead, part of a CPU's name: a machine without a GPU.
+        name: a name; the same name finds the machine that is there.
+        meta_key: a key of your own instead of a name; it is used once, for ever.
+        image: an image's id or name, such as "CUDA12.8 Torch2.8.0 Base"; without it a base image is chosen.
+        snapshot: instead, a snapshot's id, or the name that it was given from here.
+        region: where, or several in the order to try; None is the cheapest that has it.
+        units: how many units of the offer.
+        extra: what is added to each unit, such as {"cpus": 4}.
+        category: "container" or "vm".
+        ports: ports to open: 8000, "8000/http", "3306/tcp".
+        cmd: the start command; when it ends, so does the machine.
+        envs: environment variables; their values are in no repr, log or traceback.
+        network: a network to join, by id or name.
+        public_ip: an owned public IP to use, by id or name.
+        remark: a remark that the service keeps, at most 32 characters.
+        max_price: Credits per hour at most.
+        lease: how the machine ends by itself; there is none yet, and anything but None is refused.
+        client: the client to ask; without it the current one.
+
+    Raises:
+        InvalidRequest: a word means nothing that is offered, or several things; nothing was rented.
+        NoResourceAvailable: no region has enough left.
+        PriceTooHigh: what can be had costs more than `max_price`.
+    """
+    envs = sealed({"envs": envs})["envs"]
+    client = _client(client)
+    choice = _chosen(
+        client,
+        lease,
+        gpu=gpu,
+        cpu=cpu,
+        name=name,
+        meta_key=meta_key,
+        image=image,
+        snapshot=snapshot,
+        region=region,
+        units=units,
+        extra=extra,
+        category=category,
+        ports=ports,
+        cmd=cmd,
+        envs=envs,
+        network=network,
+        public_ip=public_ip,
+        remark=remark,
+        max_price=max_price,
+    )
+    return choice.plan(client)
+
+
+def launch(
+    gpu: str | None = None,
+    cpu: str | None = None,
+    *,
+    name: str | None = None,
+    meta_key: str | None = None,
+    image: str | None = None,
+    snapshot: str | None = None,
+    region: str | Sequence[str] | None = None,
+    units: int = 1,
+    extra: Mapping[str, int] | None = None,
+    category: str = "container",
+    ports: Port | str | int | Sequence[Port | str | int] = (),
+    cmd: str = "",
+    envs: Mapping[str, str | SecretStr] | None = None,
+    network: str | None = None,
+    public_ip: str | None = None,
+    remark: str | None = None,
+    max_price: float | Decimal | str | None = None,
+    lease: None = None,
+    wait: bool = False,
+    adopt: bool = False,
+    client: Client | None = None,
+) -> Instance:
+    """Start a machine, or find the one that the same words started: the safe create.
+
+    Args:
+        gpu, cpu, name, meta_key, image, snapshot, region, units, extra, category, ports, cmd, envs, network, public_ip:
+            as for `glows.plan`.
+        remark, max_price, lease: as for `glows.plan`.
+        wait: return only when the machine is Running.
+        adopt: take a machine found under the name even if it is not what was asked for.
+        client: the client to use; without it the current one.
+
+    Raises:
+        InvalidRequest, NoResourceAvailable, PriceTooHigh: as for `glows.plan`; nothing was rented.
+        MachineDiffers: the machine under the name is not what was asked for.
+        MetaKeyExists: the key is somebody else's.
+        AmbiguousResult: it can't be known whether a machine was started; the text has its key.
+        MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
+    """
+    envs = sealed({"envs": envs})["envs"]
+    client = _client(client)
+    choice = _chosen(
+        client,
+        lease,
+        gpu=gpu,
+        cpu=cpu,
+        name=name,
+        meta_key=meta_key,
+        image=image,
+        snapshot=snapshot,
+        region=region,
+        units=units,
+        extra=extra,
+        category=category,
+        ports=ports,
+        cmd=cmd,
+        envs=envs,
+        network=network,
+        public_ip=public_ip,
+        remark=remark,
+        max_price=max_price,
+    )
+    return choice.launch(client, wait=wait, adopt=adopt)
+
+
+def _client(client: Client | None) -> Client:
+    if client is not None and not isinstance(client, Client):
+        raise InvalidRequest("client", f"takes a Client, not {type(client).__name__}; leave it out for the one in use.")
+    return client or current_client()
+
+
+def _chosen(client: Client, lease: None, *, region: Any, ports: Any, extra: Any, envs: Any, **words: Any) -> Choice:
+    if lease is not None:
+        raise InvalidRequest("lease", "can't be kept yet, so none is taken; release the machine yourself.")
+    try:
+        asked = Words(
+            regions=_several(region),
+            ports=_several(ports),
+            extra=_mapping("extra", extra),
+            envs=_mapping("envs", envs),
+            **words,
+        )
+        return choose(client, asked)
+    except InvalidRequest as error:
+        field = WORD_OF_ARGUMENT.get(error.field, error.field)
+        reason = str(error).removeprefix(f"{error.field}: ")
+    raise InvalidRequest(field, reason)
+
+
+def _several(values: Any) -> tuple[Any, ...]:
+    """One thing as several; what comes in no order, as a set's things do, in one."""
+    if values is None:
+        return ()
+    if isinstance(values, str | int | Port):
+        return (values,)
+    return tuple(sorted(values, key=str)) if isinstance(values, Set) else tuple(values)
+
+
+def _mapping(word: str, value: Any) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidRequest(word, "takes a mapping of names to values.")
+    return value or {}
