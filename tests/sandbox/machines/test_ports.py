@@ -175,7 +175,7 @@ def test_addresses_can_look_like_the_services_instead(as_user):
 
 
 @pytest.mark.parametrize("passes", range(5))
-def test_nobody_is_left_inside_however_far_they_have_come_when_the_doors_close(server, machine, passes):
+def test_nobody_is_left_inside_however_far_they_have_come_when_the_ports_close(server, machine, passes):
     running = server.store.machines_in_status("Running")[0]
     callers = []
 
@@ -201,7 +201,7 @@ def test_nobody_is_left_inside_however_far_they_have_come_when_the_doors_close(s
                 pass
 
 
-def test_door_that_could_not_let_somebody_in_lets_them_in_later(server, machine, monkeypatch, caplog):
+def test_port_that_could_not_let_somebody_in_lets_them_in_later(server, machine, monkeypatch, caplog):
     monkeypatch.setattr(ports, "_RETRY_SECONDS", 0.01)
     running = server.store.machines_in_status("Running")[0]
 
