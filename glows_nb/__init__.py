@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from glows_nb.connection import connect, current_client
     from glows_nb.doctor.report import doctor
     from glows_nb.embedded import Sandbox, sandbox
+    from glows_nb.frames.costs import balance, burn_rate, discrepancies, set_balance, spending, timeline
     from glows_nb.frames.queries import (
         cheapest,
         endpoints,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
         snapshots,
         specs,
     )
-    from glows_nb.frames.spending import balance, burn_rate, discrepancies, set_balance, spending, timeline
     from glows_nb.ledger.journal import LedgerError
     from glows_nb.ledger.spending import Balance, BurnRate, UnreadWarning
     from glows_nb.money import Cost, Rate, set_exchange_rate
@@ -93,7 +93,7 @@ _HOMES: Final = {
     "glows_nb.embedded": ("Sandbox", "sandbox"),
     "glows_nb.ledger.journal": ("LedgerError",),
     "glows_nb.money": ("Cost", "Rate", "set_exchange_rate"),
-    "glows_nb.frames.spending": (
+    "glows_nb.frames.costs": (
         "balance",
         "burn_rate",
         "discrepancies",

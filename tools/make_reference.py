@@ -19,6 +19,7 @@ from glows_nb import plots  # noqa: F401 - looks for the system's fonts, for whi
 
 MODULES = (
     "glows_nb",
+    "!glows_nb.doctor",
     "!glows_nb.sandbox",
     "glows_nb.api.resources",
     "glows_nb.plots",
@@ -33,12 +34,13 @@ NO_DEFAULT = re.compile(r'\s*=?\s*<span class="default_value">PydanticUndefined<
 def make(folder: Path) -> None:
     """Write the pages into a folder; `index.html` is the first."""
     warnings.simplefilter("error")
-    # The face loads each name when it is asked for; pdoc looks at what is there, and would take the subpackage for
-    # the function `sandbox`.
-    for name in glows_nb.__all__:
-        vars(glows_nb)[name] = value = getattr(glows_nb, name)
-        if isinstance(value, type) and issubclass(value, BaseModel):
-            _show_plain_types(value)
+    # The face loads each name when it is asked for; pdoc looks at what is there, and would take a subpackage for the
+    # function of its name.
+    for module in (glows_nb, glows_nb.frames):
+        for name in module.__all__:
+            vars(module)[name] = value = getattr(module, name)
+            if isinstance(value, type) and issubclass(value, BaseModel):
+                _show_plain_types(value)
     pdoc.render.configure(docformat="google", footer_text=f"glows_nb {glows_nb.__version__}", show_source=False)
     pdoc.pdoc(*MODULES, output_directory=folder)
     for page in folder.rglob("*.html"):

@@ -162,6 +162,6 @@ def spend(since: date | None) -> pd.DataFrame:
     By the ledger on this computer, since the service does not tell. Estimates are marked.
     """
 
-    from glows_nb.frames.spending import spending
+    from glows_nb.frames.costs import spending
 
     return spending(since=since)

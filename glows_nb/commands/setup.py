@@ -1,4 +1,4 @@
-"""Commands around the work: sandbox, config, help."""
+"""Commands around the work: sandbox, config, doctor, help."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from glows_nb.connection import client_in_use, connect_to_sandbox
 
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
+    from glows_nb.doctor.report import Diagnosis
     from glows_nb.frames.tables import Table
 
 LONGEST_SENTENCE: Final = 120
@@ -67,6 +68,18 @@ def config() -> Table:
     return captioned(
         table, "Change one with: %config Glows.name = value", is_sandbox=bool(client and client.is_sandbox)
     )
+
+
+@group.command(examples=["doctor"])
+def doctor() -> Diagnosis:
+    """Find what is wrong, and say what to do about it.
+
+    Checks address, token, clock, routes, versions, front end and ledger; nothing is written or rented.
+    In the terminal the exit status is 1 where a check failed.
+    """
+    from glows_nb.doctor import report
+
+    return report.doctor()
 
 
 @group.command(name="help", examples=["help launch", "help network create"])

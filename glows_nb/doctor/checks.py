@@ -29,7 +29,7 @@ from glows_nb.api.operations.snapshots import list_snapshots
 from glows_nb.api.operations.specs import list_specs
 from glows_nb.api.routes import ROUTES
 from glows_nb.connection import client_in_use
-from glows_nb.doctor.routes import Look, Looker
+from glows_nb.doctor.routes import Attempt, RouteTester
 from glows_nb.ledger.journal import Ledger, LedgerError
 
 State = Literal["ok", "warn", "fail", "not checked"]
@@ -89,8 +89,8 @@ def _service(connection: Connection | None) -> Iterator[Check]:
             yield _unchecked(name, "there are no settings")
         return
     yield Check("settings", "ok", f"{connection.base_url}, and a token for it")
-    with Looker(connection) as looker:
-        first = looker.look(list_instances())
+    with RouteTester(connection) as tester:
+        first = tester.attempt(list_instances())
         # By the service's clock, where it tells: this computer's may be the one that is wrong.
         yield from _token(connection, datetime.now(UTC) + timedelta(seconds=first.clock_ahead or 0.0))
         yield _address(connection, first)
@@ -101,7 +101,7 @@ def _service(connection: Connection | None) -> Iterator[Check]:
             reason = access.found if access.state == "not checked" else "there is no access"
             yield from (_unchecked(name, reason) for name in READS)
             return
-        yield from _routes(looker, first)
+        yield from _routes(tester, first)
 
 
 def _token(connection: Connection, now: datetime) -> Iterator[Check]:
@@ -126,7 +126,7 @@ def _token(connection: Connection, now: datetime) -> Iterator[Check]:
         yield Check("expiry", "ok", f"{when}, in {remaining.days} days")
 
 
-def _address(connection: Connection, first: Look) -> Check:
+def _address(connection: Connection, first: Attempt) -> Check:
     parts = urlsplit(connection.base_url)
     if first.status is None:
         next_step = (
@@ -142,7 +142,7 @@ def _address(connection: Connection, first: Look) -> Check:
     return Check("address", "warn", "answers, and the token goes there unencrypted", "Use https where it is to be had.")
 
 
-def _clock(first: Look) -> Check:
+def _clock(first: Attempt) -> Check:
     if first.status is None:
         return _unchecked("clock", "nothing answers")
     ahead = first.clock_ahead
@@ -155,7 +155,7 @@ def _clock(first: Look) -> Check:
     return Check("clock", state, found, "Let this computer set its clock by the network: costs and expiry go by it.")
 
 
-def _access(first: Look) -> Check:
+def _access(first: Attempt) -> Check:
     if first.status is None:
         return _unchecked("access", "nothing answers")
     if first.is_missing:
@@ -170,27 +170,27 @@ def _access(first: Look) -> Check:
     return Check("access", "ok", "the service accepts the token")
 
 
-def _routes(looker: Looker, first: Look) -> Iterator[Check]:
-    yield _route(looker, list_instances(), first)
-    yield _route(looker, get_instance(f"ins-{NOBODYS}"))
-    yield _route(looker, count_instances())
+def _routes(tester: RouteTester, first: Attempt) -> Iterator[Check]:
+    yield _route(tester, list_instances(), first)
+    yield _route(tester, get_instance(f"ins-{NOBODYS}"))
+    yield _route(tester, count_instances())
     images = list_images()
-    seen = looker.look(images)
-    yield _route(looker, images, seen)
-    yield _route(looker, list_specs(0, _first_id(seen, "image_id", f"img-{NOBODYS}")))
+    seen = tester.attempt(images)
+    yield _route(tester, images, seen)
+    yield _route(tester, list_specs(0, _first_id(seen, "image_id", f"img-{NOBODYS}")))
     networks = list_networks()
-    seen = looker.look(networks)
-    yield _route(looker, networks, seen)
-    yield _route(looker, list_endpoints(_first_id(seen, "network_id", f"net-{NOBODYS}")))
-    yield _route(looker, list_snapshots())
+    seen = tester.attempt(networks)
+    yield _route(tester, networks, seen)
+    yield _route(tester, list_endpoints(_first_id(seen, "network_id", f"net-{NOBODYS}")))
+    yield _route(tester, list_snapshots())
 
 
-def _route(looker: Looker, operation: Any, seen: Look | None = None) -> Check:
+def _route(tester: RouteTester, operation: Any, seen: Attempt | None = None) -> Check:
     usual = ROUTES[operation.name]
-    seen = seen or looker.look(operation)
+    seen = seen or tester.attempt(operation)
     path = f"{seen.route.method} {seen.route.path}"
     if seen.is_missing:
-        other = looker.look_elsewhere(operation)
+        other = tester.attempt_elsewhere(operation)
         if other is None:
             tried = "and its alternatives" if usual.alternatives else "there"
             return Check(usual.name, "fail", f"nothing at {path} {tried}", "Ask GLOWS support for the path.")
@@ -207,8 +207,8 @@ def _route(looker: Looker, operation: Any, seen: Look | None = None) -> Check:
     return Check(usual.name, "ok", f"{path} answers{'' if usual.is_confirmed else ', as was inferred'}")
 
 
-def _first_id(look: Look, field: str, otherwise: str) -> str:
-    items = look.result.items if isinstance(look.result, Page) else ()
+def _first_id(attempt: Attempt, field: str, otherwise: str) -> str:
+    items = attempt.result.items if isinstance(attempt.result, Page) else ()
     return str(getattr(items[0], field)) if items else otherwise
 
 

@@ -25,7 +25,7 @@ NOT_FOUND: Final = 404
 
 
 @dataclass(frozen=True)
-class Look:
+class Attempt:
     """What one try brought.
 
     Attributes:
@@ -48,7 +48,7 @@ class Look:
         return self.status == NOT_FOUND
 
 
-class Looker:
+class RouteTester:
     """Looks at the routes of one connection; a context manager."""
 
     def __init__(self, connection: Connection, timeout: float = TIMEOUT) -> None:
@@ -56,11 +56,11 @@ class Looker:
         self._timeout = timeout
         self._transport = HttpTransport(Session(connection), timeout, None)
 
-    def look(self, operation: Operation[Any]) -> Look:
+    def attempt(self, operation: Operation[Any]) -> Attempt:
         """Send the operation once."""
-        return _look(self._transport, operation)
+        return _attempt(self._transport, operation)
 
-    def look_elsewhere(self, operation: Operation[Any]) -> Look | None:
+    def attempt_elsewhere(self, operation: Operation[Any]) -> Attempt | None:
         """The first of the other known paths at which something is; None where all are missing too."""
         usual = operation.route
         tried = self._connection.route(usual).path
@@ -70,14 +70,14 @@ class Looker:
             routes = {**self._connection.routes, usual.name: usual._replace(path=path)}
             transport = HttpTransport(Session(replace(self._connection, routes=routes)), self._timeout, None)
             try:
-                found = _look(transport, operation)
+                found = _attempt(transport, operation)
             finally:
                 transport.close()
             if found.status is not None and not found.is_missing:
                 return found
         return None
 
-    def __enter__(self) -> Looker:
+    def __enter__(self) -> RouteTester:
         return self
 
     def __exit__(
@@ -86,20 +86,20 @@ class Looker:
         self._transport.close()
 
 
-def _look(transport: HttpTransport, operation: Operation[Any]) -> Look:
+def _attempt(transport: HttpTransport, operation: Operation[Any]) -> Attempt:
     connection = transport.session.connection
     route = connection.route(operation.route)
     started = datetime.now(UTC)
     reply = transport.send_once(operation)
     if isinstance(reply, GlowsError):
-        return Look(route, error=reply)
+        return Attempt(route, error=reply)
     ahead = _clock_ahead(reply, started, datetime.now(UTC))
     try:
         result = read_reply(operation, reply, transport.session)
     except GlowsError as error:
         # Without its frames: the answer stood in them, with the passwords of machines.
-        return Look(route, error=error.with_traceback(None), status=reply.status, clock_ahead=ahead)
-    return Look(route, result, status=reply.status, clock_ahead=ahead)
+        return Attempt(route, error=error.with_traceback(None), status=reply.status, clock_ahead=ahead)
+    return Attempt(route, result, status=reply.status, clock_ahead=ahead)
 
 
 def _clock_ahead(reply: Reply, started: datetime, ended: datetime) -> float | None:

@@ -1,4 +1,4 @@
-"""DataFrames: of models (`frames.specs(models)`), asked for (`queries`), and how a table shows itself (`tables`).
+"""DataFrames: of models (`frames.specs(models)`), asked for (`queries`, `costs`), and how one shows itself (`tables`).
 
 What makes a frame of models is loaded when it is first used, so that whoever only wants the names of columns loads no
 pandas.
@@ -10,16 +10,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from glows_nb.frames.from_models import *  # noqa: F403 - it says in __all__ what is public
+    from glows_nb.frames.from_models import (
+        discrepancies,
+        endpoints,
+        images,
+        instances,
+        instances_of_rows,
+        networks,
+        snapshots,
+        specs,
+        specs_by_region,
+        spending,
+        stats,
+        timeline,
+    )
+    from glows_nb.ledger.records import Discrepancy
 
-_FROM_MODELS = "glows_nb.frames.from_models"
+__all__ = [
+    "Discrepancy",
+    "discrepancies",
+    "endpoints",
+    "images",
+    "instances",
+    "instances_of_rows",
+    "networks",
+    "snapshots",
+    "specs",
+    "specs_by_region",
+    "spending",
+    "stats",
+    "timeline",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") and name != "__all__":
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "__all__":
-        return import_module(_FROM_MODELS).__all__
-    value = getattr(import_module(_FROM_MODELS), name)
+    value = getattr(import_module("glows_nb.frames.from_models"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

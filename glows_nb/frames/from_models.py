@@ -32,6 +32,7 @@ from glows_nb.frames.columns import (
 )
 from glows_nb.frames.machine_rows import MB_PER_GB, column_of
 from glows_nb.gpus import vram_gb
+from glows_nb.ledger.records import Discrepancy
 from glows_nb.money import Rate
 
 if TYPE_CHECKING:
@@ -42,22 +43,6 @@ if TYPE_CHECKING:
     from glows_nb.api.models.snapshots import Snapshot
     from glows_nb.ledger.accounting import DayCost
     from glows_nb.ledger.records import MachineRecord, Sighting, SnapshotRecord
-    from glows_nb.ledger.spending import Discrepancy
-
-__all__ = [
-    "discrepancies",
-    "endpoints",
-    "images",
-    "instances",
-    "instances_of_rows",
-    "networks",
-    "snapshots",
-    "specs",
-    "specs_by_region",
-    "spending",
-    "stats",
-    "timeline",
-]
 
 BYTES_PER_GB: Final = 1024**3
 

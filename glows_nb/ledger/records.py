@@ -77,3 +77,13 @@ class SnapshotRecord(NamedTuple):
     name: str
     image_id: str
     image_name: str
+
+
+class Discrepancy(NamedTuple):
+    """One thing that ledger and service say differently."""
+
+    instance_id: str | None
+    meta_key: str | None
+    what: str
+    in_ledger: str | None
+    on_service: str | None

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 from glows_nb.api.client import Client
 from glows_nb.api.errors import GlowsError, InvalidRequest
@@ -21,7 +21,7 @@ from glows_nb.formatting import SANDBOX_WORD, counted
 from glows_nb.ledger.accounting import DayCost, cost_by_day, cost_since
 from glows_nb.ledger.journal import LedgerError
 from glows_nb.ledger.recording import Recorder, recorder_of
-from glows_nb.ledger.records import MachineRecord
+from glows_nb.ledger.records import Discrepancy, MachineRecord
 from glows_nb.money import Cost, Rate, millicents
 
 SETTLING_MS: Final = 60_000
@@ -113,16 +113,6 @@ class Spending:
     unknown: set[str]
     estimated: set[str]
     differing: int
-
-
-class Discrepancy(NamedTuple):
-    """One thing that ledger and service say differently."""
-
-    instance_id: str | None
-    meta_key: str | None
-    what: str
-    in_ledger: str | None
-    on_service: str | None
 
 
 def spending_of(service: Client, since: date | datetime | None = None) -> Spending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shlex
 from typing import Any, Final
 
@@ -14,12 +15,13 @@ from traitlets import TraitError
 from glows_nb.api.errors import ConfigError, GlowsError
 from glows_nb.commands import CommandError, SecretInLine, group, run
 from glows_nb.commands.cell import words_of_cell
-from glows_nb.commands.descriptions import SHOWN, facts_text
+from glows_nb.commands.descriptions import SHOWN, facts, facts_text
 from glows_nb.commands.group import all_commands
 from glows_nb.commands.settings import Glows, use_settings
+from glows_nb.formatting import SANDBOX_WORD
+from glows_nb.frames.tables import SANDBOX_BADGE
 from glows_nb.magic import completion
 from glows_nb.magic.lines import Words, is_statement, read_line
-from glows_nb.magic.rendering import card_html
 from glows_nb.magic.scrubbing import forget, may_be_tokens
 
 MAGIC_NAME: Final = "glows"
@@ -135,3 +137,22 @@ def _formatters(shell: InteractiveShell) -> Any:
     if shell.display_formatter is None:
         raise GlowsError("This IPython shows nothing, so glows_nb can't show machines in it.")
     return shell.display_formatter.formatters
+
+
+def card_html(value: Any) -> str:
+    """The facts of a value as a small table; addresses are shown without their tokens."""
+    rows = "".join(
+        f'<tr><th style="text-align:left">{html.escape(name)}</th>'
+        f'<td style="text-align:left">{_cell(name, words)}</td></tr>'
+        for name, words in facts(value)
+    )
+    return f"<table>{rows}</table>"
+
+
+def _cell(name: str, words: str) -> str:
+    escaped = html.escape(words)
+    if name == "ssh":
+        return f"<code>{escaped}</code>"
+    if name == "machine" and words.startswith(SANDBOX_WORD):
+        return escaped.replace(SANDBOX_WORD, SANDBOX_BADGE, 1)
+    return escaped

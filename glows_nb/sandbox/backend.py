@@ -95,7 +95,7 @@ class Backend:
                 continue
             with self.store.transaction():
                 if self.catalogue.can_be_snapshotted(machine.image_id):
-                    self.store.snapshots.add(snapshot_of(machine, self.store.hashes.new(), name=""))
+                    self.store.snapshots.add(snapshot_of(machine, self.store.ids.new(), name=""))
                     self.store.enter(machine, lifecycle.PAUSING, now)
                 else:
                     self.store.enter(machine, lifecycle.CANCELING, now)

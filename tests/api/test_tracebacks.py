@@ -346,7 +346,8 @@ def test_no_token_is_in_a_traceback_of_the_profile_writer(monkeypatch: pytest.Mo
     def full(*args: Any, **options: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    for where in ("os.fsync", "os.fdopen", "tempfile.mkstemp", "pathlib.Path.replace", "tomllib.loads", "json.dumps"):
+    files = ("os.fsync", "os.fdopen", "tempfile.mkstemp", "pathlib.Path.replace")
+    for where in (*files, "tomllib.loads", "tomlkit.parse", "tomlkit.dumps"):
         with monkeypatch.context() as patched:
             patched.setattr(where, full)
             with pytest.raises((glows.ConfigError, OSError)) as met:

@@ -48,15 +48,15 @@ def test_offers_are_read_without_loading_what_belongs_to_machines() -> None:
         f"{api}.{name}"
         for name in (
             "async_resources",
-            "launching",
+            "lifecycle.creating",
+            "lifecycle.parking",
+            "lifecycle.waiting",
             "models.instances",
             "models.networks",
             "models.snapshots",
             "operations.instances",
-            "parking",
             "requests.create",
             "resources.instances",
-            "waiting",
         )
     }
     assert all(importlib.util.find_spec(name) for name in unneeded)

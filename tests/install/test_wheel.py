@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from tests.install.wheel import ROOT, Installed
 
 IN_A_NOTEBOOK = """
+import email
 import json
 from importlib.metadata import entry_points, version
 from IPython.core.interactiveshell import InteractiveShell
@@ -73,3 +75,19 @@ def test_extension_sandbox_table_and_notebooks_work_from_the_wheel(installed: In
     )
     assert found["pytest plugin"] == ["glows_nb.pytest_plugin"]
     assert found["version"] in installed.wheel.name
+
+
+def test_what_an_index_shows_is_complete_and_well_formed(installed: Installed) -> None:
+    check = [sys.executable, "-m", "twine", "check", "--strict", str(installed.wheel), str(installed.source)]
+    checked = subprocess.run(check, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout.count("PASSED") == 2
+    packed = contents(installed.wheel)
+    [text] = [packed[name].decode() for name in packed if name.endswith(".dist-info/METADATA")]
+    told = email.message_from_string(text)
+    assert (told["License-Expression"], told["Author"]) == ("BSD-3-Clause", "the glows_nb authors")
+    assert told.get_all("License-File") == ["LICENSE"]
+    assert told.get_all("Project-URL") is None
+    assert told["Home-page"] is None
+    [licence] = [packed[name] for name in packed if name.endswith("/licenses/LICENSE")]
+    assert licence == (ROOT / "LICENSE").read_bytes()

@@ -209,8 +209,8 @@ def test_gpu_that_may_be_several_names_them_with_prices() -> None:
 def test_machine_under_the_name_that_differs_is_not_taken(client: glows.Client) -> None:
     glows.launch("4090", name="train")
     with pytest.raises(glows.MachineDiffers, match="its GPU is"):
-        glows.launch("H100", name="train")
-    assert glows.launch("H100", name="train", adopt=True).hardware.gpu_name == "NVIDIA GeForce RTX 4090"
+        glows.launch("L40S", name="train")
+    assert glows.launch("L40S", name="train", adopt=True).hardware.gpu_name == "NVIDIA GeForce RTX 4090"
 
 
 def test_words_of_the_command_as_it_was_typed_have_the_key_that_they_always_had() -> None:

@@ -1,12 +1,11 @@
 """Writes profiles: the token into the profile file or the keyring, and out again. Reading them is in `config`.
 
-The file is changed line by line, so that comments and other profiles stay as the user wrote them; what comes out is
-read back before it takes the file's place, which it does in one step.
+The file is changed by tomlkit, so that comments and other profiles stay as the user wrote them; what comes out is read
+back before it takes the file's place, which it does in one step.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
@@ -131,16 +130,19 @@ def _change(name: str, kept: dict[str, Any]) -> None:
 
 
 def _rewrite(name: str, kept: dict[str, Any]) -> None:
+    # Loaded where a profile is written: reading one, which most processes do, takes the standard library's own.
+    from tomlkit.exceptions import TOMLKitError
+
     before = _text()
     expected = _tables(before)
     old = expected.get(name, {})
     if not isinstance(old, dict):
         raise ConfigError(f"{profiles_path()} has a value named {name!r}, which is no profile; edit it by hand.")
     table = {key: value for key, value in old.items() if key not in OF_LOGIN} | kept
-    after = _with_settings(before, name, kept)
     try:
+        after = _with_settings(before, name, kept)
         is_right = tomllib.loads(after) == expected | {name: table}
-    except tomllib.TOMLDecodeError:
+    except (TOMLKitError, tomllib.TOMLDecodeError):
         is_right = False
     if not is_right:
         raise ConfigError(f"{profiles_path()} is written in a way that can't be changed here; edit it by hand.")
@@ -180,16 +182,14 @@ def _file() -> Path:
 
 
 def _with_settings(text: str, name: str, kept: dict[str, Any]) -> str:
-    lines = text.splitlines()
-    header = re.compile(rf"""\s*\[\s*(?:{name}|"{name}"|'{name}')\s*\]\s*(#.*)?""")
-    written = [f"{key} = {json.dumps(value)}" for key, value in kept.items()]
-    start = next((number for number, line in enumerate(lines) if header.fullmatch(line)), None)
-    if start is None:
-        return "\n".join([*lines, *([""] if lines else []), f"[{name}]", *written, ""])
-    end = next((n for n in range(start + 1, len(lines)) if lines[n].lstrip().startswith("[")), len(lines))
-    changed = re.compile(rf"\s*(?:{'|'.join({*OF_LOGIN, *kept})})\s*=")
-    body = [line for line in lines[start + 1 : end] if not changed.match(line)]
-    return "\n".join([*lines[: start + 1], *written, *body, *lines[end:], ""])
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    profile = document.setdefault(name, tomlkit.table())
+    for setting in set(OF_LOGIN).difference(kept):
+        profile.pop(setting, None)
+    profile.update(kept)
+    return tomlkit.dumps(document)
 
 
 def _text() -> str:

@@ -189,7 +189,7 @@ class Admin:
         hashes = order["hashes"]
         if not isinstance(hashes, list):
             raise ValueError("hashes must be a list")
-        self._backend.store.hashes.reserve([_name(hash_) for hash_ in hashes])
+        self._backend.store.ids.reserve([_name(hash_) for hash_ in hashes])
         return {"reserved": len(hashes)}
 
     def _end_command(self, request: Request, order: _Order) -> object:

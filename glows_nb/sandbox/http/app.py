@@ -103,8 +103,8 @@ class Api:
 
     def _carry_out(self, received: _Received, operation: Operation) -> dict[str, object]:
         try:
-            call = self._call(received, operation)
-            answer = answers.envelope(Code.SUCCESS, **operation.run(call))
+            context = self._call(received, operation)
+            answer = answers.envelope(Code.SUCCESS, **operation.run(context))
             if operation.is_write:
                 # What follows from it at once, such as that a released machine no longer accepts, comes first.
                 self._backend.catch_up()

@@ -28,7 +28,7 @@ _MAX_PORTS = 64
 
 
 @dataclass(frozen=True)
-class Order:
+class CreateRequest:
     """A create request that is right in itself; one of the first three at least says which hardware."""
 
     gpu_name: str
@@ -53,14 +53,14 @@ class Order:
     network_type: int
 
 
-def read_order(call: Context) -> Order:
+def read_create_request(context: Context) -> CreateRequest:
     """Read the body of a create request; whatever is wrong with it is code 6."""
-    body = call.body
+    body = context.body
     gpu_name = body.text("gpu_name", 128)
     cpu_name = body.text("cpu_name", 128)
-    resource, units_within = _base_resource(call)
-    _check_hardware(call, gpu_name, cpu_name, resource)
-    image, snapshot = _source(call)
+    resource, units_within = _base_resource(context)
+    _check_hardware(context, gpu_name, cpu_name, resource)
+    image, snapshot = _source(context)
     # Required by the contract although it also names a default; a client must send it.
     category = body.text("instance_category", 16, required=True)
     cmd = body.text("cmd", 512)
@@ -70,11 +70,11 @@ def read_order(call: Context) -> Order:
         raise illegal("cmd is for containers only")
     if snapshot is not None and category != snapshot.category:
         raise illegal("the snapshot is of the other instance_category")
-    return Order(
+    return CreateRequest(
         gpu_name=gpu_name,
         cpu_name=cpu_name,
         resource=resource,
-        extra_cpus=_extra_cpus(call),
+        extra_cpus=_extra_cpus(context),
         image=image,
         snapshot=snapshot,
         meta_key=body.text("custom_meta_key", ID_LENGTH, required=True),
@@ -92,52 +92,52 @@ def read_order(call: Context) -> Order:
     )
 
 
-def choose_offer(order: Order, offers: Sequence[Offer], states: Mapping[str, OfferState]) -> Offer:
+def choose_offer(request: CreateRequest, offers: Sequence[Offer], states: Mapping[str, OfferState]) -> Offer:
     """Return the offer that an order gets: the cheapest of those it fits that has enough left, else 215."""
     fitting = [
         offer
         for offer in offers
-        if offer.region == order.region
-        and CATEGORY_NUMBERS[order.category] in offer.instance_categories
-        and _is_asked_for(offer, order)
-        and price_of_extras(offer, order.extra_cpus) is not None
-        and states[offer.resource_id].stock >= order.units
+        if offer.region == request.region
+        and CATEGORY_NUMBERS[request.category] in offer.instance_categories
+        and _is_asked_for(offer, request)
+        and price_of_extras(offer, request.extra_cpus) is not None
+        and states[offer.resource_id].stock >= request.units
     ]
     if not fitting:
         raise Refusal(Code.NO_RESOURCE_AVAILABLE, "not sold in this region, or not enough left")
     return min(fitting, key=lambda offer: states[offer.resource_id].millicent_per_hour)
 
 
-def _is_asked_for(offer: Offer, order: Order) -> bool:
-    if order.resource:
-        return _is_such(offer, order.resource)
-    if order.gpu_name:
-        return offer.gpu_name == order.gpu_name
+def _is_asked_for(offer: Offer, request: CreateRequest) -> bool:
+    if request.resource:
+        return _is_such(offer, request.resource)
+    if request.gpu_name:
+        return offer.gpu_name == request.gpu_name
     # Machines with GPUs have a CPU of that name, too, but aren't what is meant.
-    return offer.cpu_name == order.cpu_name and offer.gpus == 0
+    return offer.cpu_name == request.cpu_name and offer.gpus == 0
 
 
 def _is_such(offer: Offer, resource: Mapping[str, object]) -> bool:
     return all(getattr(offer, name) == value for name, value in resource.items())
 
 
-def _source(call: Context) -> tuple[Image, Snapshot | None]:
+def _source(context: Context) -> tuple[Image, Snapshot | None]:
     """Return what to start from: an image, or a snapshot and the image below it; both at once are one too many."""
-    image_id = call.body.text("from_image_id", ID_LENGTH)
-    snapshot_id = call.body.text("from_snap_id", ID_LENGTH)
+    image_id = context.body.text("from_image_id", ID_LENGTH)
+    snapshot_id = context.body.text("from_snap_id", ID_LENGTH)
     # The sister service's name for the field, which users have guessed.
-    guessed = call.body.text("from_snapshot_id", ID_LENGTH)
-    if call.switches.refuses_from_snapshot_id and guessed:
+    guessed = context.body.text("from_snapshot_id", ID_LENGTH)
+    if context.switches.refuses_from_snapshot_id and guessed:
         raise illegal("from_snapshot_id is called from_snap_id")
     snapshot_id = snapshot_id or guessed
     if bool(image_id) == bool(snapshot_id):
         raise illegal("exactly one of from_image_id and from_snap_id is required")
     if image_id:
-        return find_image(call, image_id), None
-    snapshot = find_snapshot(call, snapshot_id)
+        return find_image(context, image_id), None
+    snapshot = find_snapshot(context, snapshot_id)
     hash_ = bare(snapshot.image_id, "img-")
     # The user's own image below it may be deleted by now; the snapshot doesn't need it.
-    return call.catalogue.image_by_hash.get(hash_) or Image(hash_, snapshot.image_name), snapshot
+    return context.catalogue.image_by_hash.get(hash_) or Image(hash_, snapshot.image_name), snapshot
 
 
 def price_of_extras(offer: Offer, cpus: int) -> int | None:
@@ -151,9 +151,9 @@ def price_of_extras(offer: Offer, cpus: int) -> int | None:
     return max((step.millicent_per_hour * (cpus // step.cpus) for step in steps), default=None)
 
 
-def _base_resource(call: Context) -> tuple[Mapping[str, object], int]:
+def _base_resource(context: Context) -> tuple[Mapping[str, object], int]:
     """Return what `base_resource` tells of an offer, and how many units it asks for, 0 where it says nothing."""
-    given = call.body.object("base_resource")
+    given = context.body.object("base_resource")
     if given is None or not len(given):
         return {}, 0
     resource: dict[str, object] = {"resource_id": given.text("resource_id", 128)}
@@ -161,34 +161,36 @@ def _base_resource(call: Context) -> tuple[Mapping[str, object], int]:
     resource |= {name: unit.text(name, 128) for name in ("gpu_name", "cpu_name")}
     resource |= {name: unit.number(name, low=0, high=INT64_MAX) for name in ("gpus", "cpus", "ram_mb", "disk_gb")}
     told = {name: value for name, value in resource.items() if value}
-    if not any(_is_such(offer, told) for offer in call.catalogue.offers):
+    if not any(_is_such(offer, told) for offer in context.catalogue.offers):
         raise illegal("no offer is such a base_resource")
     return told, given.number("unit_qty", low=0, high=INT64_MAX)
 
 
-def _check_hardware(call: Context, gpu_name: str, cpu_name: str, resource: Mapping[str, object]) -> None:
+def _check_hardware(context: Context, gpu_name: str, cpu_name: str, resource: Mapping[str, object]) -> None:
     if gpu_name and cpu_name:
         raise illegal("gpu_name and cpu_name are one too many")
     if not (
-        gpu_name or (cpu_name and call.switches.takes_cpu_name) or (resource and call.switches.takes_base_resource)
+        gpu_name
+        or (cpu_name and context.switches.takes_cpu_name)
+        or (resource and context.switches.takes_base_resource)
     ):
         raise illegal("gpu_name is required; which fields can stand for it is a switch of the sandbox")
     if not resource or not (gpu_name or cpu_name):
         return
-    fitting = [offer for offer in call.catalogue.offers if _is_such(offer, resource)]
+    fitting = [offer for offer in context.catalogue.offers if _is_such(offer, resource)]
     if not any(offer.gpu_name == gpu_name if gpu_name else offer.cpu_name == cpu_name for offer in fitting):
         raise illegal("the name and base_resource are of different hardware")
 
 
-def _extra_cpus(call: Context) -> int:
+def _extra_cpus(context: Context) -> int:
     """Read how many cpus are added to each unit: {"cpus": 4}, also within "resource", as spec list has it.
 
     The contract's text has lost the field's exact name, so that both are taken.
     """
-    given = call.body.object("extra_resource") or call.body.object("extra_resources")
+    given = context.body.object("extra_resource") or context.body.object("extra_resources")
     if given is None or not len(given):
         return 0
-    if not call.switches.sells_extras:
+    if not context.switches.sells_extras:
         raise illegal("extra resources are not sold")
     return (given.object("resource") or given).number("cpus", low=1, high=_MOST_EXTRA)
 

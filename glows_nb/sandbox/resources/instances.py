@@ -12,138 +12,142 @@ from glows_nb.sandbox.machines.lifecycle import Hardware, Machine
 from glows_nb.sandbox.parameters import ID_LENGTH
 from glows_nb.sandbox.resources import answers
 from glows_nb.sandbox.resources.context import Context
-from glows_nb.sandbox.resources.create_request import Order, choose_offer, price_of_extras, read_order
-from glows_nb.sandbox.resources.networks import attach_new, domain_of, network_of_order
+from glows_nb.sandbox.resources.create_request import CreateRequest, choose_offer, price_of_extras, read_create_request
+from glows_nb.sandbox.resources.networks import attach_new, domain_of, network_of_request
 from glows_nb.sandbox.resources.snapshots import refuse_unfinished
 
 
-def query_instance(call: Context) -> dict[str, object]:
+def query_instance(context: Context) -> dict[str, object]:
     """Answer one machine, by request_id or meta_key."""
-    return {"instance": _shown(call, [_find_own(call)])[0]}
+    return {"instance": _shown(context, [_find_own(context)])[0]}
 
 
-def create_instance(call: Context) -> dict[str, object]:
+def create_instance(context: Context) -> dict[str, object]:
     """Start a machine: it is queued when this is answered, and the rest happens by itself."""
-    order = read_order(call)
+    request = read_create_request(context)
     # One transaction, so that of two creates with one key, or for a last unit, only one gets through. The key
     # comes first: a client that repeats a create whose answer was lost must learn that the machine is there,
     # also when its region has sold out meanwhile.
-    with call.store.transaction():
-        _refuse_taken_key(call, order.meta_key)
-        domain = domain_of(call, order.region)
-        network = network_of_order(call, order.region, order.net_ids, order.public_ip_id, order.network_type)
-        if call.store.live_count(call.user.uid) >= call.limits.instances:
-            raise Refusal(Code.USER_NODE_QTY_EXCEED_QUOTA, f"{call.limits.instances} machines are there")
-        if order.snapshot is not None:
-            refuse_unfinished(order.snapshot)
-        states = call.offer_states()
-        offer = choose_offer(order, call.catalogue.offers, states)
-        price = states[offer.resource_id].millicent_per_hour + (price_of_extras(offer, order.extra_cpus) or 0)
-        machine = _new_machine(call, order, offer, domain, price)
-        call.store.add(machine)
+    with context.store.transaction():
+        _refuse_taken_key(context, request.meta_key)
+        domain = domain_of(context, request.region)
+        network = network_of_request(
+            context, request.region, request.net_ids, request.public_ip_id, request.network_type
+        )
+        if context.store.live_count(context.user.uid) >= context.limits.instances:
+            raise Refusal(Code.USER_NODE_QTY_EXCEED_QUOTA, f"{context.limits.instances} machines are there")
+        if request.snapshot is not None:
+            refuse_unfinished(request.snapshot)
+        states = context.offer_states()
+        offer = choose_offer(request, context.catalogue.offers, states)
+        price = states[offer.resource_id].millicent_per_hour + (price_of_extras(offer, request.extra_cpus) or 0)
+        machine = _new_machine(context, request, offer, domain, price)
+        context.store.add(machine)
         if network is not None:
-            attach_new(call, network, machine)
-    return {"instance": answers.instance(machine, None, call.now)}
+            attach_new(context, network, machine)
+    return {"instance": answers.instance(machine, None, context.now)}
 
 
-def cancel_instance(call: Context) -> dict[str, object]:
+def cancel_instance(context: Context) -> dict[str, object]:
     """Begin to release a machine.
 
     Cancelling one that is ending or has ended succeeds and changes nothing. The contract doesn't say; a DELETE
     may be repeated when its answer was lost, and on the sister service 0 only means accepted (FACTS 4.2, 8).
     """
-    with call.store.transaction():
-        machine = _find_own(call)
+    with context.store.transaction():
+        machine = _find_own(context)
         if machine.source != "SourceSDK":
             raise illegal("not made with the SDK")
         if machine.status in lifecycle.SNAPSHOTTING:
             raise Refusal(Code.ILLEGAL_STATUS, "a snapshot is being taken")
         if machine.status not in (lifecycle.CANCELING, lifecycle.FINISHED):
-            call.store.enter(machine, lifecycle.CANCELING, call.now)
+            context.store.enter(machine, lifecycle.CANCELING, context.now)
     return {}
 
 
-def instance_stats(call: Context) -> dict[str, object]:
+def instance_stats(context: Context) -> dict[str, object]:
     """Answer how many machines are in each status that occurs."""
-    return {"stats": call.store.status_counts(call.user.uid)}
+    return {"stats": context.store.status_counts(context.user.uid)}
 
 
-def list_instances(call: Context) -> dict[str, object]:
+def list_instances(context: Context) -> dict[str, object]:
     """Answer one page of the user's machines, newest first unless `ascending`; ended ones are among them."""
-    page = call.query.required_page()
+    page = context.query.required_page()
     # Unknown names are ignored (contract), so a filter of nothing but unknown names is an empty one: all.
-    statuses = [name for name in call.query.texts("statuses") if name in lifecycle.STATUS_NAMES]
-    ascending = call.query.flag("ascending")
-    total, machines = call.store.machines(call.user.uid, page, statuses, ascending=ascending)
+    statuses = [name for name in context.query.texts("statuses") if name in lifecycle.STATUS_NAMES]
+    ascending = context.query.flag("ascending")
+    total, machines = context.store.machines(context.user.uid, page, statuses, ascending=ascending)
     return {
         "pagination": answers.pagination(total, page),
-        "instances": _shown(call, machines),
+        "instances": _shown(context, machines),
     }
 
 
-def _find_own(call: Context) -> Machine:
+def _find_own(context: Context) -> Machine:
     """Return the machine that is asked for; not there and not one's own look the same.
 
     When both parameters are given, request_id counts: it is the more exact one, and the contract is silent.
     """
-    request_id = call.query.text("request_id", ID_LENGTH)
-    meta_key = call.query.text("meta_key", ID_LENGTH)
+    request_id = context.query.text("request_id", ID_LENGTH)
+    meta_key = context.query.text("meta_key", ID_LENGTH)
     if request_id:
-        machine = call.store.machine_by_hash(bare(request_id, "ins-"))
+        machine = context.store.machine_by_hash(bare(request_id, "ins-"))
     elif meta_key:
-        machine = call.store.machine_by_meta_key(meta_key, call.user.uid)
+        machine = context.store.machine_by_meta_key(meta_key, context.user.uid)
     else:
         raise illegal("request_id or meta_key is required")
-    if machine is None or machine.owner != call.user.uid:
+    if machine is None or machine.owner != context.user.uid:
         raise illegal("no such machine of this user")
     return machine
 
 
-def _shown(call: Context, machines: Sequence[Machine]) -> list[dict[str, object]]:
-    endpoints = call.store.networks.endpoints_of([machine.hash for machine in machines])
-    return [answers.instance(machine, endpoints[machine.hash], call.now) for machine in machines]
+def _shown(context: Context, machines: Sequence[Machine]) -> list[dict[str, object]]:
+    endpoints = context.store.networks.endpoints_of([machine.hash for machine in machines])
+    return [answers.instance(machine, endpoints[machine.hash], context.now) for machine in machines]
 
 
-def _refuse_taken_key(call: Context, meta_key: str) -> None:
+def _refuse_taken_key(context: Context, meta_key: str) -> None:
     """Refuse a key that a machine of any user has, or has had unless ended machines free theirs."""
-    holder = call.store.machine_by_meta_key(meta_key)
-    if holder is None or (call.switches.frees_meta_keys and holder.status == lifecycle.FINISHED):
+    holder = context.store.machine_by_meta_key(meta_key)
+    if holder is None or (context.switches.frees_meta_keys and holder.status == lifecycle.FINISHED):
         return
     raise Refusal(Code.META_KEY_EXIST, "some user has or had a machine of that key")
 
 
-def _new_machine(call: Context, order: Order, offer: Offer, domain: int, millicent_per_hour: int) -> Machine:
-    snapshot = order.snapshot
+def _new_machine(
+    context: Context, request: CreateRequest, offer: Offer, domain: int, millicent_per_hour: int
+) -> Machine:
+    snapshot = request.snapshot
     machine = Machine(
-        hash=call.store.hashes.new(),
-        owner=call.user.uid,
-        meta_key=order.meta_key,
+        hash=context.store.ids.new(),
+        owner=context.user.uid,
+        meta_key=request.meta_key,
         resource_id=offer.resource_id,
-        units=order.units,
+        units=request.units,
         millicent_per_hour=millicent_per_hour,
-        hardware=_hardware(offer, order.units, order.extra_cpus),
+        hardware=_hardware(offer, request.units, request.extra_cpus),
         region=offer.region,
         domain=domain,
-        category=order.category,
-        image_id=order.image.id,
-        image_name=order.image.name,
+        category=request.category,
+        image_id=request.image.id,
+        image_name=request.image.name,
         snap_id="" if snapshot is None else f"snap-{snapshot.hash}",
         snap_name="" if snapshot is None else snapshot.name,
-        remark=order.remark,
-        cmd=order.cmd,
-        envs=order.envs,
-        ssh_user="glows" if order.category == "vm" else "root",
-        password=lifecycle.new_password(call.store.chance),
-        accesses=order.accesses,
+        remark=request.remark,
+        cmd=request.cmd,
+        envs=request.envs,
+        ssh_user="glows" if request.category == "vm" else "root",
+        password=lifecycle.new_password(context.store.chance),
+        accesses=request.accesses,
         # Real, unlike the times of the lifecycle: clients reckon ages by their own clock, and on one that runs
         # ten times as fast every machine would soon be created hours ahead.
         created=time.time(),
         status=lifecycle.SCHED_QUEUED,
-        changed=call.now,
-        command_left=lifecycle.command_seconds(order.cmd),
+        changed=context.now,
+        command_left=lifecycle.command_seconds(request.cmd),
     )
-    queued = lifecycle.enter(machine, lifecycle.SCHED_QUEUED, call.now, lambda machine: machine.accesses)
-    own_image = call.store.images.image(bare(order.image.id, "img-"))
+    queued = lifecycle.enter(machine, lifecycle.SCHED_QUEUED, context.now, lambda machine: machine.accesses)
+    own_image = context.store.images.image(bare(request.image.id, "img-"))
     # A machine waits in the queue until its image has been fetched, without a word about it (FACTS 4.2).
     if own_image is None or queued.next_at is None or own_image.ready_at <= queued.next_at:
         return queued

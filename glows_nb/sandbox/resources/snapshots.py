@@ -9,28 +9,28 @@ from glows_nb.sandbox.resources.context import Context
 from glows_nb.sandbox.store.snapshots import AVAILABLE, GIB, Snapshot, snapshot_of
 
 
-def create_snapshot(call: Context) -> dict[str, object]:
+def create_snapshot(context: Context) -> dict[str, object]:
     """Save a running machine, which pauses meanwhile and then runs on by itself."""
-    instance_id = call.body.text("instance_id", ID_LENGTH, required=True)
-    name = call.body.text("name", 32)
-    with call.store.transaction():
-        machine = call.store.machine_by_hash(bare(instance_id, "ins-"))
-        if machine is None or machine.owner != call.user.uid:
+    instance_id = context.body.text("instance_id", ID_LENGTH, required=True)
+    name = context.body.text("name", 32)
+    with context.store.transaction():
+        machine = context.store.machine_by_hash(bare(instance_id, "ins-"))
+        if machine is None or machine.owner != context.user.uid:
             raise illegal("no such machine of this user")
-        if not call.catalogue.can_be_snapshotted(machine.image_id):
+        if not context.catalogue.can_be_snapshotted(machine.image_id):
             raise Refusal(Code.TAKING_SNAP_NOT_ALLOWED, "not of machines with this image")
         if machine.status != lifecycle.RUNNING:
             raise Refusal(Code.ILLEGAL_STATUS, f"the machine is {machine.status}")
-        volumes = max(call.switches.snapshot_volumes, 1)
-        snapshots = [snapshot_of(machine, call.store.hashes.new(), name) for _ in range(volumes)]
-        if call.store.snapshots.count(call.user.uid) + len(snapshots) > call.limits.snapshots:
-            raise Refusal(Code.USER_SNAP_QTY_EXCEED_QUOTA, f"{call.limits.snapshots} snapshots are there")
-        taken = call.store.snapshots.volume_bytes(call.user.uid)
-        if taken + sum(snapshot.vol_size_bytes for snapshot in snapshots) > call.limits.storage_gb * GIB:
-            raise Refusal(Code.DISK_QUOTA_EXCEEDED, f"{taken} bytes of {call.limits.storage_gb} GB are taken")
+        volumes = max(context.switches.snapshot_volumes, 1)
+        snapshots = [snapshot_of(machine, context.store.ids.new(), name) for _ in range(volumes)]
+        if context.store.snapshots.count(context.user.uid) + len(snapshots) > context.limits.snapshots:
+            raise Refusal(Code.USER_SNAP_QTY_EXCEED_QUOTA, f"{context.limits.snapshots} snapshots are there")
+        taken = context.store.snapshots.volume_bytes(context.user.uid)
+        if taken + sum(snapshot.vol_size_bytes for snapshot in snapshots) > context.limits.storage_gb * GIB:
+            raise Refusal(Code.DISK_QUOTA_EXCEEDED, f"{taken} bytes of {context.limits.storage_gb} GB are taken")
         for snapshot in snapshots:
-            call.store.snapshots.add(snapshot)
-        machine = call.store.enter(machine, lifecycle.PAUSING, call.now)
+            context.store.snapshots.add(snapshot)
+        machine = context.store.enter(machine, lifecycle.PAUSING, context.now)
     return {
         "snapshot_ids": [f"snap-{snapshot.hash}" for snapshot in snapshots],
         "instance_id": f"ins-{machine.hash}",
@@ -38,24 +38,24 @@ def create_snapshot(call: Context) -> dict[str, object]:
     }
 
 
-def list_snapshots(call: Context) -> dict[str, object]:
+def list_snapshots(context: Context) -> dict[str, object]:
     """Answer one page of the user's snapshots, newest first. Without a status that is all of them.
 
     What the service's default leaves out isn't known; deleted ones, perhaps, of which there are none here.
     """
-    page = call.query.page()
-    statuses = call.query.numbers("status", low=0, high=7)
-    total, snapshots = call.store.snapshots.snapshots(call.user.uid, page, statuses)
+    page = context.query.page()
+    statuses = context.query.numbers("status", low=0, high=7)
+    total, snapshots = context.store.snapshots.snapshots(context.user.uid, page, statuses)
     return {
         "pagination": answers.pagination(total, page),
         "snapshots": [answers.snapshot(snapshot) for snapshot in snapshots],
     }
 
 
-def find_snapshot(call: Context, snapshot_id: str) -> Snapshot:
+def find_snapshot(context: Context, snapshot_id: str) -> Snapshot:
     """Return one of the user's snapshots by its id, which the console writes with `snp-` (FACTS 5.3)."""
-    snapshot = call.store.snapshots.snapshot(bare(snapshot_id, "snap-", "snp-"))
-    if snapshot is None or snapshot.owner != call.user.uid:
+    snapshot = context.store.snapshots.snapshot(bare(snapshot_id, "snap-", "snp-"))
+    if snapshot is None or snapshot.owner != context.user.uid:
         raise illegal("no such snapshot of this user")
     return snapshot
 

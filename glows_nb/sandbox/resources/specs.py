@@ -12,23 +12,23 @@ from glows_nb.sandbox.resources.images import find_image
 _Entry = TypeVar("_Entry")
 
 
-def list_specs(call: Context) -> dict[str, object]:
+def list_specs(context: Context) -> dict[str, object]:
     """Answer the hardware on which an image can run, flat or grouped by region."""
-    machine_category = call.query.number("machine_category", low=0, high=3)
+    machine_category = context.query.number("machine_category", low=0, high=3)
     if machine_category is None:
         raise illegal("machine_category is required")
-    image = find_image(call, call.query.text("from_image_id", ID_LENGTH, required=True))
-    wanted = call.query.number("instance_category", low=0, high=1)
-    region = call.query.text("region_name", 128)
-    if region and region not in call.catalogue.regions:
+    image = find_image(context, context.query.text("from_image_id", ID_LENGTH, required=True))
+    wanted = context.query.number("instance_category", low=0, high=1)
+    region = context.query.text("region_name", 128)
+    if region and region not in context.catalogue.regions:
         raise Refusal(Code.INVALID_DOMAIN_INFO, "unknown region")
-    page = call.query.page()
-    by_region = call.query.flag("by_region")
+    page = context.query.page()
+    by_region = context.query.flag("by_region")
     categories = image.instance_categories if wanted is None else image.instance_categories & {wanted}
-    states = call.offer_states()
+    states = context.offer_states()
     specs = [
         answers.spec(offer, states[offer.resource_id], sorted(offer.instance_categories & image.instance_categories))
-        for offer in call.catalogue.offers
+        for offer in context.catalogue.offers
         if offer.machine_category == machine_category
         and region in ("", offer.region)
         and offer.instance_categories & categories

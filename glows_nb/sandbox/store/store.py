@@ -51,7 +51,7 @@ class OfferState:
     millicent_per_hour: int
 
 
-class Hashes:
+class IdGenerator:
     """Gives out hashes. Ones that are reserved come first, so that a test can have the ids of a sample."""
 
     def __init__(self, database: Database, chance: random.Random) -> None:
@@ -95,7 +95,7 @@ class Store:
         self.changes = 0
         """How many machines have changed status: whoever follows them knows when to look again."""
         self.users = UserStore(self._database, limits, switches)
-        self.hashes = Hashes(self._database, self.chance)
+        self.ids = IdGenerator(self._database, self.chance)
         self.networks = NetworkStore(self._database)
         self.snapshots = SnapshotStore(self._database)
         self.images = ImageStore(self._database)

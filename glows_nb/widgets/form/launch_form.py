@@ -12,7 +12,6 @@ from typing import Any, Final
 import ipywidgets
 
 from glows_nb.api.client import Client
-from glows_nb.api.domains import DOMAIN_OF_REGION
 from glows_nb.api.errors import (
     GlowsError,
     InvalidRequest,
@@ -24,20 +23,21 @@ from glows_nb.api.errors import (
 from glows_nb.api.lifecycle.planning import Plan
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
-from glows_nb.api.offers import has_left
 from glows_nb.connection import current_client
 from glows_nb.money import Rate
 from glows_nb.widgets import lifetime, texts
 from glows_nb.widgets.confirmation import Question
 from glows_nb.widgets.controls import button, set_shown
 from glows_nb.widgets.form import model
-from glows_nb.widgets.form.choices import ANYWHERE, Choices, OfferId, offer_id, offer_id_of, offer_label, price_words
+from glows_nb.widgets.form.choices import OfferId, offer_id_of
 from glows_nb.widgets.form.code_box import CodeBox
 from glows_nb.widgets.form.fields import MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form.form_box import FormBox, FormFrontEnd
 from glows_nb.widgets.form.launching import FormLaunching
 from glows_nb.widgets.form.machine_card import MachineCard
+from glows_nb.widgets.form.messages import FormMessages
 from glows_nb.widgets.form.model import Filled
+from glows_nb.widgets.form.offer_menu import OfferMenu
 from glows_nb.widgets.form.reading import FormReading
 from glows_nb.widgets.markup import error_html, escaped
 
@@ -89,11 +89,9 @@ class LaunchForm(FormBox):
         self._client = client
         self._client_is_given = client_is_given
         self._given = (name, offer)
-        self._wanted = offer
         self._state = RLock()
         self._edits = 0
         self._is_wrong = False
-        self._choices = Choices((), "container")
         self._launching = FormLaunching(self)
         self.fields = FormFields()
         self._reading = FormReading(
@@ -105,11 +103,11 @@ class LaunchForm(FormBox):
             offered=self._on_offered,
             ended=self._on_read,
         )
+        self._menu = OfferMenu(self.fields, self._reading, offer)
         front_end = FormFrontEnd()
-        self.price = ipywidgets.HTML().add_class("glows-price").add_class("glows-message")
-        self.plan = ipywidgets.HTML().add_class("glows-plan").add_class("glows-message")
-        self.message = ipywidgets.HTML().add_class("glows-result").add_class("glows-message")
-        self.loading = ipywidgets.HTML().add_class("glows-loading").add_class("glows-message")
+        self._messages = FormMessages()
+        self.price, self.plan = self._messages.price, self._messages.plan
+        self.message, self.loading = self._messages.message, self._messages.loading
         self.retry = button(texts.RETRY, self._read_all)
         self.button = button(texts.FORM_LAUNCH, self._on_launch, button_style="primary")
         self.refresh_button = button(texts.REFRESH, self._on_refresh, tooltip=texts.FORM_REFRESH_HINT)
@@ -151,8 +149,7 @@ class LaunchForm(FormBox):
     @property
     def offer(self) -> Spec | None:
         """The offer that is chosen, None where nothing is left to choose."""
-        chosen: OfferId | None = self.fields.gpu.value
-        return next((spec for spec in self._choices.offers if offer_id(spec) == chosen), None)
+        return self._menu.offer
 
     @property
     def rate(self) -> Rate | None:
@@ -189,7 +186,7 @@ class LaunchForm(FormBox):
         try:
             self.ready(timeout)
             with self._launching.lock:
-                choice = model.choice_of(self._filled(), self._choices)
+                choice = model.choice_of(self._filled(), self._menu.choices)
                 instance: Instance = choice.plan(self._client).launch()
             self._say_launched(instance)
             self.card.is_found = False
@@ -264,7 +261,7 @@ class LaunchForm(FormBox):
         if name != earlier._given[0]:
             self.fields.name.value = name
         is_same_offer = wanted == earlier._given[1]
-        self._wanted = (earlier.fields.gpu.value or earlier._wanted) if is_same_offer else wanted
+        self._menu.wanted = (earlier.fields.gpu.value or earlier._menu.wanted) if is_same_offer else wanted
         self.more.value, self.code.toggle.value = earlier.more.value, earlier.code.toggle.value
         if earlier.instance is not None and self.instance is None:
             self.card.follow(earlier.instance, is_found=earlier.card.is_found)
@@ -286,7 +283,7 @@ class LaunchForm(FormBox):
     def _on_refresh(self) -> None:
         """Prices and stock may have changed; what is chosen stays, and says so if it is sold out."""
         with self._state:
-            self._wanted = self._wanted or self.fields.gpu.value
+            self._menu.hold()
         self._read_all()
 
     def _on_reading(self) -> None:
@@ -318,63 +315,32 @@ class LaunchForm(FormBox):
             self._reading.read_networks()
 
     def _on_offered(self) -> None:
-        """Give every menu the choices that fit the others, keeping what was chosen where it still fits."""
+        """There are other offers, or others fit."""
         with self._state:
-            fields = self.fields
-            if not self._reading.specs and self._wanted is None:
-                # They can't be read: what is chosen is wanted again once they can.
-                self._wanted = fields.gpu.value
-            wanted = self._wanted or fields.gpu.value
-            category, region = fields.category.value or "container", fields.region.value or ANYWHERE
-            spec = next((spec for spec in self._reading.specs if offer_id(spec) == self._wanted), None)
-            if spec is not None and has_left(spec) and spec.categories:
-                # An offer that was asked for comes before what other fields say.
-                category = category if category in spec.categories else spec.categories[0]
-                region = region if region == spec.region_name else ANYWHERE
-            self._choices = Choices.among(self._reading.specs, category, region, only=self._reading.category)
-            is_there = fields.offer_choices(self._choices, wanted, keeps_gone=self._wanted is not None)
-            if is_there and self._reading.specs:
-                self._wanted = None
-            self._offer_networks()
+            self._menu.update()
             self._on_edit()
-
-    def _offer_networks(self) -> None:
-        """Those of the chosen offer's region, and those whose region nobody knows."""
-        domain = DOMAIN_OF_REGION.get(self.offer.region_name) if self.offer else None
-        options = {
-            name: [(str(network), network.network_id) for network in networks if domain in (None, network.domain)]
-            for name, networks in self._reading.networks.items()
-        }
-        self.fields.offer_networks(options)
 
     def _filled(self) -> Filled:
         return self.fields.filled(self.offer, self._reading.image_id)
 
-    def _unseen(self) -> dict[str, str]:
-        """What could not be read of what is not needed, by the field that it is for."""
-        region = self.offer.region_name if self.offer else ""
-        unasked = texts.NETWORKS_NOT_ASKED.format(regions=region)
-        notes = {"network": unasked, "public_ip": unasked} if region in self._reading.unasked else {}
-        return {**notes, **self._reading.unread}
-
     def _on_edit(self) -> None:
         """Something else stands in the form: say what it means, and ask for the plan once nothing more is typed."""
         with self._state:
-            if self.fields.gpu.value is not None:
-                self._wanted = None
+            self._menu.let_go()
             offer = self.offer
-            self.fields.limit_to(offer, self._choices)
+            self.fields.limit_to(offer, self._menu.choices)
             filled = self._filled()
-            wrong = model.problems(filled, self._choices)
+            wrong = model.problems(filled, self._menu.choices)
             if not self._is_read:
                 # What can't be seen, or not yet, is not wrong.
                 for name in ("source", "gpu"):
                     wrong.pop(name, None)
-            elif self._wanted is not None:
-                wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._wanted_label())
-            self.fields.show_notes(filled, wrong, {**model.hints(filled), **self._unseen()})
+            elif self._menu.wanted is not None:
+                wrong["gpu"] = texts.FORM_SPEC_GONE.format(offer=self._menu.label)
+            self.fields.show_notes(filled, wrong, {**model.hints(filled), **self._menu.unseen()})
             self._label()
-            self._show_price(filled)
+            is_known = self._is_read and self._menu.wanted is None
+            self._messages.show_price(filled, self._menu.choices, is_known=is_known)
             self._show_code(filled)
             self._say_nothing()
             self._is_wrong = bool(wrong)
@@ -404,11 +370,11 @@ class LaunchForm(FormBox):
 
     def _plan_now(self) -> Plan:
         with self._state:
-            choice = model.choice_of(self._filled(), self._choices)
+            choice = model.choice_of(self._filled(), self._menu.choices)
         return choice.plan(self._client)
 
     def _show_plan(self, planned: Plan) -> None:
-        self.plan.value = escaped(texts.FORM_PLAN.format(plan=planned))
+        self._messages.show_plan(planned)
         existing, card = planned.existing, self.card
         self._note_name(existing)
         if existing is not None and (card.instance is None or card.instance.instance_id != existing.instance_id):
@@ -423,24 +389,9 @@ class LaunchForm(FormBox):
             taken = texts.FORM_NAME_TAKEN.format(length=length, machine=machine.instance_id) if machine else ""
             self.fields.note("name", taken or texts.FORM_NAME_FREE.format(length=length))
 
-    def _show_price(self, filled: Filled) -> None:
-        offer, rate, dearest = filled.offer, filled.rate, filled.dearest(self._choices)
-        if offer is None or rate is None:
-            is_known = self._is_read and self._wanted is None
-            self.price.value = escaped(texts.FORM_NOTHING_LEFT) if is_known else ""
-            return
-        more = ""
-        most = None if dearest is None else filled.rate_of(dearest)
-        if dearest is not None and most is not None and rate is not None and most > rate:
-            hour = most.per_hour
-            more = texts.FORM_PRICE_UP_TO.format(region=dearest.region_name, hour=hour)
-        self.price.value = texts.FORM_PRICE_IN.format(
-            price=f"<b>{price_words(rate)}</b>", region=escaped(offer.region_name), more=escaped(more)
-        )
-
     def _show_code(self, filled: Filled) -> None:
         try:
-            code = model.as_python(filled, self._choices, client_is_given=self._client_is_given)
+            code = model.as_python(filled, self._menu.choices, client_is_given=self._client_is_given)
             self.code.show(code)
         except InvalidRequest:
             self.code.show("")
@@ -475,8 +426,7 @@ class LaunchForm(FormBox):
 
     def _say_nothing(self) -> None:
         """What was said of an earlier state holds no more; only a launch may be under way."""
-        self.message.value = escaped(texts.FORM_LAUNCHING) if self._launching.is_under_way else ""
-        self.plan.value = ""
+        self._messages.clear(is_launching=self._launching.is_under_way)
 
     def _ask_nothing(self) -> None:
         self.question.close()
@@ -494,13 +444,9 @@ class LaunchForm(FormBox):
             **self.fields.labels(),
         }
 
-    def _wanted_label(self) -> str:
-        spec = next((spec for spec in self._reading.specs if offer_id(spec) == self._wanted), None)
-        return offer_label(spec, with_region=True) if spec else " ".join(self._wanted or ())
-
     def _plain(self) -> str:
         lines = [self._plain_title(), *(escaped(line) for line in self.fields.plain())]
-        lines += [self.price.value, self.plan.value, self.loading.value, self.message.value]
+        lines += self._messages.plain()
         lines.append(self.card.plain())
         return "".join(f"<div>{line}</div>" for line in lines if line)
 

@@ -97,12 +97,27 @@ def test_token_is_taken_out_and_the_other_settings_stay(path: Path) -> None:
         'lab.token = "x"\n',
         'lab = {token = "x"}\n',
         '[lab]\ntoken = """x\ny"""\n',
+        '[lab]\n"token" = "x"\n',
+        '[lab]\ntext = """\n[lab]\ntoken = "no"\n"""\ntoken = "x"\n',
     ],
 )
-def test_file_that_is_written_otherwise_is_left_alone(text: str, path: Path) -> None:
+def test_token_is_changed_however_the_profile_is_written(text: str, path: Path) -> None:
+    path.write_text(text)
+    store_token("lab", Token("new-token"))
+    before = tomllib.loads(text)
+    assert tomllib.loads(path.read_text()) == {"lab": {**before["lab"], "token": "new-token"}}
+
+
+def test_what_is_said_behind_a_value_stays_when_it_is_changed(path: Path) -> None:
+    store_token("default", Token("new"))
+    assert path.read_text() == WRITTEN.replace("from-default", "new")
+
+
+@pytest.mark.parametrize("text", ['lab.token = "x"\n', f'[lab]\ntoken = "x"\nx = {"[" * 101}{"]" * 101}\n'])
+def test_file_that_would_not_come_out_right_is_left_alone(text: str, path: Path) -> None:
     path.write_text(text)
     with pytest.raises(glows.ConfigError, match="edit it by hand"):
-        store_token("lab", Token("new-token"))
+        remove_token("lab")
     assert path.read_text() == text
 
 

@@ -65,7 +65,7 @@ def test_comparer_finds_each_kind_of_difference():
 
 def machines(server, api, *hashes):
     """Make machines of these ids that run in the samples' region."""
-    server.store.hashes.reserve(hashes)
+    server.store.ids.reserve(hashes)
     for hash_ in hashes:
         api.call(
             "POST", "/instance", body=sample("instance_create.request") | {"custom_meta_key": hash_, "unit_qty": 1}
@@ -144,7 +144,7 @@ def test_error_is_http_200_with_code_and_msg_alone(api, code):
 
 def test_network_samples_are_taken_and_answered_like_the_samples(server, api):
     machines(server, api, "boyqp4g8", "qgv8a2zk")
-    server.store.hashes.reserve(["od7pv75w", "9avm2m3p"])
+    server.store.ids.reserve(["od7pv75w", "9avm2m3p"])
     assert api.call("POST", "/network", body=sample("network_create.request")) == sample("network_create.response")
     request, expected = sample("network_attach.request"), sample("network_attach.response")
     answer = api.call("POST", "/network/endpoint", body=request)
@@ -167,7 +167,7 @@ def test_network_samples_are_taken_and_answered_like_the_samples(server, api):
 
 def test_snapshot_samples_are_taken_and_answered_like_the_samples(server, api):
     machines(server, api, "boyqp4g8")
-    server.store.hashes.reserve(["5mrq9a2w"])
+    server.store.ids.reserve(["5mrq9a2w"])
     answer = api.call("POST", "/snapshot", body=sample("snapshot_create.request"))
     assert answer == sample("snapshot_create.response")
     server.clock.advance(40)
@@ -183,7 +183,7 @@ def test_image_samples_are_taken_and_answered_like_the_samples(as_user):
     # The id that the samples submit and delete is that of a public image on the service and here.
     images = tuple(image for image in CATALOGUE.images if image.hash != "87p9kq26")
     with SandboxServer(seed=1, catalogue=dataclasses.replace(CATALOGUE, images=images)) as server:
-        server.store.hashes.reserve(["87p9kq26"])
+        server.store.ids.reserve(["87p9kq26"])
         api = as_user(server)
         expected = sample("image_submit.response")
         answer = api.call("POST", "/image", body=sample("image_submit.request"))

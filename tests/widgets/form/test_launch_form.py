@@ -151,7 +151,7 @@ def test_every_combination_on_offer_would_be_rented_as_shown(
         # "Anywhere" holds the offers of all regions.
         for _, value in form.fields.gpu.options:
             form.fields.gpu.value = value
-            arguments = model.launch_arguments(form._filled(), form._choices)
+            arguments = model.launch_arguments(form._filled(), form._menu.choices)
             (candidate,) = client.instances.plan(**arguments).candidates
             assert (candidate.spec.region_name, candidate.spec.resource_id) == value
             assert candidate.rate == form.rate

@@ -272,7 +272,7 @@ def test_remark_own_key_and_extras_are_what_is_rented(sandbox: glows.Sandbox, cl
     form.fields.remark.value, form.fields.meta_key.value = "by hand", "my.own.key"
     machine = form.launch(timeout=30)
     assert (machine.meta_key, machine.remark, machine.hardware.cpus) == ("my.own.key", "by hand", 14)
-    assert 'extra_resource={"cpus": 4}' in model.as_python(form._filled(), form._choices)
+    assert 'extra_resource={"cpus": 4}' in model.as_python(form._filled(), form._menu.choices)
 
 
 def test_a_name_and_an_own_key_are_one_too_many(form: LaunchForm) -> None:
