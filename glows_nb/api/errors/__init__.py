@@ -37,7 +37,15 @@ GlowsError
 
 from __future__ import annotations
 
-from glows_nb.api.errors.base import ConfigError, GlowsError, InvalidRequest
+from glows_nb.api.errors.base import (
+    AmbiguousResult,
+    BadResponse,
+    ConfigError,
+    GlowsError,
+    InvalidRequest,
+    RateLimited,
+    TransportError,
+)
 from glows_nb.api.errors.codes import (
     APIError,
     AuthError,
@@ -70,7 +78,6 @@ from glows_nb.api.errors.machines import (
     StalePlan,
     WaitTimeout,
 )
-from glows_nb.api.errors.wire import AmbiguousResult, BadResponse, RateLimited, TransportError
 
 __all__ = [
     "APIError",
