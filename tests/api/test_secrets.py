@@ -239,7 +239,7 @@ def test_a_client_is_not_pickled() -> None:
 
 
 def test_an_expired_token_is_said_before_a_request_is_made() -> None:
-    from tests.api.test_config import jwt
+    from tests.api.credentials.test_config import jwt
 
     with (
         HostileServer(lambda request: json_answer(sample("instance_stats.response"))) as server,

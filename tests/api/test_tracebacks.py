@@ -31,10 +31,10 @@ from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.steps import Steps
 from glows_nb.commands import run
 from glows_nb.connection import used_for_a_while
+from tests.api.fake_account import HARDWARE, MACHINE, Account, account, running_machine
 from tests.api.fake_service import sample, spec_row
-from tests.api.test_masking import ECHOES
+from tests.api.http.test_masking import ECHOES
 from tests.api.test_secrets import with_ipython, with_rich
-from tests.api.test_writes_and_parking import HARDWARE, MACHINE, Account, account, running_machine
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 
 SEEDS = int(os.environ.get("GLOWS_NB_SEEDS", "5"))

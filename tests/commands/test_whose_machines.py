@@ -16,19 +16,8 @@ from glows_nb.ledger.recording import recorder_of
 from glows_nb.widgets.confirmation import whose_words
 from tests.api.fake_service import instance_row
 
+pytestmark = pytest.mark.usefixtures("default_client")
 TRAIN = "launch --gpu 4090 --name train --yes --wait"
-
-
-@pytest.fixture(autouse=True)
-def default_client(client: glows.Client, sandbox: glows.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commands talk to the test's own sandbox; what `client` starts there, this ledger does not know."""
-    monkeypatch.setenv("GLOWS_BASE_URL", sandbox.base_url)
-    monkeypatch.setenv("GLOWS_SDK_TOKEN", sandbox.token)
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    return lambda: capsys.readouterr().out
 
 
 @pytest.fixture

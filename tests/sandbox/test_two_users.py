@@ -9,8 +9,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from glows_nb.sandbox.catalogue import CATALOGUE
 from glows_nb.sandbox.server import SandboxServer
 from glows_nb.sandbox.settings import Limits
-
-from .conftest import Caller
+from tests.sandbox.conftest import Caller
 
 USERS = ("ann", "bob")
 LIMITS = Limits(instances=3, snapshots=2, networks=1, endpoints=2, pending_images=1, storage_gb=15)
