@@ -51,12 +51,15 @@ def steps(store, ask):
         nonlocal counted
         counted += 1
 
-    connection = store._database._connection
-    connection.set_progress_handler(count, 10)
-    try:
-        ask()
-    finally:
-        connection.set_progress_handler(None, 0)
+    database = store._database
+    # Taking the handler away waits for SQLite, which may be waiting for the interpreter to call the handler: nobody
+    # else, such as the server's own thread, may use the connection meanwhile.
+    with database.lock:
+        database._connection.set_progress_handler(count, 10)
+        try:
+            ask()
+        finally:
+            database._connection.set_progress_handler(None, 0)
     return counted * 10
 
 
