@@ -19,9 +19,10 @@ SEEN_SECONDS = 25
 CONNECT = f"""
 import json, pathlib, time
 import glows_nb as glows
-from glows_nb.widgets import front_end, live, pace
+from glows_nb.widgets import front_end
+from glows_nb.widgets.panel import polling, polling_interval as interval
 client = glows.Client(**json.loads(pathlib.Path("page-access.json").read_text()), max_retries=0)
-front_end.SEEN_SECONDS, live.BUSY_SECONDS, pace.SHORTEST, pace.LONGEST = {SEEN_SECONDS}, 3, 0.5, 0.5
+front_end.SEEN_SECONDS, polling.BUSY_SECONDS, interval.SHORTEST, interval.LONGEST = {SEEN_SECONDS}, 3, 0.5, 0.5
 """
 PANEL, SPACE, PANEL_AGAIN, BUSY = 1, 2, 3, 4
 """The cells after the first."""
