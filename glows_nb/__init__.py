@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         snapshots,
         specs,
     )
-    from glows_nb.ledger.journal import LedgerError
+    from glows_nb.ledger.database import LedgerError
     from glows_nb.ledger.spending import Balance, BurnRate, UnreadWarning
     from glows_nb.money import Cost, Rate, set_exchange_rate
     from glows_nb.renting.launching import launch, plan
@@ -91,7 +91,7 @@ _HOMES: Final = {
     "glows_nb.connection": ("connect", "current_client"),
     "glows_nb.doctor.report": ("doctor",),
     "glows_nb.embedded": ("Sandbox", "sandbox"),
-    "glows_nb.ledger.journal": ("LedgerError",),
+    "glows_nb.ledger.database": ("LedgerError",),
     "glows_nb.money": ("Cost", "Rate", "set_exchange_rate"),
     "glows_nb.frames.costs": (
         "balance",

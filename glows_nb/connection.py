@@ -31,7 +31,7 @@ class _Default:
 
     def use(self, client: Client) -> Client:
         # The client before is not closed: it may be in use in another thread or under another name.
-        from glows_nb.ledger.recording import recorder_of
+        from glows_nb.ledger.recorder import recorder_of
 
         self.client = client
         recorder_of(client)

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 import glows_nb as glows
 from glows_nb.api.credentials.config import profiles_path
-from glows_nb.ledger.journal import ledger_path
+from glows_nb.ledger.database import ledger_path
 
 of_the_user = glows.connect()      # as some programs do when they are imported
 

@@ -5,18 +5,7 @@ not decided here. Each Tab in a shell is a process that imports it to know the w
 to run, such as pandas and the client, when they run.
 """
 
-from glows_nb.commands import (
-    access,
-    account,
-    browsing,
-    forms,
-    images,
-    launching,
-    machines,
-    networks,
-    setup,
-    snapshots,
-)
+from glows_nb.commands import access, account, browsing, forms, images, launch, machines, networks, setup, snapshots
 from glows_nb.commands.group import CommandError, Interrupted, SecretInLine, group, run
 
 __all__ = [
@@ -29,7 +18,7 @@ __all__ = [
     "forms",
     "group",
     "images",
-    "launching",
+    "launch",
     "machines",
     "networks",
     "run",

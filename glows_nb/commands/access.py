@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glows_nb.api.ports import JUPYTER_PORT
-from glows_nb.commands.arguments import MACHINE
-from glows_nb.commands.front_end import has_front_end
+from glows_nb.commands.environment import has_front_end
 from glows_nb.commands.group import JSON, MAGIC_PROGRAM, CommandError, group, program, say
+from glows_nb.commands.parameter_types import MACHINE
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:

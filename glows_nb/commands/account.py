@@ -22,9 +22,9 @@ from glows_nb.api.credentials.config import (
 )
 from glows_nb.api.credentials.tokens import Token, expiry, is_sandbox
 from glows_nb.api.errors import AuthError, ConfigError
-from glows_nb.commands.arguments import PROFILE, SANDBOX_PROFILE, USABLE
-from glows_nb.commands.front_end import shell
+from glows_nb.commands.environment import shell
 from glows_nb.commands.group import CommandError, SecretInLine, group, program, say
+from glows_nb.commands.parameter_types import PROFILE, SANDBOX_PROFILE, USABLE
 from glows_nb.commands.prompts import ask_for_token
 from glows_nb.connection import connect, connect_to_sandbox, forget_client
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.commands.arguments import DAY, GPU, IMAGE, MACHINE, POSITIVE, REGION, SPEC_COLUMN, STATUS
 from glows_nb.commands.group import group
+from glows_nb.commands.parameter_types import DAY, GPU, IMAGE, MACHINE, POSITIVE, REGION, SPEC_COLUMN, STATUS
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from glows_nb.commands.front_end import has_front_end
+from glows_nb.commands.environment import has_front_end
 from glows_nb.commands.group import CommandError, group
 from glows_nb.connection import current_client
 

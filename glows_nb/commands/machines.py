@@ -9,9 +9,9 @@ import click
 
 from glows_nb.api.errors import GlowsError
 from glows_nb.api.statuses import LEAVING, InstanceStatus
-from glows_nb.commands.arguments import MACHINE, POSITIVE, STATUS
 from glows_nb.commands.browsing import status_words
 from glows_nb.commands.group import group, program, sandbox_word, say, say_what_is_left
+from glows_nb.commands.parameter_types import MACHINE, POSITIVE, STATUS
 from glows_nb.commands.prompts import ask
 from glows_nb.connection import current_client
 from glows_nb.formatting import counted
@@ -36,7 +36,7 @@ def wait(machine: str, until: str, timeout: float | None) -> Instance:
 
     An interrupt ends the waiting and leaves the machine as it is.
     """
-    from glows_nb.commands.plans import wait_for
+    from glows_nb.commands.plan_execution import wait_for
     from glows_nb.commands.settings import settings
 
     client = current_client()
@@ -64,9 +64,9 @@ def cancel(machines: tuple[str, ...], is_all: bool, others: bool, is_waiting: bo
         raise click.UsageError("Say which machines to release, or --all.")
     if others and not is_all:
         raise click.UsageError("--others goes with --all; a machine that is named is released whoever started it.")
-    from glows_nb.commands.plans import wait_for
+    from glows_nb.commands.plan_execution import wait_for
     from glows_nb.commands.settings import settings
-    from glows_nb.ledger.recording import recorder_of
+    from glows_nb.ledger.recorder import recorder_of
 
     client = current_client()
     found = [client.instances.find(machine) for machine in machines] if machines else client.instances.all()

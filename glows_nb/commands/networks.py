@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from glows_nb.commands.arguments import MACHINE, NETWORK, REGION
 from glows_nb.commands.group import group, program, say, saying_on_interrupt
+from glows_nb.commands.parameter_types import MACHINE, NETWORK, REGION
 from glows_nb.connection import current_client
 from glows_nb.formatting import counted
 

@@ -18,12 +18,12 @@ from glows_nb.api.lifecycle.waiting import OnChange
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.statuses import InstanceStatus
 from glows_nb.api.steps import Pause, Steps
-from glows_nb.commands.front_end import has_front_end, is_tty
+from glows_nb.commands.environment import has_front_end, is_tty
 from glows_nb.commands.group import JSON, say, say_what_is_left
 from glows_nb.formatting import visible
 from glows_nb.ledger.accounting import cost_by_day
-from glows_nb.ledger.journal import LedgerError
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.database import LedgerError
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.money import Cost
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import click
 
 from glows_nb.api.credentials.config import TOKEN_VARIABLE, profiles_path
 from glows_nb.api.credentials.tokens import Token
-from glows_nb.commands.front_end import is_tty, shell
+from glows_nb.commands.environment import is_tty, shell
 from glows_nb.commands.group import CommandError, say_what_is_left
 from glows_nb.formatting import visible
 

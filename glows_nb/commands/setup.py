@@ -14,8 +14,8 @@ from glows_nb.api.credentials.config import (
     TOKEN_VARIABLE,
     profiles_path,
 )
-from glows_nb.commands.arguments import COMMAND
 from glows_nb.commands.group import JSON, group, say
+from glows_nb.commands.parameter_types import COMMAND
 from glows_nb.connection import client_in_use, connect_to_sandbox
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def config() -> Table:
 
     from glows_nb.commands.settings import settings
     from glows_nb.frames.tables import WIDEST, captioned
-    from glows_nb.ledger.journal import ledger_path
+    from glows_nb.ledger.database import ledger_path
 
     client = client_in_use()
     chosen = settings()

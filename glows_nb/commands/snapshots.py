@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.commands.arguments import MACHINE, POSITIVE, REGION
 from glows_nb.commands.group import group, program, sandbox_word, say, saying_on_interrupt
+from glows_nb.commands.parameter_types import MACHINE, POSITIVE, REGION
 from glows_nb.commands.prompts import ask
 from glows_nb.connection import current_client
 
@@ -71,7 +71,7 @@ def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_w
     The newest one; with the same hardware, ports and environment. Says what it will cost and asks before it rents. A
     machine that is there already is taken.
     """
-    from glows_nb.commands.plans import carry_out, show_plan, wait_for
+    from glows_nb.commands.plan_execution import carry_out, show_plan, wait_for
     from glows_nb.commands.settings import settings
 
     client, chosen = current_client(), settings()

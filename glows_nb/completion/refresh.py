@@ -84,7 +84,7 @@ def refresh(client: Client, kind: Kind) -> None:
         GlowsError: the service can't be asked.
     """
     from glows_nb.api.models.rows import readable
-    from glows_nb.ledger.recording import recorder_of
+    from glows_nb.ledger.recorder import recorder_of
 
     known = names_of(client)
     match kind:

@@ -30,7 +30,7 @@ from glows_nb.api.operations.specs import list_specs
 from glows_nb.api.routes import ROUTES
 from glows_nb.connection import client_in_use
 from glows_nb.doctor.routes import Attempt, RouteTester
-from glows_nb.ledger.journal import Ledger, LedgerError
+from glows_nb.ledger.database import Ledger, LedgerError
 
 State = Literal["ok", "warn", "fail", "not checked"]
 

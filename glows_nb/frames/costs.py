@@ -13,7 +13,7 @@ from glows_nb.connection import current_client
 from glows_nb.formatting import counted
 from glows_nb.frames import from_models
 from glows_nb.frames.tables import Table, captioned
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.ledger.spending import (
     Balance,
     BurnRate,

@@ -21,8 +21,8 @@ from glows_nb.frames import from_models, machine_rows
 from glows_nb.frames.columns import SORT_WORDS
 from glows_nb.frames.tables import Table, captioned
 from glows_nb.gpus import filtered, nearest
-from glows_nb.ledger.journal import LedgerError
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.database import LedgerError
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.money import Rate, exact_amount
 
 BETWEEN: Final = frozenset({"glows_nb", "click", "IPython", "decorator", "contextlib"})

@@ -13,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.ledger.records import MachineRecord, Sighting
 from glows_nb.money import Cost, Rate
+
+if TYPE_CHECKING:
+    from glows_nb.api.models.instances import Instance
 
 SLACK_MS: Final = 60_000
 """Gaps up to this are what it takes to look now and then; costs with longer ones are marked as estimates."""
@@ -58,6 +61,29 @@ class Stretch:
             _seconds(self.begun_ms, self.ended_ms, from_ms, to_ms),
             _seconds(self.seen_begun_ms, self.seen_ended_ms, from_ms, to_ms),
         )
+
+
+def rate_now(machine: Instance, record: MachineRecord | None) -> Rate | None:
+    """A machine's price per hour now: the ledger's, which has the third decimal, where it is the same price.
+
+    None where the service's answer about the machine can't be read: what it costs now is not known.
+    """
+    if machine.unread:
+        return None
+    recorded = record.last.rate if record is not None and record.last.status == machine.status else None
+    if recorded is None and record is not None and record.order is not None and record.order.millicents is not None:
+        recorded = Rate(record.order.millicents)
+    return recorded or machine.rate
+
+
+def cost_so_far(record: MachineRecord | None, now: datetime) -> Cost | None:
+    """What a machine has cost, at most; None where the ledger can't tell."""
+    if record is None:
+        return None
+    days = cost_by_day(record, int(now.timestamp() * 1000))
+    costs = [day.cost for day in days]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Cost()) if len(known) == len(costs) else None
 
 
 def cost_by_day(machine: MachineRecord, now_ms: int, *, since_ms: int = 0, is_read: bool = True) -> list[DayCost]:

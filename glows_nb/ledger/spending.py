@@ -18,9 +18,9 @@ from glows_nb.api.errors import GlowsError, InvalidRequest
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 from glows_nb.formatting import SANDBOX_WORD, counted
-from glows_nb.ledger.accounting import DayCost, cost_by_day, cost_since
-from glows_nb.ledger.journal import LedgerError
-from glows_nb.ledger.recording import Recorder, recorder_of
+from glows_nb.ledger.accounting import DayCost, cost_by_day, cost_since, rate_now
+from glows_nb.ledger.database import LedgerError
+from glows_nb.ledger.recorder import Recorder, recorder_of
 from glows_nb.ledger.records import Discrepancy, MachineRecord
 from glows_nb.money import Cost, Rate, millicents
 
@@ -166,7 +166,7 @@ def burn_rate_of(
         records: what the ledger knows of machines, by id; its prices have the third decimal.
         is_sandbox: are they a sandbox's?
     """
-    rates = [_rate(machine, records.get(machine.instance_id)) for machine in running]
+    rates = [rate_now(machine, records.get(machine.instance_id)) for machine in running]
     known = [rate for rate in rates if rate is not None]
     total = sum(known, Rate(0))
     unknown = len(rates) - len(known)
@@ -279,19 +279,6 @@ def _burn_rate(recorder: Recorder, running: Sequence[Instance] | None) -> BurnRa
     if burn.unknown:
         _warn(f"The price of {counted(burn.unknown, 'running machine')} is unknown.")
     return burn
-
-
-def _rate(machine: Instance, record: MachineRecord | None) -> Rate | None:
-    """A running machine's price: the ledger's, which has the third decimal, where it is the same price.
-
-    None where the service's answer about the machine can't be read: what it costs now is not known.
-    """
-    if machine.unread:
-        return None
-    recorded = record.last.rate if record is not None and record.last.status == machine.status else None
-    if recorded is None and record is not None and record.order is not None and record.order.millicents is not None:
-        recorded = Rate(record.order.millicents)
-    return recorded or machine.rate
 
 
 def _runs_out(left: Cost | None, rate: Rate | None, now_ms: int) -> datetime | None:

@@ -14,8 +14,8 @@ from glows_nb.api.lifecycle.planning import Plan
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.requests.create import Port, sealed
 from glows_nb.connection import current_client
-from glows_nb.renting.choice import Choice
-from glows_nb.renting.choosing import choose
+from glows_nb.renting.resolved import ResolvedLaunch
+from glows_nb.renting.resolving import resolve
 from glows_nb.renting.words import WORD_OF_ARGUMENT, Words
 
 
@@ -75,7 +75,7 @@ def plan(
     """
     envs = sealed({"envs": envs})["envs"]
     client = _client(client)
-    choice = _chosen(
+    resolved = _chosen(
         client,
         lease,
         gpu=gpu,
@@ -96,7 +96,7 @@ def plan(
         remark=remark,
         max_price=max_price,
     )
-    return choice.plan(client)
+    return resolved.plan(client)
 
 
 def launch(
@@ -142,7 +142,7 @@ def launch(
     """
     envs = sealed({"envs": envs})["envs"]
     client = _client(client)
-    choice = _chosen(
+    resolved = _chosen(
         client,
         lease,
         gpu=gpu,
@@ -163,7 +163,7 @@ def launch(
         remark=remark,
         max_price=max_price,
     )
-    return choice.launch(client, wait=wait, adopt=adopt)
+    return resolved.launch(client, wait=wait, adopt=adopt)
 
 
 def _client(client: Client | None) -> Client:
@@ -172,7 +172,9 @@ def _client(client: Client | None) -> Client:
     return client or current_client()
 
 
-def _chosen(client: Client, lease: None, *, region: Any, ports: Any, extra: Any, envs: Any, **words: Any) -> Choice:
+def _chosen(
+    client: Client, lease: None, *, region: Any, ports: Any, extra: Any, envs: Any, **words: Any
+) -> ResolvedLaunch:
     if lease is not None:
         raise InvalidRequest("lease", "can't be kept yet, so none is taken; release the machine yourself.")
     try:
@@ -183,7 +185,7 @@ def _chosen(client: Client, lease: None, *, region: Any, ports: Any, extra: Any,
             envs=_mapping("envs", envs),
             **words,
         )
-        return choose(client, asked)
+        return resolve(client, asked)
     except InvalidRequest as error:
         field = WORD_OF_ARGUMENT.get(error.field, error.field)
         reason = str(error).removeprefix(f"{error.field}: ")

@@ -15,8 +15,8 @@ from glows_nb.api.ids import IMAGE_PREFIX, NETWORK_PREFIX, bare_id
 from glows_nb.api.models.images import Image
 from glows_nb.api.models.networks import NetworkType
 from glows_nb.api.models.snapshots import Snapshot
-from glows_nb.ledger.journal import LedgerError
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.database import LedgerError
+from glows_nb.ledger.recorder import recorder_of
 
 SHOWN: Final = 5
 """How many names an error tells."""

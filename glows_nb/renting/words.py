@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.lifecycle.keys import derived_name
-from glows_nb.api.lifecycle.wanted import check_name, checked_max_rate
+from glows_nb.api.lifecycle.launch_request import check_name, checked_max_rate
 from glows_nb.api.requests.create import CreateInstance, Port
-from glows_nb.renting.choice import given
+from glows_nb.renting.resolved import given
 
 WORD_OF_ARGUMENT: Final = {
     "from_image_id": "image",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from glows_nb.sandbox.catalogue import Catalogue
 from glows_nb.sandbox.clock import Clock
-from glows_nb.sandbox.faults.faults import Fault, Faults
+from glows_nb.sandbox.faults.registry import Fault, Faults
 from glows_nb.sandbox.machines import lifecycle
 from glows_nb.sandbox.machines.ports import MachinePorts
 from glows_nb.sandbox.store.snapshots import snapshot_of

@@ -57,6 +57,20 @@ class Offer:
         """The contract's MachineCategory."""
         return GPU_CATEGORY if self.gpus else CPU_CATEGORY
 
+    def has(self, resource: Mapping[str, object]) -> bool:
+        """Is it what these fields name, such as {"gpus": 8}?"""
+        return all(getattr(self, name) == value for name, value in resource.items())
+
+    def price_of_extras(self, cpus: int) -> int | None:
+        """Return what so many more cpus of one unit cost in millicents per hour, None where they are not sold.
+
+        They are sold in the steps that spec list names; of several that fit the dearest counts (invented).
+        """
+        if not cpus:
+            return 0
+        steps = [step for step in self.extras if cpus % step.cpus == 0]
+        return max((step.millicent_per_hour * (cpus // step.cpus) for step in steps), default=None)
+
 
 @dataclass(frozen=True)
 class Catalogue:

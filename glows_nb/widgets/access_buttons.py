@@ -10,7 +10,7 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.widgets import texts
 from glows_nb.widgets.controls import button
 from glows_nb.widgets.front_end import FrontEnd
-from glows_nb.widgets.machines_table import fitting_actions
+from glows_nb.widgets.machines_frame import fitting_actions
 
 
 class AccessButtons:

@@ -10,7 +10,7 @@ import ipywidgets
 from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models.instances import Instance
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.widgets import texts
 from glows_nb.widgets.controls import all_parts, button
 from glows_nb.widgets.markup import escaped

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import glows_nb as glows
 from glows_nb.api.errors import GlowsError, InvalidRequest, NoResourceAvailable, PriceTooHigh
 from glows_nb.api.lifecycle.creating import launch
+from glows_nb.api.lifecycle.launch_request import checked_launch
 from glows_nb.api.lifecycle.planning import plan
-from glows_nb.api.lifecycle.wanted import want
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import rate_for
 from glows_nb.money import Rate
@@ -35,7 +35,7 @@ def priced(price: Any, **fields: Any) -> dict[str, Any]:
 def test_an_offer_whose_price_can_be_none_is_unpriced_and_not_rented(price: Any, cap: float | None) -> None:
     service = FakeService(specs=[priced(price)])
     with pytest.raises(NoResourceAvailable, match="TW-03 tells no price"):
-        service.play(launch(want(MARK, **ASKED, max_price_per_hour=cap)))
+        service.play(launch(checked_launch(MARK, **ASKED, max_price_per_hour=cap)))
     assert service.creates() == 0
 
 
@@ -67,7 +67,7 @@ def test_the_same_over_http_from_a_server_that_says_so(price: Any) -> None:
 
 def test_a_priced_offer_is_taken_before_one_without_a_price() -> None:
     service = FakeService(specs=[priced(0, resource_id="a"), priced(90_000, resource_id="b")])
-    planned = service.play(plan(want(MARK, **ASKED)))
+    planned = service.play(plan(checked_launch(MARK, **ASKED)))
     assert (planned.candidates[0].spec.resource_id, planned.rate) == ("b", Rate(90_000))
 
 
@@ -113,7 +113,7 @@ def test_no_extra_costs_nothing() -> None:
 )
 def test_a_cap_is_floored_and_a_price_equal_to_it_passes(cap: Any, is_rented: bool) -> None:
     service = FakeService(specs=[spec_row(millicents=49_000)])
-    asked = want(MARK, **ASKED, max_price_per_hour=cap)
+    asked = checked_launch(MARK, **ASKED, max_price_per_hour=cap)
     if is_rented:
         service.play(launch(asked))
     else:
@@ -125,7 +125,7 @@ def test_a_cap_is_floored_and_a_price_equal_to_it_passes(cap: Any, is_rented: bo
 @pytest.mark.parametrize("cap", [True, False, "", " ", "abc", "nan", float("nan"), float("inf"), -1, 0, [], 1e-9])
 def test_what_is_no_cap_is_refused_in_one_sentence(cap: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"^max_price_per_hour: .*Credits") as refused:
-        want(MARK, **ASKED, max_price_per_hour=cap)
+        checked_launch(MARK, **ASKED, max_price_per_hour=cap)
     assert "\n" not in str(refused.value)
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_cap_is_refused_in_one_sentence(cap: Any) -> None:
 def test_nothing_above_a_cap_is_rented_and_everything_else_is(price: int, cap: Decimal, units: int) -> None:
     service = FakeService(specs=[spec_row(millicents=price)])
     try:
-        service.play(launch(want(MARK, **ASKED, unit_qty=units, max_price_per_hour=cap)))
+        service.play(launch(checked_launch(MARK, **ASKED, unit_qty=units, max_price_per_hour=cap)))
     except PriceTooHigh:
         assert price * units > cap * 100_000
         assert service.creates() == 0

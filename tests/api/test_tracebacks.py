@@ -26,7 +26,7 @@ import glows_nb as glows
 from glows_nb.api.credentials import config, profiles
 from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.lifecycle import unparking
-from glows_nb.api.lifecycle.wanted import want
+from glows_nb.api.lifecycle.launch_request import checked_launch
 from glows_nb.api.requests.create import CreateInstance
 from glows_nb.api.steps import Steps
 from glows_nb.commands import run
@@ -356,7 +356,7 @@ def test_no_token_is_in_a_traceback_of_the_profile_writer(monkeypatch: pytest.Mo
 
 
 def test_the_steps_of_a_launch_hold_no_secret() -> None:
-    wanted = want("0123abcd", **USUAL, **secrets())
+    wanted = checked_launch("0123abcd", **USUAL, **secrets())
     assert VALUE not in repr(wanted)
     service = parked()
     _, again = service.play(unparking.want_again("train", config_mark()))

@@ -14,7 +14,7 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.commands import CommandError, run
-from glows_nb.ledger.journal import ledger_path
+from glows_nb.ledger.database import ledger_path
 from tests.commands.lines import TRAIN, answer, nobody
 
 pytestmark = pytest.mark.usefixtures("default_client")

@@ -11,8 +11,8 @@ import glows_nb as glows
 from glows_nb.api.models.instances import Instance
 from glows_nb.commands import CommandError, run
 from glows_nb.connection import current_client
-from glows_nb.ledger.journal import ledger_path
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.database import ledger_path
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.widgets.confirmation import whose_words
 from tests.api.fake_service import instance_row
 

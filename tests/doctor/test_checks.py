@@ -18,7 +18,7 @@ import glows_nb as glows
 from glows_nb.commands import run
 from glows_nb.doctor.checks import READS
 from glows_nb.doctor.report import Diagnosis
-from glows_nb.ledger.journal import ledger_path
+from glows_nb.ledger.database import ledger_path
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 
 

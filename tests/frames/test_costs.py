@@ -11,7 +11,7 @@ import pytest
 
 import glows_nb as glows
 from glows_nb import plots
-from glows_nb.ledger.recording import Recorder, recorder_of
+from glows_nb.ledger.recorder import Recorder, recorder_of
 from glows_nb.money import Cost, Rate, set_exchange_rate
 from tests.frames.looking import caption
 from tests.frames.samples import RTX_4090

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glows_nb.ledger.journal import Ledger
+from glows_nb.ledger.database import Ledger
 from glows_nb.ledger.records import Account
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from glows_nb.ledger.journal import Ledger, LedgerError
-from glows_nb.ledger.recording import Recorder
+from glows_nb.ledger.database import Ledger, LedgerError
+from glows_nb.ledger.recorder import Recorder
 from glows_nb.ledger.records import Account
 
 LOOKS, MACHINES = 500, 10
@@ -26,8 +26,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from glows_nb.api.models.instances import Instance
-from glows_nb.ledger.journal import Ledger
-from glows_nb.ledger.recording import Recorder
+from glows_nb.ledger.database import Ledger
+from glows_nb.ledger.recorder import Recorder
 from glows_nb.ledger.records import Account
 
 path, name, count, machines_in_list = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])

@@ -11,8 +11,8 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.ledger.accounting import cost_by_day, cost_since
-from glows_nb.ledger.journal import Ledger
-from glows_nb.ledger.recording import Recorder
+from glows_nb.ledger.database import Ledger
+from glows_nb.ledger.recorder import Recorder
 from glows_nb.ledger.records import Account
 from glows_nb.money import Cost
 

@@ -12,8 +12,8 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.api.observing import Event, Sending
-from glows_nb.ledger.journal import Ledger, LedgerError, ledger_path
-from glows_nb.ledger.recording import Recorder, recorder_of
+from glows_nb.ledger.database import Ledger, LedgerError, ledger_path
+from glows_nb.ledger.recorder import Recorder, recorder_of
 
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 
@@ -215,7 +215,7 @@ def test_ledger_that_another_program_keeps_locked_holds_up_one_call_and_no_more(
     client: glows.Client, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.images.default()
-    monkeypatch.setattr("glows_nb.ledger.journal.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("glows_nb.ledger.database.BUSY_SECONDS", 0.2)
     recorder.ledger.machines(recorder.account)
     tries = []
     monkeypatch.setattr(recorder, "_note", lambda event: tries.append(event) or Recorder._note(recorder, event))

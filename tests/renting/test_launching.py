@@ -15,7 +15,7 @@ from glows_nb.connection import used_for_a_while
 from glows_nb.money import Rate
 from glows_nb.renting.words import Words
 from glows_nb.widgets.form.choices import Choices
-from glows_nb.widgets.form.model import Filled, choice_of
+from glows_nb.widgets.form.model import Filled, resolved
 
 PYTORCH = "CUDA12.8 Torch2.8.0 Base"
 
@@ -97,7 +97,7 @@ def test_the_form_makes_the_same_plan_of_the_same_choice(client: glows.Client) -
     choices = Choices.among(specs, "container", "TW-03")
     offer = next(spec for spec in choices.offers if "4090" in spec.hardware_name)
     assert offer.rate is not None
-    of_form = choice_of(Filled(image_id=image_id, offer=offer, name="train"), choices).plan(client)
+    of_form = resolved(Filled(image_id=image_id, offer=offer, name="train"), choices).plan(client)
     of_words = glows.plan("4090", image=PYTORCH, region="TW-03", name="train", max_price=offer.rate.per_hour)
     assert of_form == of_words
 

@@ -9,7 +9,7 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.widgets.machines_table import (
+from glows_nb.widgets.machines_frame import (
     ALIVE,
     COLUMNS,
     ended_frame,

@@ -126,7 +126,7 @@ def excerpt(body: bytes, session: Session, operation: Operation[Any]) -> str:
 
     Signs that don't print are left out: a terminal would obey them.
     """
-    return session.held.line(body, EXCERPT_LENGTH, _envs(operation))
+    return session.masker.masked_line(body, EXCERPT_LENGTH, _envs(operation))
 
 
 def _envs(operation: Operation[Any]) -> str:
@@ -137,7 +137,7 @@ def _envs(operation: Operation[Any]) -> str:
 def masked_error(error: GlowsError, session: Session, operation: Operation[Any]) -> GlowsError:
     """The error, whose sentence may quote the answer."""
     envs = _envs(operation)
-    error.args = tuple(session.held.mask(part, envs) if isinstance(part, str) else part for part in error.args)
+    error.args = tuple(session.masker.mask(part, envs) if isinstance(part, str) else part for part in error.args)
     return error
 
 
@@ -163,7 +163,7 @@ def result_of(operation: Operation[Any], stop: StopIteration, session: Session) 
     if operation.name in TELLS_PASSWORDS:
         for machine in getattr(stop.value, "items", (stop.value,)):
             if machine.ssh_credentials is not None:
-                session.held.see(machine.ssh_credentials.password.get_secret_value())
+                session.masker.see(machine.ssh_credentials.password.get_secret_value())
     told = stop.value
     if getattr(told, "problems", None):
         told = told.model_copy(update={"items": tuple(readable(told.items))})

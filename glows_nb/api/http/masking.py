@@ -29,7 +29,7 @@ NAMED: Final = re.compile(r'("?(?:password|token|envs|authorization)"?\s*[:=]\s*
 IN_ADDRESS: Final = re.compile(r"(\w://[^/\s:@]*:)[^@\s/]+@")
 
 
-class Held:
+class SecretMasker:
     """The secrets that one client holds: its token, and the passwords of machines that it was told."""
 
     def __init__(self, token: str) -> None:
@@ -64,7 +64,7 @@ class Held:
             text = text.replace(form, MASK)
         return NAMED.sub(rf"\1{MASK}", IN_ADDRESS.sub(rf"\1{MASK}@", text))
 
-    def line(self, body: bytes, length: int, envs: str = "") -> str:
+    def masked_line(self, body: bytes, length: int, envs: str = "") -> str:
         """The first characters of a foreign text on one line, masked; signs that don't print are left out."""
         text = b" ".join(body.split()).decode(errors="replace")
         is_cut = len(text) > LONGEST_LOOKED_AT

@@ -16,7 +16,7 @@ import httpx
 
 from glows_nb.api.credentials.config import Connection, is_loopback
 from glows_nb.api.credentials.tokens import Token, expiry, is_sandbox, revealed
-from glows_nb.api.http.masking import Held
+from glows_nb.api.http.masking import SecretMasker
 from glows_nb.api.http.retrying import CoolDown, RetryPolicy, RetryQuota
 from glows_nb.api.observing import Observers
 from glows_nb.api.steps import Operation
@@ -40,7 +40,7 @@ class Session:
         # The token stands in no variable, since tracebacks show those.
         self.is_sandbox = is_sandbox(self.connection.token.get_secret_value())
         self.expiry = expiry(self.connection.token.get_secret_value())
-        self.held = Held(self.connection.token.get_secret_value())
+        self.masker = SecretMasker(self.connection.token.get_secret_value())
         self._numbers = itertools.count(1)
 
     def request(self, operation: Operation[Any]) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from glows_nb.api.ids import bare_id
 from glows_nb.api.lifecycle.keys import (
     look_up,
 )
+from glows_nb.api.lifecycle.launch_request import LaunchRequest
 from glows_nb.api.lifecycle.planning import Plan, as_shown, changes, plan
-from glows_nb.api.lifecycle.wanted import Wanted
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.offers import (
     in_their_words,
@@ -51,7 +51,7 @@ MOVES_ON: Final = (NoResourceAvailable, InvalidDomainInfo, RegionAccessDenied)
 LAUNCH_ATTEMPTS: Final = 3
 
 
-def launch(wanted: Wanted, *, adopt: bool = False, backoff: float = 0.5) -> Steps[Instance]:
+def launch(wanted: LaunchRequest, *, adopt: bool = False, backoff: float = 0.5) -> Steps[Instance]:
     """The safe create: plan, then carry out; the machine that is there already, or a new one.
 
     Raises:
@@ -73,7 +73,7 @@ def launch(wanted: Wanted, *, adopt: bool = False, backoff: float = 0.5) -> Step
     raise AmbiguousResult(f"The machine under the key {wanted.key!r} is released as fast as it is started.")
 
 
-def launch_planned(wanted: Wanted, planned: Plan, *, backoff: float = 0.5) -> Steps[Instance]:
+def launch_planned(wanted: LaunchRequest, planned: Plan, *, backoff: float = 0.5) -> Steps[Instance]:
     """Carry out a plan that was shown, if it still holds."""
     now = yield from plan(wanted)
     changed = changes(planned, now)
@@ -147,7 +147,7 @@ def create(request: CreateInstance, *, promised: Rate | None = None, backoff: fl
     )
 
 
-def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
+def check_same(wanted: LaunchRequest, instance: Instance) -> Steps[None]:
     """Is the machine found what was asked for: GPU, units, category, image?
 
     Raises:
@@ -170,7 +170,7 @@ def check_same(wanted: Wanted, instance: Instance) -> Steps[None]:
         raise MachineDiffers(instance, differences)
 
 
-def _tell_differences(wanted: Wanted, found: Instance) -> Steps[None]:
+def _tell_differences(wanted: LaunchRequest, found: Instance) -> Steps[None]:
     """Warn of what the machine that is there has otherwise, where that is no reason to rent another or to stop."""
     yield from hold_to(found.meta_key, found, wanted.max_rate)
     others = _other_values(wanted.template.envs, found)

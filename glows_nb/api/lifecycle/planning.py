@@ -19,8 +19,8 @@ from glows_nb.api.lifecycle.keys import (
     find_newest,
     key_of_generation,
 )
+from glows_nb.api.lifecycle.launch_request import LaunchRequest
 from glows_nb.api.lifecycle.price_watch import is_dearer
-from glows_nb.api.lifecycle.wanted import Wanted
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import (
@@ -132,7 +132,7 @@ class Plan:
         return f"<Plan {self.meta_key!r}: {self}>"
 
 
-def plan(wanted: Wanted) -> Steps[Plan]:
+def plan(wanted: LaunchRequest) -> Steps[Plan]:
     """Find out what launching would do; reads only.
 
     Raises:

@@ -26,9 +26,9 @@ from glows_nb.api.errors import (
 from glows_nb.api.ids import bare_id
 from glows_nb.api.lifecycle import creating, planning
 from glows_nb.api.lifecycle.keys import age, find_machine, find_newest, key_for_name, key_of_generation, made_from_name
+from glows_nb.api.lifecycle.launch_request import LaunchRequest, checked_launch, checked_max_rate
 from glows_nb.api.lifecycle.parking import Parked, is_being_taken
 from glows_nb.api.lifecycle.planning import Candidate, Plan
-from glows_nb.api.lifecycle.wanted import Wanted, checked_max_rate, want
 from glows_nb.api.models.instances import Hardware, Instance
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import has_left, rate_for, specs_for
@@ -65,7 +65,7 @@ class Again:
     """What brings an ended machine back. `wanted` names no offer, where the hardware is to be that of `ended`."""
 
     ended: Instance
-    wanted: Wanted
+    wanted: LaunchRequest
     names_hardware: bool
     """Did the caller say which hardware? Then it is launched as anything else is."""
     has_own_cap: bool
@@ -202,7 +202,7 @@ def want_again(
     if not changes.get("from_snap_id"):
         fields["from_snap_id"] = yield from _newest_snapshot(newest, machine)
     cap = _most(newest) if max_price_per_hour is None else max_price_per_hour
-    wanted = want(account_mark, stem=stem, max_price_per_hour=cap, **(fields | changes))
+    wanted = checked_launch(account_mark, stem=stem, max_price_per_hour=cap, **(fields | changes))
     return newest, Again(newest, wanted, names_hardware, has_own_cap=max_price_per_hour is None)
 
 

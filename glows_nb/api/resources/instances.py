@@ -11,12 +11,12 @@ from typing import Any
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.interrupting import noting_order, noting_wait, noting_write
 from glows_nb.api.lifecycle import creating, keys, parking, planning, unparking, waiting
+from glows_nb.api.lifecycle.launch_request import LaunchRequest, checked_launch
 from glows_nb.api.lifecycle.parking import Parked
 from glows_nb.api.lifecycle.planning import Plan
 from glows_nb.api.lifecycle.price_watch import PriceWatch
 from glows_nb.api.lifecycle.unparking import Again, Cap
 from glows_nb.api.lifecycle.waiting import OnChange
-from glows_nb.api.lifecycle.wanted import Wanted, want
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.wire import Page
 from glows_nb.api.operations import instances as operations
@@ -80,7 +80,7 @@ class Instances:
             PriceTooHigh: what can be had costs more than `max_price_per_hour`.
         """
         fields = sealed(fields)
-        wanted = want(self._client.account_mark, **fields)
+        wanted = checked_launch(self._client.account_mark, **fields)
         planned = self._client.run(planning.plan(wanted))
         return replace(planned, _launch=partial(self._launch_planned, wanted))
 
@@ -111,7 +111,7 @@ class Instances:
             MachineEnded, WaitTimeout: only with `wait`; the machine goes on as it was.
         """
         fields = sealed(fields)
-        wanted = want(self._client.account_mark, **fields)
+        wanted = checked_launch(self._client.account_mark, **fields)
         with noting_order(wanted.key):
             instance = self._client.run(creating.launch(wanted, adopt=adopt, backoff=self._client.backoff))
         if not wait:
@@ -305,7 +305,7 @@ class Instances:
         """
         return self._client.run(keys.find_machine(machine, self._client.account_mark))
 
-    def _launch_planned(self, wanted: Wanted, planned: Plan) -> Instance:
+    def _launch_planned(self, wanted: LaunchRequest, planned: Plan) -> Instance:
         with noting_order(planned.meta_key):
             return self._client.run(creating.launch_planned(wanted, planned, backoff=self._client.backoff))
 

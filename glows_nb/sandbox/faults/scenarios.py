@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from glows_nb.sandbox.faults.faults import Fault
+from glows_nb.sandbox.faults.registry import Fault
 from glows_nb.sandbox.machines.lifecycle import RARE_STATUSES
 
 _ALWAYS: int | None = None

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from glows_nb.sandbox.codes import Code
 from glows_nb.sandbox.faults.connections import Connections
-from glows_nb.sandbox.faults.faults import Fault
+from glows_nb.sandbox.faults.registry import Fault
 from glows_nb.sandbox.resources import answers
 
 _NAMES_OF_STATUS = {
@@ -25,7 +25,9 @@ _UNFINISHED = b'{"code":0,"msg":"","instance":{"instanceID":"ins-'
 """What a cut answer has where no work was done: it tells nothing, like any cut one."""
 
 
-async def spoil(request: Request, fault: Fault, connections: Connections, answer: dict[str, object] | None) -> Response:
+async def answer_with_fault(
+    request: Request, fault: Fault, connections: Connections, answer: dict[str, object] | None
+) -> Response:
     """Answer a call as a fault has it; `answer` is what it would have been, None if it isn't known."""
     if fault.kind == "rate_limit":
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from glows_nb.sandbox import tokens
 from glows_nb.sandbox.backend import Backend
-from glows_nb.sandbox.faults.faults import BACKEND_KINDS, CALL_KINDS, read_fault
+from glows_nb.sandbox.faults.registry import BACKEND_KINDS, CALL_KINDS, read_fault
 from glows_nb.sandbox.faults.scenarios import SCENARIOS
 from glows_nb.sandbox.faults.wire import Transcript
 from glows_nb.sandbox.ids import bare

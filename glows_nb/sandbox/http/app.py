@@ -20,7 +20,7 @@ from glows_nb.sandbox import tokens
 from glows_nb.sandbox.backend import Backend
 from glows_nb.sandbox.codes import Code, Refusal, illegal
 from glows_nb.sandbox.faults.connections import Connections
-from glows_nb.sandbox.faults.wire import Transcript, spoil
+from glows_nb.sandbox.faults.wire import Transcript, answer_with_fault
 from glows_nb.sandbox.http.openapi import document
 from glows_nb.sandbox.parameters import Body, Query
 from glows_nb.sandbox.resources import answers
@@ -76,10 +76,10 @@ class Api:
     async def _answer(self, request: Request, operation: Operation) -> Response:
         received = await _receive(request, operation, self._secret)
         user = received.caller.name if isinstance(received.caller, User) else ""
-        mishap = self._backend.faults.hit_call(operation.name, user)
-        fault = mishap.spoiled_by
-        if mishap.seconds_before:
-            await asyncio.sleep(mishap.seconds_before)
+        faults = self._backend.faults.hit_call(operation.name, user)
+        fault = faults.spoiled_by
+        if faults.seconds_before:
+            await asyncio.sleep(faults.seconds_before)
         answer = None
         if fault is None or fault.when == "after":
             answer = self._carry_out(received, operation)
@@ -87,14 +87,14 @@ class Api:
             task = asyncio.create_task(self._carry_out_late(received, operation, fault.delay))
             self._late.add(task)
             task.add_done_callback(self._late.discard)
-        if mishap.seconds_after:
-            await asyncio.sleep(mishap.seconds_after)
+        if faults.seconds_after:
+            await asyncio.sleep(faults.seconds_after)
         response: Response
         if fault is None:
             response = JSONResponse(answer)
         else:
-            response = await spoil(request, fault, self._connections, answer)
-        self._transcript.add(operation.name, user, mishap.faults, response)
+            response = await answer_with_fault(request, fault, self._connections, answer)
+        self._transcript.add(operation.name, user, faults.faults, response)
         return response
 
     async def _carry_out_late(self, received: _Received, operation: Operation, delay: float) -> None:

@@ -3,11 +3,10 @@
 Whether the user may have it (key, quota, networks) is decided in `instances`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from glows_nb.sandbox.catalogue import Offer
-from glows_nb.sandbox.codes import Code, Refusal, illegal
+from glows_nb.sandbox.codes import illegal
 from glows_nb.sandbox.ids import bare
 from glows_nb.sandbox.image_catalogue import CONTAINER, VM, Image
 from glows_nb.sandbox.machines.lifecycle import Access
@@ -16,7 +15,6 @@ from glows_nb.sandbox.resources.context import Context
 from glows_nb.sandbox.resources.images import find_image
 from glows_nb.sandbox.resources.snapshots import find_snapshot
 from glows_nb.sandbox.store.snapshots import Snapshot
-from glows_nb.sandbox.store.store import OfferState
 
 CATEGORY_NUMBERS = {"container": CONTAINER, "vm": VM}
 
@@ -92,35 +90,6 @@ def read_create_request(context: Context) -> CreateRequest:
     )
 
 
-def choose_offer(request: CreateRequest, offers: Sequence[Offer], states: Mapping[str, OfferState]) -> Offer:
-    """Return the offer that an order gets: the cheapest of those it fits that has enough left, else 215."""
-    fitting = [
-        offer
-        for offer in offers
-        if offer.region == request.region
-        and CATEGORY_NUMBERS[request.category] in offer.instance_categories
-        and _is_asked_for(offer, request)
-        and price_of_extras(offer, request.extra_cpus) is not None
-        and states[offer.resource_id].stock >= request.units
-    ]
-    if not fitting:
-        raise Refusal(Code.NO_RESOURCE_AVAILABLE, "not sold in this region, or not enough left")
-    return min(fitting, key=lambda offer: states[offer.resource_id].millicent_per_hour)
-
-
-def _is_asked_for(offer: Offer, request: CreateRequest) -> bool:
-    if request.resource:
-        return _is_such(offer, request.resource)
-    if request.gpu_name:
-        return offer.gpu_name == request.gpu_name
-    # Machines with GPUs have a CPU of that name, too, but aren't what is meant.
-    return offer.cpu_name == request.cpu_name and offer.gpus == 0
-
-
-def _is_such(offer: Offer, resource: Mapping[str, object]) -> bool:
-    return all(getattr(offer, name) == value for name, value in resource.items())
-
-
 def _source(context: Context) -> tuple[Image, Snapshot | None]:
     """Return what to start from: an image, or a snapshot and the image below it; both at once are one too many."""
     image_id = context.body.text("from_image_id", ID_LENGTH)
@@ -140,17 +109,6 @@ def _source(context: Context) -> tuple[Image, Snapshot | None]:
     return context.catalogue.image_by_hash.get(hash_) or Image(hash_, snapshot.image_name), snapshot
 
 
-def price_of_extras(offer: Offer, cpus: int) -> int | None:
-    """Return what so many more cpus of one unit cost in millicents per hour, None where they are not sold.
-
-    They are sold in the steps that spec list names; of several that fit the dearest counts (invented).
-    """
-    if not cpus:
-        return 0
-    steps = [step for step in offer.extras if cpus % step.cpus == 0]
-    return max((step.millicent_per_hour * (cpus // step.cpus) for step in steps), default=None)
-
-
 def _base_resource(context: Context) -> tuple[Mapping[str, object], int]:
     """Return what `base_resource` tells of an offer, and how many units it asks for, 0 where it says nothing."""
     given = context.body.object("base_resource")
@@ -161,7 +119,7 @@ def _base_resource(context: Context) -> tuple[Mapping[str, object], int]:
     resource |= {name: unit.text(name, 128) for name in ("gpu_name", "cpu_name")}
     resource |= {name: unit.number(name, low=0, high=INT64_MAX) for name in ("gpus", "cpus", "ram_mb", "disk_gb")}
     told = {name: value for name, value in resource.items() if value}
-    if not any(_is_such(offer, told) for offer in context.catalogue.offers):
+    if not any(offer.has(told) for offer in context.catalogue.offers):
         raise illegal("no offer is such a base_resource")
     return told, given.number("unit_qty", low=0, high=INT64_MAX)
 
@@ -177,7 +135,7 @@ def _check_hardware(context: Context, gpu_name: str, cpu_name: str, resource: Ma
         raise illegal("gpu_name is required; which fields can stand for it is a switch of the sandbox")
     if not resource or not (gpu_name or cpu_name):
         return
-    fitting = [offer for offer in context.catalogue.offers if _is_such(offer, resource)]
+    fitting = [offer for offer in context.catalogue.offers if offer.has(resource)]
     if not any(offer.gpu_name == gpu_name if gpu_name else offer.cpu_name == cpu_name for offer in fitting):
         raise illegal("the name and base_resource are of different hardware")
 

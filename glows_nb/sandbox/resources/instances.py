@@ -12,9 +12,10 @@ from glows_nb.sandbox.machines.lifecycle import Hardware, Machine
 from glows_nb.sandbox.parameters import ID_LENGTH
 from glows_nb.sandbox.resources import answers
 from glows_nb.sandbox.resources.context import Context
-from glows_nb.sandbox.resources.create_request import CreateRequest, choose_offer, price_of_extras, read_create_request
+from glows_nb.sandbox.resources.create_request import CreateRequest, read_create_request
 from glows_nb.sandbox.resources.networks import attach_new, domain_of, network_of_request
 from glows_nb.sandbox.resources.snapshots import refuse_unfinished
+from glows_nb.sandbox.resources.stock import choose_offer
 
 
 def query_instance(context: Context) -> dict[str, object]:
@@ -40,7 +41,7 @@ def create_instance(context: Context) -> dict[str, object]:
             refuse_unfinished(request.snapshot)
         states = context.offer_states()
         offer = choose_offer(request, context.catalogue.offers, states)
-        price = states[offer.resource_id].millicent_per_hour + (price_of_extras(offer, request.extra_cpus) or 0)
+        price = states[offer.resource_id].millicent_per_hour + (offer.price_of_extras(request.extra_cpus) or 0)
         machine = _new_machine(context, request, offer, domain, price)
         context.store.add(machine)
         if network is not None:

@@ -33,7 +33,7 @@ from glows_nb.widgets.form.choices import OfferId, offer_id_of
 from glows_nb.widgets.form.code_box import CodeBox
 from glows_nb.widgets.form.fields import MAIN, MORE, SNAPSHOT, FormFields, name_length
 from glows_nb.widgets.form.form_box import FormBox, FormFrontEnd
-from glows_nb.widgets.form.launching import FormLaunching
+from glows_nb.widgets.form.launch_worker import FormLaunching
 from glows_nb.widgets.form.machine_card import MachineCard
 from glows_nb.widgets.form.messages import FormMessages
 from glows_nb.widgets.form.model import Filled
@@ -186,8 +186,8 @@ class LaunchForm(FormBox):
         try:
             self.ready(timeout)
             with self._launching.lock:
-                choice = model.choice_of(self._filled(), self._menu.choices)
-                instance: Instance = choice.plan(self._client).launch()
+                resolved = model.resolved(self._filled(), self._menu.choices)
+                instance: Instance = resolved.plan(self._client).launch()
             self._say_launched(instance)
             self.card.is_found = False
             try:
@@ -370,8 +370,8 @@ class LaunchForm(FormBox):
 
     def _plan_now(self) -> Plan:
         with self._state:
-            choice = model.choice_of(self._filled(), self._menu.choices)
-        return choice.plan(self._client)
+            resolved = model.resolved(self._filled(), self._menu.choices)
+        return resolved.plan(self._client)
 
     def _show_plan(self, planned: Plan) -> None:
         self._messages.show_plan(planned)

@@ -26,7 +26,7 @@ from glows_nb.widgets.background import Background
 from glows_nb.widgets.confirmation import Question, whose_words
 from glows_nb.widgets.controls import button, set_shown
 from glows_nb.widgets.front_end import FrontEnd
-from glows_nb.widgets.machines_table import fitting_actions, name_of
+from glows_nb.widgets.machines_frame import fitting_actions, name_of
 from glows_nb.widgets.markup import error_html, escaped, time_html
 
 STEP_OF_STATUS: Final = {

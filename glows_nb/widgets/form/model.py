@@ -17,13 +17,13 @@ from pydantic import SecretStr
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.lifecycle.keys import derived_name
-from glows_nb.api.lifecycle.wanted import want
+from glows_nb.api.lifecycle.launch_request import checked_launch
 from glows_nb.api.models.specs import Spec
 from glows_nb.api.offers import rate_for
 from glows_nb.api.ports import JUPYTER_PORT
 from glows_nb.api.requests.create import Port
 from glows_nb.money import Rate
-from glows_nb.renting.choice import Choice, given
+from glows_nb.renting.resolved import ResolvedLaunch, given
 from glows_nb.widgets import texts
 from glows_nb.widgets.form.choices import Choices, offer_id
 
@@ -118,7 +118,7 @@ def problems(filled: Filled, choices: Choices) -> dict[str, str]:
         try:
             if field == "cap":
                 arguments = {"max_price_per_hour": _cap(filled)}
-            want("", **{**SOUND, **arguments})
+            checked_launch("", **{**SOUND, **arguments})
         except InvalidRequest as error:
             found[field] = reason(error)
     found |= _contradictions(filled, choices)
@@ -133,7 +133,7 @@ def hints(filled: Filled) -> dict[str, str]:
     return {"ports": texts.FORM_JUPYTER_PORT} if is_taken else {}
 
 
-def choice_of(filled: Filled, choices: Choices) -> Choice:
+def resolved(filled: Filled, choices: Choices) -> ResolvedLaunch:
     """What the form describes, at no more than the price it shows.
 
     Raises:
@@ -149,7 +149,7 @@ def choice_of(filled: Filled, choices: Choices) -> Choice:
     cap = _cap(filled)
     if cap is None and dearest is not None and (most := filled.rate_of(dearest)) is not None:
         cap = most.per_hour
-    return Choice(
+    return ResolvedLaunch(
         name=None if own_key else filled.name.strip() or _derived(filled, offer),
         meta_key=own_key or None,
         image_id=filled.image_id,
@@ -178,7 +178,7 @@ def launch_arguments(filled: Filled, choices: Choices) -> dict[str, Any]:
     Raises:
         InvalidRequest: a field is wrong; the first one.
     """
-    return choice_of(filled, choices).arguments()
+    return resolved(filled, choices).arguments()
 
 
 def as_python(filled: Filled, choices: Choices, *, client_is_given: bool = True) -> str:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from glows_nb.api.client import Client
 from glows_nb.api.models.images import Image
 from glows_nb.api.models.snapshots import Snapshot
-from glows_nb.ledger.journal import LedgerError
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.database import LedgerError
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.renting.names import Below, below
 
 BYTES_PER_GB = 1024**3

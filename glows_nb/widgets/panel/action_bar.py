@@ -19,7 +19,7 @@ from glows_nb.widgets.access_buttons import AccessButtons
 from glows_nb.widgets.confirmation import Question, whose_words
 from glows_nb.widgets.controls import button
 from glows_nb.widgets.front_end import FrontEnd
-from glows_nb.widgets.machines_table import fitting_actions, name_of
+from glows_nb.widgets.machines_frame import fitting_actions, name_of
 from glows_nb.widgets.markup import escaped
 from glows_nb.widgets.panel.actions import Say, Work
 

@@ -16,12 +16,12 @@ from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.api.statuses import ENDED
 from glows_nb.formatting import SANDBOX_WORD
 from glows_nb.frames.tables import Table, captioned
-from glows_nb.ledger.journal import LedgerError
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.database import LedgerError
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.ledger.records import MachineRecord
 from glows_nb.ledger.spending import BurnRate, burn_rate_of
 from glows_nb.widgets import texts
-from glows_nb.widgets.machines_table import ALIVE, EXACT, STEADY, ended_frame, machines_frame
+from glows_nb.widgets.machines_frame import ALIVE, EXACT, STEADY, ended_frame, machines_frame
 from glows_nb.widgets.panel.action_bar import ActionBar
 from glows_nb.widgets.panel.live_panel import Fold, LivePanel, client_for_panel
 from glows_nb.widgets.panel.machine_page import page_html

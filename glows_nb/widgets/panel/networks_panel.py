@@ -19,7 +19,7 @@ from glows_nb.api.statuses import InstanceStatus
 from glows_nb.frames.tables import Table, captioned
 from glows_nb.widgets import texts
 from glows_nb.widgets.controls import choose_several
-from glows_nb.widgets.machines_table import ALIVE, name_of
+from glows_nb.widgets.machines_frame import ALIVE, name_of
 from glows_nb.widgets.markup import escaped
 from glows_nb.widgets.panel.actions import Say
 from glows_nb.widgets.panel.live_panel import LivePanel, client_for_panel

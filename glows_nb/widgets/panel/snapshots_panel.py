@@ -16,12 +16,12 @@ from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.api.requests.snapshots import CreateSnapshot
 from glows_nb.api.statuses import InstanceStatus, SnapshotStatus
 from glows_nb.frames.tables import Table, captioned
-from glows_nb.ledger.journal import LedgerError
-from glows_nb.ledger.recording import recorder_of
+from glows_nb.ledger.database import LedgerError
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.ledger.records import MachineRecord, SnapshotRecord
 from glows_nb.widgets import texts
 from glows_nb.widgets.controls import choose
-from glows_nb.widgets.machines_table import name_of
+from glows_nb.widgets.machines_frame import name_of
 from glows_nb.widgets.panel.actions import Say
 from glows_nb.widgets.panel.live_panel import LivePanel, client_for_panel
 from glows_nb.widgets.panel.polling_interval import Outcome

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glows_nb as glows
-from glows_nb.api.http.masking import LONGEST_LOOKED_AT, MOST_SEEN, Held
+from glows_nb.api.http.masking import LONGEST_LOOKED_AT, MOST_SEEN, SecretMasker
 from tests.api.fake_service import sample
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 
@@ -87,7 +87,7 @@ texts = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), min_size=8
     texts, st.binary(max_size=7), st.binary(max_size=7), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode])
 )
 def test_base64_is_found_among_any_other_bytes(secret: str, before: bytes, after: bytes, encode: Any) -> None:
-    shown = Held(secret).mask(encode(before + secret.encode() + after).decode())
+    shown = SecretMasker(secret).mask(encode(before + secret.encode() + after).decode())
     assert "***" in shown
     # What is left holds at most the parts of the signs that stand beside it.
     assert len(shown) <= len(encode(before).decode()) + len(encode(after).decode()) + 10
@@ -95,22 +95,22 @@ def test_base64_is_found_among_any_other_bytes(secret: str, before: bytes, after
 
 @given(texts.filter(lambda text: text == " ".join(text.split())), st.integers(0, 300), st.integers(0, 9000))
 def test_no_part_of_a_secret_is_shown_wherever_a_body_is_cut(secret: str, before: int, blanks: int) -> None:
-    held = Held(secret)
+    held = SecretMasker(secret)
     for body in (f"{'.' * before}{secret}", f"{'.' * before}{' ' * blanks}{secret}", f"{secret} " * 1000):
-        shown = held.line(body.encode(), 200)
+        shown = held.masked_line(body.encode(), 200)
         assert len(shown) <= 200
         assert secret[:6] not in shown.replace("***", "") or secret[:6] in "." * 6
     edge = "." * (LONGEST_LOOKED_AT - len(secret) // 2) + secret
-    assert secret[: len(secret) // 2] not in held.line(edge.encode(), 10**6) or set(secret) == {"."}
+    assert secret[: len(secret) // 2] not in held.masked_line(edge.encode(), 10**6) or set(secret) == {"."}
 
 
 def test_short_values_are_masked_behind_their_name_alone() -> None:
-    said = Held("token").mask("EPOCHS=3 is not 3 of 33", "EPOCHS=3")
+    said = SecretMasker("token").mask("EPOCHS=3 is not 3 of 33", "EPOCHS=3")
     assert said == "EPOCHS=*** is not 3 of 33"
 
 
 def test_the_newest_passwords_are_remembered_and_no_more() -> None:
-    held = Held("token")
+    held = SecretMasker("token")
     for number in range(MOST_SEEN + 5):
         held.see(f"password-{number:04d}")
     assert held.mask("password-0000 password-0260") == "password-0000 ***"
@@ -127,4 +127,4 @@ def test_the_newest_passwords_are_remembered_and_no_more() -> None:
     ],
 )
 def test_what_looks_like_a_secret_comes_second(text: str, shown: str) -> None:
-    assert Held("x" * 20).mask(text) == shown
+    assert SecretMasker("x" * 20).mask(text) == shown

@@ -22,8 +22,8 @@ from glows_nb.api.errors import (
 )
 from glows_nb.api.lifecycle.creating import create, launch, launch_planned
 from glows_nb.api.lifecycle.keys import find_newest, key_for_name, key_of_generation
+from glows_nb.api.lifecycle.launch_request import LaunchRequest, checked_launch
 from glows_nb.api.lifecycle.planning import plan
-from glows_nb.api.lifecycle.wanted import Wanted, want
 from tests.api.fake_service import FakeService, instance_row, spec_row
 
 MARK = "0123abcd"
@@ -32,9 +32,9 @@ RTX_4090 = "NVIDIA GeForce RTX 4090"
 LOST = ("lost before", "lost after", "done late", "code 1", "code 999")
 
 
-def wanted(**fields: Any) -> Wanted:
+def wanted(**fields: Any) -> LaunchRequest:
     usual = {"from_image_id": "img-87p9kq26", "gpu_name": RTX_4090, "region_name": "TW-03", "name": "train"}
-    return want(MARK, **(usual | fields))
+    return checked_launch(MARK, **(usual | fields))
 
 
 def running(key: str = KEY, **fields: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from glows_nb.api.errors import AmbiguousResult, GlowsError, InvalidRequest, MetaKeyExists, ParamIllegal
 from glows_nb.api.lifecycle.creating import launch
 from glows_nb.api.lifecycle.keys import find_machine, generation_of, key_for_name, key_of_generation, made_from_name
-from glows_nb.api.lifecycle.wanted import want
+from glows_nb.api.lifecycle.launch_request import checked_launch
 from glows_nb.api.steps import Noted
 from tests.api.fake_service import FakeService, instance_row
 
@@ -48,7 +48,7 @@ def found(service: FakeService, word: str) -> str:
 
 
 def derived(**fields: Any) -> str:
-    return want(MARK, **(ASKED | fields)).key
+    return checked_launch(MARK, **(ASKED | fields)).key
 
 
 @given(st.data(), st.dictionaries(st.text("ABCXYZ_", min_size=1, max_size=6), st.text("abc", max_size=5), max_size=6))
@@ -88,9 +88,9 @@ def test_what_asks_for_another_machine_gives_another_key(field: dict[str, Any]) 
 
 def test_the_key_is_the_same_under_every_hash_seed_also_of_sets() -> None:
     code = (
-        "from glows_nb.api.lifecycle.wanted import want\n"
+        "from glows_nb.api.lifecycle.launch_request import checked_launch\n"
         "names = {'HF_TOKEN', 'WANDB', 'SEED', 'EPOCHS', 'LR'}\n"
-        f"print(want({MARK!r}, from_image_id='img-1', gpu_name='x', regions={{'TW-01', 'TW-03', 'JP-01'}},"
+        f"print(checked_launch({MARK!r}, from_image_id='img-1', gpu_name='x', regions={{'TW-01', 'TW-03', 'JP-01'}},"
         " ports={8000, 8001, 9000}, envs={name: name for name in names}).key)\n"
     )
     keys = {
@@ -108,10 +108,10 @@ def test_the_key_is_the_same_under_every_hash_seed_also_of_sets() -> None:
 
 def test_a_renewed_secret_finds_the_machine_and_says_that_it_keeps_the_old_one() -> None:
     service = FakeService()
-    first = service.play(launch(want(MARK, **ASKED, envs={"HF_TOKEN": "old"})))
+    first = service.play(launch(checked_launch(MARK, **ASKED, envs={"HF_TOKEN": "old"})))
     service.machines[first.meta_key]["envs"] = "HF_TOKEN=old"
     with pytest.warns(UserWarning, match="another value of HF_TOKEN") as told:
-        again = service.play(launch(want(MARK, **ASKED, envs={"HF_TOKEN": "renewed"})))
+        again = service.play(launch(checked_launch(MARK, **ASKED, envs={"HF_TOKEN": "renewed"})))
     assert again.instance_id == first.instance_id
     assert service.creates() == 1
     assert "renewed" not in str(told[0].message)
@@ -122,7 +122,7 @@ def test_a_renewed_secret_finds_the_machine_and_says_that_it_keeps_the_old_one()
 
 def test_a_later_generation_that_lives_is_found_though_the_first_is_forgotten() -> None:
     service = service_with(machine(KEY, 1, "Finished"), machine(f"{KEY}.2", 2), forgotten={KEY})
-    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.2"
+    assert service.play(launch(checked_launch(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.2"
     assert service.creates() == 0
     assert found(service, "train") == f"{KEY}.2"
 
@@ -135,19 +135,19 @@ def test_one_that_only_the_ledger_knows_is_asked_by_its_id() -> None:
     )
     a_list_that_lags(service)
     assert found(service, "train") == f"{KEY}.2"
-    assert service.play(launch(want(MARK, **ASKED, name="train"))).instance_id == "ins-00000002"
+    assert service.play(launch(checked_launch(MARK, **ASKED, name="train"))).instance_id == "ins-00000002"
     assert service.creates() == 0
 
 
 def test_generations_that_the_ledger_saw_end_are_used_up() -> None:
     service = FakeService(noted=[Noted(KEY, "ins-1", has_ended=True), Noted(f"{KEY}.2", "ins-2", has_ended=True)])
-    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.3"
+    assert service.play(launch(checked_launch(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.3"
 
 
 def test_one_that_was_not_seen_to_end_is_never_passed_over() -> None:
     """It may yet come to light; a create under the same key is then refused and takes it."""
     service = FakeService(noted=[Noted(KEY, "ins-1", has_ended=False)])
-    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == KEY
+    assert service.play(launch(checked_launch(MARK, **ASKED, name="train"))).meta_key == KEY
 
 
 @given(
@@ -171,7 +171,7 @@ def test_no_retention_leads_to_a_second_machine_or_to_none_found(
     if lives:
         assert found(service, "train") == rows[-1]["metaKey"]
     try:
-        service.play(launch(want(MARK, **ASKED, name="train")))
+        service.play(launch(checked_launch(MARK, **ASKED, name="train")))
     except MetaKeyExists:
         assert not lives
     alive = [row for row in service.machines.values() if row["status"] != "Finished"]
@@ -186,7 +186,7 @@ def test_of_several_later_generations_that_live_the_newest_is_meant() -> None:
 
 def test_a_later_one_that_was_not_seen_to_end_is_not_passed_over_either() -> None:
     service = service_with(machine(KEY, 1, "Finished"), noted=[Noted(f"{KEY}.3", "ins-3", has_ended=False)])
-    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.3"
+    assert service.play(launch(checked_launch(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.3"
 
 
 def a_list_that_lags(service: FakeService) -> None:
@@ -199,14 +199,14 @@ def a_list_that_lags(service: FakeService) -> None:
 def test_a_key_of_ones_own_that_only_the_ledger_knows_is_asked_by_its_id() -> None:
     service = service_with(machine("order", 1), forgotten={"order"}, noted=[Noted("order", "ins-00000001", False)])
     a_list_that_lags(service)
-    assert service.play(launch(want(MARK, **ASKED, meta_key="order"))).instance_id == "ins-00000001"
+    assert service.play(launch(checked_launch(MARK, **ASKED, meta_key="order"))).instance_id == "ins-00000001"
     assert service.creates() == 0
 
 
 def test_a_note_of_another_key_leads_to_no_machine_of_that_name() -> None:
     service = service_with(machine("order.2", 2), noted=[Noted("order.2", "ins-00000002", has_ended=False)])
     a_list_that_lags(service)
-    assert service.play(launch(want(MARK, **ASKED, meta_key="order"))).meta_key == "order"
+    assert service.play(launch(checked_launch(MARK, **ASKED, meta_key="order"))).meta_key == "order"
 
 
 # A key with a number behind it is not always a generation.
@@ -237,7 +237,7 @@ def test_a_key_whose_machine_has_ended_does_not_hide_a_living_name() -> None:
 def test_a_key_of_ones_own_that_lives_is_found_though_asking_for_it_tells_nothing() -> None:
     service = service_with(machine("order.7", 1), forgotten={"order.7"})
     assert found(service, "order.7") == "order.7"
-    assert service.play(launch(want(MARK, **ASKED, meta_key="order.7"))).instance_id == "ins-00000001"
+    assert service.play(launch(checked_launch(MARK, **ASKED, meta_key="order.7"))).instance_id == "ins-00000001"
 
 
 def test_a_key_that_was_freed_and_used_again_means_the_machine_that_lives() -> None:
@@ -247,7 +247,7 @@ def test_a_key_that_was_freed_and_used_again_means_the_machine_that_lives() -> N
         "pagination": {"total": 1, "numPages": 1, "page": 1, "perPage": 20},
         "instances": [again],
     }
-    assert service.play(launch(want(MARK, **ASKED, meta_key="order"))).instance_id == "ins-00000002"
+    assert service.play(launch(checked_launch(MARK, **ASKED, meta_key="order"))).instance_id == "ins-00000002"
     assert service.creates() == 0
 
 
@@ -257,13 +257,13 @@ def asked_keys(service: FakeService) -> list[str]:
 
 def test_a_first_machine_that_lives_takes_one_look_up() -> None:
     service = service_with(machine(KEY, 1))
-    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == KEY
+    assert service.play(launch(checked_launch(MARK, **ASKED, name="train"))).meta_key == KEY
     assert asked_keys(service) == [KEY]
 
 
 def test_a_note_of_the_generation_that_was_read_is_not_asked_for_again() -> None:
     service = service_with(machine(KEY, 1, "Finished"), noted=[Noted(KEY, "ins-00000001", has_ended=False)])
-    assert service.play(launch(want(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.2"
+    assert service.play(launch(checked_launch(MARK, **ASKED, name="train"))).meta_key == f"{KEY}.2"
     assert asked_keys(service) == [KEY, f"{KEY}.2"]
 
 
@@ -275,7 +275,7 @@ def test_what_nothing_leads_to_is_said() -> None:
 def test_a_key_of_ones_own_is_used_once() -> None:
     service = service_with(machine("order", 1, "Finished"))
     with pytest.raises(MetaKeyExists, match=r"'order' was that of ins-00000001, which is Finished.*name="):
-        service.play(launch(want(MARK, **ASKED, meta_key="order")))
+        service.play(launch(checked_launch(MARK, **ASKED, meta_key="order")))
     assert service.creates() == 0
 
 
@@ -283,12 +283,12 @@ def test_a_key_of_ones_own_is_used_once() -> None:
 @pytest.mark.parametrize("generation", ["2", "17"])
 def test_what_reads_like_a_generation_of_a_name_is_refused(field: str, generation: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^{field}: .*'train'"):
-        want(MARK, **ASKED, **{field: f"{KEY}.{generation}"})
+        checked_launch(MARK, **ASKED, **{field: f"{KEY}.{generation}"})
 
 
 def test_a_name_with_a_number_behind_it_is_a_name_like_others() -> None:
     service = FakeService()
-    assert service.play(launch(want(MARK, **ASKED, name="llama3.2"))).meta_key == f"llama3.2-{MARK}"
+    assert service.play(launch(checked_launch(MARK, **ASKED, name="llama3.2"))).meta_key == f"llama3.2-{MARK}"
     assert found(service, "llama3.2") == f"llama3.2-{MARK}"
     with pytest.raises(GlowsError):
         found(service, "llama3")
@@ -327,7 +327,7 @@ def test_a_name_of_48_characters_stands_whole_in_its_key_and_a_longer_one_by_its
 
 
 def test_a_name_may_have_one_character() -> None:
-    assert want(MARK, **ASKED, name="a").key == f"a-{MARK}"
+    assert checked_launch(MARK, **ASKED, name="a").key == f"a-{MARK}"
 
 
 @pytest.mark.parametrize("younger", ["train", KEY])
@@ -355,6 +355,6 @@ def test_a_machine_that_is_released_as_fast_as_it_is_started_is_given_up_after_t
 
     service = Released()
     with pytest.raises(AmbiguousResult, match="released as fast as it is started"):
-        service.play(launch(want(MARK, **ASKED, name="train")))
+        service.play(launch(checked_launch(MARK, **ASKED, name="train")))
     assert service.creates() == 3
     assert list(service.machines) == [KEY, f"{KEY}.2", f"{KEY}.3"]

@@ -9,8 +9,8 @@ import pytest
 
 from glows_nb.api.errors import GlowsError, StalePlan
 from glows_nb.api.lifecycle.creating import launch_planned
+from glows_nb.api.lifecycle.launch_request import checked_launch
 from glows_nb.api.lifecycle.planning import Plan, plan
-from glows_nb.api.lifecycle.wanted import want
 from tests.api.fake_service import FakeService, instance_row, spec_row
 from tests.api.lifecycle.asked import ASKED, MARK
 
@@ -18,14 +18,14 @@ from tests.api.lifecycle.asked import ASKED, MARK
 
 
 def test_plans_that_show_the_same_are_equal_whoever_carries_them_out() -> None:
-    planned = FakeService().play(plan(want(MARK, **ASKED)))
+    planned = FakeService().play(plan(checked_launch(MARK, **ASKED)))
     assert replace(planned, _launch=print) == planned
     with pytest.raises(GlowsError, match="not made by a client"):
         planned.launch()
 
 
 def shown_then(service: FakeService, row: dict[str, Any], **fields: Any) -> tuple[Any, Plan]:
-    asked = want(MARK, **(ASKED | fields))
+    asked = checked_launch(MARK, **(ASKED | fields))
     planned = service.play(plan(asked))
     service.specs = [row, *service.specs[1:]]
     return asked, planned
@@ -61,7 +61,7 @@ def test_any_difference_from_what_a_plan_showed_rents_nothing(row: dict[str, Any
 
 def test_a_plan_whose_key_was_used_up_meanwhile_is_stale() -> None:
     service = FakeService()
-    asked = want(MARK, **ASKED)
+    asked = checked_launch(MARK, **ASKED)
     planned = service.play(plan(asked))
     service.machines[asked.key] = instance_row(asked.key, 1, "Finished")
     with pytest.raises(StalePlan, match="the key"):
@@ -71,9 +71,9 @@ def test_a_plan_whose_key_was_used_up_meanwhile_is_stale() -> None:
 
 def test_a_plan_of_another_image_is_stale() -> None:
     service = FakeService()
-    planned = service.play(plan(want(MARK, **ASKED)))
+    planned = service.play(plan(checked_launch(MARK, **ASKED)))
     with pytest.raises(StalePlan, match="the image"):
-        service.play(launch_planned(want(MARK, **(ASKED | {"from_image_id": "img-other"})), planned))
+        service.play(launch_planned(checked_launch(MARK, **(ASKED | {"from_image_id": "img-other"})), planned))
     assert service.creates() == 0
 
 

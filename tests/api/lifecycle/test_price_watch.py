@@ -12,9 +12,9 @@ import glows_nb as glows
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.lifecycle import unparking
 from glows_nb.api.lifecycle.creating import launch
+from glows_nb.api.lifecycle.launch_request import checked_launch
 from glows_nb.api.lifecycle.planning import Plan, plan
 from glows_nb.api.lifecycle.price_watch import DearerThanShown, PriceWatch
-from glows_nb.api.lifecycle.wanted import want
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.observing import Answered, Sending
 from glows_nb.api.operations.instances import cancel_instance, create_instance, get_instance
@@ -29,12 +29,12 @@ from tests.api.lifecycle.asked import ASKED, MARK
 
 def ordered(watch: PriceWatch, promised: int) -> None:
 
-    operation = create_instance(want(MARK, **ASKED).template)
+    operation = create_instance(checked_launch(MARK, **ASKED).template)
     watch(Sending(replace(operation, promised=Rate(promised))))
 
 
 def seen(cents: Any) -> Answered:
-    key = want(MARK, **ASKED).key
+    key = checked_launch(MARK, **ASKED).key
     return Answered(get_instance("ins-1"), Instance.model_validate(instance_row(key, 1, "Pending", priceCent=cents)))
 
 
@@ -67,7 +67,7 @@ def test_orders_that_promise_no_price_are_none_of_its_matter() -> None:
 
 
 def test_a_launch_under_a_cap_that_finds_a_dearer_machine_says_so() -> None:
-    asked = want(MARK, **ASKED, max_price_per_hour=0.49)
+    asked = checked_launch(MARK, **ASKED, max_price_per_hour=0.49)
     row = instance_row(asked.key, 7, "Running", priceCent=392)
     row["hardware"]["gpuName"] = ASKED["gpu_name"]
     service = FakeService(machines={asked.key: row})
@@ -80,20 +80,20 @@ def test_a_launch_under_a_cap_that_finds_a_dearer_machine_says_so() -> None:
 
 
 def living(cents: int, **fields: Any) -> FakeService:
-    key = want(MARK, **ASKED).key
+    key = checked_launch(MARK, **ASKED).key
     return FakeService(machines={key: instance_row(key, 7, "Running", priceCent=cents) | fields})
 
 
 def seen_by(service: FakeService, cents: int) -> None:
     """The machine is read again, as `wait` does, and has a price by now."""
-    key = want(MARK, **ASKED).key
+    key = checked_launch(MARK, **ASKED).key
     service.prices(
         Answered(get_instance("ins-00000007"), Instance.model_validate(service.machines[key] | {"priceCent": cents}))
     )
 
 
 WAYS = {
-    "launch": lambda cap: launch(want(MARK, **ASKED, max_price_per_hour=cap), adopt=True),
+    "launch": lambda cap: launch(checked_launch(MARK, **ASKED, max_price_per_hour=cap), adopt=True),
     "unpark": lambda cap: unparking.unpark("train", MARK, max_price_per_hour=cap),
 }
 
@@ -135,12 +135,12 @@ def test_each_call_that_finds_a_dearer_machine_says_so_also_the_second() -> None
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("default")
         for _ in range(3):
-            service.play(launch(want(MARK, **ASKED, max_price_per_hour=0.49), adopt=True))
+            service.play(launch(checked_launch(MARK, **ASKED, max_price_per_hour=0.49), adopt=True))
     assert [warning.category for warning in said] == [DearerThanShown] * 3
 
 
 def test_of_a_promise_and_a_cap_the_lower_holds() -> None:
-    key = want(MARK, **ASKED).key
+    key = checked_launch(MARK, **ASKED).key
     machine = Instance.model_validate(instance_row(key, 1, "SchedQueued", priceCent=0))
     for limit, how in ((60_000, "were shown"), (30_000, "is the cap")):
         watch = PriceWatch()
@@ -151,7 +151,7 @@ def test_of_a_promise_and_a_cap_the_lower_holds() -> None:
 
 
 PLANS = {
-    "launch": lambda cap: plan(want(MARK, **ASKED, max_price_per_hour=cap)),
+    "launch": lambda cap: plan(checked_launch(MARK, **ASKED, max_price_per_hour=cap)),
     "unpark": lambda cap: (yield from unparking.plan_unpark("train", MARK, max_price_per_hour=cap))[0],
 }
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.lifecycle.wanted import want
+from glows_nb.api.lifecycle.launch_request import checked_launch
 from glows_nb.api.requests.create import Port
 from glows_nb.api.routes import ROUTES
 from glows_nb.sandbox.server import SandboxServer
@@ -315,7 +315,7 @@ def test_offers_by_region_come_page_by_page(sandbox: SandboxServer) -> None:
 )
 def test_a_launch_takes_the_same_forms_as_a_create(ports: Any) -> None:
     fields = {name: value for name, value in CREATE.items() if name != "custom_meta_key"}
-    wanted = want("mark", name="train", ports=ports, net_ids="net-a", **fields)
+    wanted = checked_launch("mark", name="train", ports=ports, net_ids="net-a", **fields)
     assert wanted.template.wire()["ports"] == '[{"port":7890,"protocol":2}]'
     assert wanted.template.net_ids == ("net-a",)
 

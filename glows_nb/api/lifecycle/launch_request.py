@@ -23,7 +23,7 @@ from glows_nb.money import Rate
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LaunchRequest:
     """What a launch asks for, checked: `template` is the create for the first region and generation."""
 
     template: CreateInstance
@@ -47,7 +47,7 @@ class Wanted:
         return self.template.model_copy(update=fields)
 
 
-def want(
+def checked_launch(
     account_mark: str,
     *,
     name: str | None = None,
@@ -58,7 +58,7 @@ def want(
     max_price_per_hour: float | Decimal | str | None = None,
     priced_image_id: str | None = None,
     **fields: Any,
-) -> Wanted:
+) -> LaunchRequest:
     """The arguments of a launch, checked as far as they can be before any request.
 
     `stem` is the first generation of a key that was made of a name, where the name itself is not known (`unpark`).
@@ -89,7 +89,7 @@ def want(
         key = key_for_name(derived_name(_identity(fields, places)) if name is None else name, account_mark)
     requests = [CreateInstance(**fields, custom_meta_key=key, region_name=place) for place in places]
     max_rate = checked_max_rate(max_price_per_hour)
-    return Wanted(requests[0], places, max_rate, priced_image_id, has_generations=meta_key is None)
+    return LaunchRequest(requests[0], places, max_rate, priced_image_id, has_generations=meta_key is None)
 
 
 def check_name(name: str, account_mark: str = "") -> None:

@@ -18,7 +18,7 @@ from glows_nb.api.requests.create import Port
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ResolvedLaunch:
     """The arguments of a launch, complete.
 
     Attributes:

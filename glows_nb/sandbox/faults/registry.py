@@ -104,7 +104,7 @@ def read_fault(order: Mapping[str, object]) -> Fault:
 
 
 @dataclass(frozen=True)
-class Mishap:
+class FaultsOfCall:
     """What goes wrong with one call: it is slow, and then it may be spoiled."""
 
     seconds_before: float = 0.0
@@ -185,7 +185,7 @@ class Faults:
                 for each in self._ordered.values()
             ]
 
-    def hit_call(self, operation: str, user: str) -> Mishap:
+    def hit_call(self, operation: str, user: str) -> FaultsOfCall:
         """Count a call and return what goes wrong with it.
 
         All that match count it. Latencies add up; of the others the one that was ordered first spoils the call.
@@ -208,7 +208,7 @@ class Faults:
                         before += each.seconds()
                     else:
                         after += each.seconds()
-        return Mishap(before, after, spoiled_by, tuple(hit))
+        return FaultsOfCall(before, after, spoiled_by, tuple(hit))
 
     def as_seen(self, states: Mapping[str, OfferState], catalogue: Catalogue) -> dict[str, OfferState]:
         """Return the offers as a look at them shows them: with no stock, or at another price."""

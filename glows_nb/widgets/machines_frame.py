@@ -14,9 +14,8 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.snapshots import Snapshot
 from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 from glows_nb.frames.columns import MOMENT
-from glows_nb.ledger.accounting import cost_by_day
+from glows_nb.ledger.accounting import cost_so_far, rate_now
 from glows_nb.ledger.records import MachineRecord
-from glows_nb.money import Cost
 
 ALIVE: Final = tuple(status.value for status in InstanceStatus if status not in ENDED)
 STEADY: Final = frozenset({InstanceStatus.RUNNING, *ENDED})
@@ -90,16 +89,6 @@ def hardware_of(machine: Instance) -> str:
     return f"{hardware.cpus} × {hardware.cpu_name}" if hardware.cpu_name and hardware.cpus else hardware.cpu_name
 
 
-def cost_so_far(record: MachineRecord | None, now: datetime) -> Cost | None:
-    """What a machine has cost, at most; None where the ledger can't tell."""
-    if record is None:
-        return None
-    days = cost_by_day(record, int(now.timestamp() * 1000))
-    costs = [day.cost for day in days]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Cost()) if len(known) == len(costs) else None
-
-
 def fitting_actions(machine: Instance) -> frozenset[str]:
     """What can be done with a machine in its status: ssh, password, jupyter, snapshot, park, release, unpark.
 
@@ -122,7 +111,7 @@ def fitting_actions(machine: Instance) -> frozenset[str]:
 
 
 def _row(machine: Instance, record: MachineRecord | None, account_mark: str, now: datetime) -> dict[str, object]:
-    rate = (record.last.rate if record is not None and record.last.status == machine.status else None) or machine.rate
+    rate = rate_now(machine, record)
     cost = cost_so_far(record, now)
     created = machine.create_time
     return {

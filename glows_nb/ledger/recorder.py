@@ -22,7 +22,7 @@ from glows_nb.api.routes import ROUTES
 from glows_nb.api.statuses import ENDED, LEAVING
 from glows_nb.api.steps import Noted, Operation
 from glows_nb.api.writes.lost_answers import may_have_happened
-from glows_nb.ledger.journal import Ledger, LedgerError, account_id
+from glows_nb.ledger.database import Ledger, LedgerError, account_id
 from glows_nb.ledger.records import Account
 from glows_nb.money import MILLICENTS_PER_CENT, Rate
 

@@ -192,7 +192,7 @@ class Ledger:
     def _connected(self) -> sqlite3.Connection:
         import sqlite3
 
-        from glows_nb.ledger.connection import Connection
+        from glows_nb.ledger.sqlite_connection import Connection
 
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

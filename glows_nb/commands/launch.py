@@ -11,8 +11,8 @@ import click
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.commands.arguments import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
 from glows_nb.commands.group import group, sandbox_word, say, written_out
+from glows_nb.commands.parameter_types import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -112,9 +112,9 @@ def launch(
 
     There `env NAME` takes the value from the kernel's environment, so that no secret stands in the notebook.
     """
-    from glows_nb.commands.plans import carry_out, show_plan, wait_for
+    from glows_nb.commands.plan_execution import carry_out, show_plan, wait_for
     from glows_nb.commands.settings import settings
-    from glows_nb.renting.choosing import choose
+    from glows_nb.renting.resolving import resolve
     from glows_nb.renting.words import Words
 
     if (gpu is None) == (cpu is None):
@@ -147,14 +147,14 @@ def launch(
         max_price=max_price if max_price is not None else chosen.max_price or None,
     )
     client = current_client()
-    choice = choose(client, words, usual_regions=chosen.regions)
-    planned = choice.plan(client)
+    resolved = resolve(client, words, usual_regions=chosen.regions)
+    planned = resolved.plan(client)
     if dry_run:
         say(f"{sandbox_word(client)}Only a plan; nothing is rented.")
         return planned
     planned = show_plan(client, planned, yes=yes)
-    if planned.existing is None and choice.default_image is not None:
-        say(f"Image: {choice.default_image}")
+    if planned.existing is None and resolved.default_image is not None:
+        say(f"Image: {resolved.default_image}")
     instance = carry_out(client, planned, yes=yes)
     if not is_waiting:
         return instance

@@ -8,12 +8,12 @@ from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest, ParamIllegal
 from glows_nb.api.models.networks import NetworkType
 from glows_nb.api.offers import match_cpu, match_gpu, regions_by_price
-from glows_nb.renting.choice import Choice
 from glows_nb.renting.names import below, image_id, network_id, snapshot_named
+from glows_nb.renting.resolved import ResolvedLaunch
 from glows_nb.renting.words import Words
 
 
-def choose(client: Client, words: Words, *, usual_regions: Sequence[str] = ()) -> Choice:
+def resolve(client: Client, words: Words, *, usual_regions: Sequence[str] = ()) -> ResolvedLaunch:
     """What these words mean, by what the service offers now; reads only.
 
     Args:
@@ -42,7 +42,7 @@ def choose(client: Client, words: Words, *, usual_regions: Sequence[str] = ()) -
     gpu_name = match_gpu(specs, words.gpu) if words.gpu is not None else None
     cpu_name = match_cpu(specs, words.cpu) if words.cpu is not None else None
     is_named = words.name is not None or words.meta_key is not None
-    return Choice(
+    return ResolvedLaunch(
         name=words.name if is_named else words.derived_name,
         meta_key=words.meta_key,
         image_id=image,
