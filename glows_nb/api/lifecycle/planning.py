@@ -108,6 +108,7 @@ class Plan:
 
         Raises:
             StalePlan: price, stock or the machine under the key changed since; nothing was rented.
+            MachineDiffers: the machine that is there under the key is not what was asked for.
         """
         if self._launch is None:
             raise GlowsError("This plan was not made by a client, so nothing can carry it out.")

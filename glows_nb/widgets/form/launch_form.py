@@ -175,7 +175,7 @@ class LaunchForm(FormBox):
         return self
 
     def launch(self, timeout: float = 600) -> Instance:
-        """What the buttons do, waiting until the machine is Running.
+        """What Launch and the yes after it do, without the question, waiting until the machine is Running.
 
         Args:
             timeout: seconds to wait at most.
