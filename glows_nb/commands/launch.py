@@ -11,7 +11,7 @@ import click
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.commands.group import group, sandbox_word, say, written_out
+from glows_nb.commands.group import group, program, sandbox_word, say, written_out
 from glows_nb.commands.parameter_types import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
 from glows_nb.connection import current_client
 
@@ -131,9 +131,9 @@ def launch(
         gpu=gpu,
         cpu=cpu,
         name=name,
-        meta_key=meta_key,
-        image=image or (chosen.image or None if snapshot is None else None),
-        snapshot=snapshot,
+        meta_key=meta_key or None,
+        image=image or (chosen.image or None if not snapshot else None),
+        snapshot=snapshot or None,
         regions=regions,
         units=units,
         extra=extra,
@@ -141,20 +141,20 @@ def launch(
         ports=ports,
         cmd=cmd,
         envs=variables,
-        network=network,
-        public_ip=public_ip,
+        network=network or None,
+        public_ip=public_ip or None,
         remark=remark,
         max_price=max_price if max_price is not None else chosen.max_price or None,
     )
     client = current_client()
-    resolved = resolve(client, words, usual_regions=chosen.regions)
+    resolved = resolve(client, words, usual_regions=chosen.regions, shows_images=f"{program()} images")
     planned = resolved.plan(client)
     if dry_run:
         say(f"{sandbox_word(client)}Only a plan; nothing is rented.")
         return planned
     planned = show_plan(client, planned, yes=yes)
-    if planned.existing is None and resolved.default_image is not None:
-        say(f"Image: {resolved.default_image}")
+    if planned.existing is None and resolved.image is not None:
+        say(f"Image: {resolved.image}")
     instance = carry_out(client, planned, yes=yes)
     if not is_waiting:
         return instance

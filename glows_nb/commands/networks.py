@@ -14,6 +14,7 @@ from glows_nb.formatting import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from glows_nb.api.client import Client
     from glows_nb.api.models.networks import Attached
 
 
@@ -50,11 +51,10 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
     NETWORK is its id or name.
     """
     from glows_nb.api.requests.networks import AttachInstances
-    from glows_nb.renting.names import network_id
 
     AttachInstances(network_id=network, instance_ids=machines)  # refuses too many before anything is asked
     client = current_client()
-    id_ = network_id(client, network)
+    id_ = _id_of(client, network)
     found = [client.instances.find(machine).instance_id for machine in machines]
     with saying_on_interrupt(
         f"Interrupted; they may be attached all the same. To look: {program()} network endpoints {network}"
@@ -71,7 +71,13 @@ def attach(network: str, machines: tuple[str, ...]) -> Attached:
 def endpoints(network: str) -> pd.DataFrame:
     """The machines in NETWORK, with their addresses there."""
     from glows_nb.frames import queries
-    from glows_nb.renting.names import network_id
 
     client = current_client()
-    return queries.endpoints(network_id(client, network), client=client)
+    return queries.endpoints(_id_of(client, network), client=client)
+
+
+def _id_of(client: Client, network: str) -> str:
+    from glows_nb.renting.names import network_named
+
+    found = network_named(client, network)
+    return found if isinstance(found, str) else found.network_id

@@ -29,7 +29,7 @@ class Glows(Configurable):
     """What %glows does where a line does not say."""
 
     ask_above = Number(0.0, min=0.0, help="launch asks above this, Credits/h; 0 always asks.").tag(config=True)
-    image = Unicode("", help="For launch and specs; '' is a base image.").tag(config=True)
+    image = Unicode("", help="An image's id, for launch and specs; '' is a base image.").tag(config=True)
     max_price = Number(0.0, min=0.0, help="The most launch may pay, Credits/h; 0 is no limit.").tag(config=True)
     most_rows = Int(MOST_ROWS, min=1, help="How many rows of a table are shown.").tag(config=True)
     regions = List(Unicode(), help="For launch, in this order; [] is the cheapest.").tag(config=True)

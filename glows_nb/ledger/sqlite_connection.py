@@ -1,4 +1,7 @@
-"""A connection to the ledger's file that keeps whatever texts there are."""
+"""A connection to the ledger's file that keeps whatever texts there are.
+
+Apart from `database`, since sqlite3 is loaded with it, and nobody needs that before the file is opened.
+"""
 
 from __future__ import annotations
 

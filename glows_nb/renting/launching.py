@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -44,8 +45,8 @@ def plan(
     """What `glows.launch` with the same words would do: reads only, rents nothing.
 
     Without a region the cheapest that has it comes first, then the others; `plan.launch()` carries the plan out, if it
-    still holds. Without a name the key is derived from the words, as `%glows launch` derives it: the same words find
-    the same machine, in either.
+    still holds. Without a name the key is derived from the words, as `%glows launch` derives it: the same words,
+    written the same, find the same machine in either.
 
     Args:
         gpu: the GPU, or part of its name, such as "4090".
@@ -75,28 +76,29 @@ def plan(
     """
     envs = sealed({"envs": envs})["envs"]
     client = _client(client)
-    resolved = _chosen(
-        client,
-        lease,
-        gpu=gpu,
-        cpu=cpu,
-        name=name,
-        meta_key=meta_key,
-        image=image,
-        snapshot=snapshot,
-        region=region,
-        units=units,
-        extra=extra,
-        category=category,
-        ports=ports,
-        cmd=cmd,
-        envs=envs,
-        network=network,
-        public_ip=public_ip,
-        remark=remark,
-        max_price=max_price,
-    )
-    return resolved.plan(client)
+    with _in_words():
+        resolved = _resolved(
+            client,
+            lease,
+            gpu=gpu,
+            cpu=cpu,
+            name=name,
+            meta_key=meta_key,
+            image=image,
+            snapshot=snapshot,
+            region=region,
+            units=units,
+            extra=extra,
+            category=category,
+            ports=ports,
+            cmd=cmd,
+            envs=envs,
+            network=network,
+            public_ip=public_ip,
+            remark=remark,
+            max_price=max_price,
+        )
+        return resolved.plan(client)
 
 
 def launch(
@@ -142,28 +144,29 @@ def launch(
     """
     envs = sealed({"envs": envs})["envs"]
     client = _client(client)
-    resolved = _chosen(
-        client,
-        lease,
-        gpu=gpu,
-        cpu=cpu,
-        name=name,
-        meta_key=meta_key,
-        image=image,
-        snapshot=snapshot,
-        region=region,
-        units=units,
-        extra=extra,
-        category=category,
-        ports=ports,
-        cmd=cmd,
-        envs=envs,
-        network=network,
-        public_ip=public_ip,
-        remark=remark,
-        max_price=max_price,
-    )
-    return resolved.launch(client, wait=wait, adopt=adopt)
+    with _in_words():
+        resolved = _resolved(
+            client,
+            lease,
+            gpu=gpu,
+            cpu=cpu,
+            name=name,
+            meta_key=meta_key,
+            image=image,
+            snapshot=snapshot,
+            region=region,
+            units=units,
+            extra=extra,
+            category=category,
+            ports=ports,
+            cmd=cmd,
+            envs=envs,
+            network=network,
+            public_ip=public_ip,
+            remark=remark,
+            max_price=max_price,
+        )
+        return resolved.launch(client, wait=wait, adopt=adopt)
 
 
 def _client(client: Client | None) -> Client:
@@ -172,32 +175,42 @@ def _client(client: Client | None) -> Client:
     return client or current_client()
 
 
-def _chosen(
+def _resolved(
     client: Client, lease: None, *, region: Any, ports: Any, extra: Any, envs: Any, **words: Any
 ) -> ResolvedLaunch:
     if lease is not None:
         raise InvalidRequest("lease", "can't be kept yet, so none is taken; release the machine yourself.")
+    asked = Words(
+        regions=_several("region", region),
+        ports=_several("ports", ports),
+        extra=_mapping("extra", extra),
+        envs=_mapping("envs", envs),
+        **words,
+    )
+    return resolve(client, asked)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """An error says the word that was written, and not what the contract calls its field."""
     try:
-        asked = Words(
-            regions=_several(region),
-            ports=_several(ports),
-            extra=_mapping("extra", extra),
-            envs=_mapping("envs", envs),
-            **words,
-        )
-        return resolve(client, asked)
+        yield
     except InvalidRequest as error:
-        field = WORD_OF_ARGUMENT.get(error.field, error.field)
         reason = str(error).removeprefix(f"{error.field}: ")
-    raise InvalidRequest(field, reason)
+        field = error.field.partition(".")[0]
+        error.field = WORD_OF_ARGUMENT.get(field, field)
+        error.args = (f"{error.field}: {reason}",)
+        raise
 
 
-def _several(values: Any) -> tuple[Any, ...]:
+def _several(word: str, values: Any) -> tuple[Any, ...]:
     """One thing as several; what comes in no order, as a set's things do, in one."""
     if values is None:
         return ()
     if isinstance(values, str | int | Port):
         return (values,)
+    if not isinstance(values, Iterable):
+        raise InvalidRequest(word, f"{values!r} is neither one nor several.")
     return tuple(sorted(values, key=str)) if isinstance(values, Set) else tuple(values)
 
 

@@ -31,7 +31,7 @@ class ResolvedLaunch:
         region_name: where; first of all, and before `regions`.
         regions: where, in this order.
         max_price: Credits per hour at most.
-        default_image: the image that was chosen where none was asked for.
+        image: the image with its name, where that was looked for.
     """
 
     name: str | None = None
@@ -53,7 +53,7 @@ class ResolvedLaunch:
     extra: Mapping[str, int] = field(default_factory=dict)
     remark: str = ""
     max_price: float | Decimal | str | None = None
-    default_image: Image | None = None
+    image: Image | None = None
 
     def plan(self, client: Client) -> Plan:
         """What renting this would do: reads only.

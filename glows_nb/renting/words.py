@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,6 +28,7 @@ WORD_OF_ARGUMENT: Final = {
     "gpu_name": "gpu",
     "cpu_name": "cpu",
     "extra_resource": "extra",
+    "custom_meta_key": "meta_key",
     "max_price_per_hour": "max_price",
 }
 """Where a launch's argument has another name than the word for it."""
@@ -82,9 +84,14 @@ class Words:
             value = getattr(self, word)
             if value is not None and not isinstance(value, str):
                 raise InvalidRequest(word, f"{value!r} is no text.")
-            if value is not None and not value.strip() and word not in ("name", "meta_key", "remark"):
+            if value is not None and not value.strip() and word not in ("name", "remark"):
                 raise InvalidRequest(word, "is empty; leave it out, or say which.")
-        if (self.gpu is None) == (self.cpu is None):
+        for region in self.regions:
+            if not isinstance(region, str) or not region.strip():
+                raise InvalidRequest("region", f"{region!r} is no region's name.")
+        if self.gpu is not None and self.cpu is not None:
+            raise InvalidRequest("cpu", "is for a machine without a GPU; give gpu or cpu, not both.")
+        if self.gpu is None and self.cpu is None:
             raise InvalidRequest("gpu", 'say what hardware to rent: gpu="4090", or cpu= for a machine without a GPU.')
         if self.image and self.snapshot:
             raise InvalidRequest("snapshot", "give image or snapshot, not both.")
@@ -94,6 +101,11 @@ class Words:
             check_name(self.name)
         if self.category == "vm" and self.image is None and self.snapshot is None:
             raise InvalidRequest("image", "is required for a VM; the images list shows them, such as: images docker")
+        object.__setattr__(self, "units", _whole("units", self.units, 1))
+        object.__setattr__(self, "extra", {name: _whole("extra", number, 0) for name, number in self.extra.items()})
+        for variable, text in self.envs.items():
+            if not isinstance(text, SecretStr):
+                raise InvalidRequest("envs", f"the value of {str(variable).partition('=')[0]} is no text.")
         checked_max_rate(self.max_price)
         for region in self.regions or ("any",):
             CreateInstance(
@@ -109,11 +121,13 @@ class Words:
                 **given(remark=self.remark, extra_resource=dict(self.extra), public_ip_id=self.public_ip),
             )
 
-    @property
-    def derived_name(self) -> str:
+    def derived_name(self, regions: Sequence[str]) -> str:
         """The name where nobody gave one: from what was typed, since what is chosen for it may be another tomorrow.
 
         Of variables the names count, so that a renewed token rents no second machine. A cap is no part of a machine.
+
+        Args:
+            regions: those that were typed, as the service spells them.
         """
         seldom: dict[str, Any] = given(
             cmd=self.cmd,
@@ -125,5 +139,20 @@ class Words:
             extra=sorted(f"{name}={number}" for name, number in self.extra.items()),
         )
         ports = sorted(str(port) for port in self.ports)
-        typed = [self.gpu, list(self.regions), self.image, self.units, self.category, ports]
+        typed = [self.gpu, list(regions), self.image, self.units, self.category, ports]
         return derived_name([*typed, seldom] if seldom else typed)
+
+
+def _whole(word: str, number: Any, least: int) -> int:
+    """A whole number, of whatever kind: equal ones are one machine.
+
+    Raises:
+        InvalidRequest: it is none, or too small.
+    """
+    try:
+        whole = None if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        whole = None
+    if whole is None or whole < least:
+        raise InvalidRequest(word, f"{number!r} is no whole number of at least {least}.")
+    return whole

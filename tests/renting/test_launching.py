@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 import glows_nb as glows
@@ -115,7 +116,7 @@ def test_image_by_a_name_as_people_write_it(word: str, client: glows.Client) -> 
     [
         ("Ollama", r"image: 'Ollama' may mean .*\(img-\w{8}\), .*; give the id of one\."),
         ("no such image", r"image: there is no image 'no such image'; there are: .*\(img-\w{8}\), .*, …\."),
-        ("img-88888888", r"image: you have none with the id 'img-88888888'; the images list shows them\."),
+        ("img-88888888", r"image: you have none with the id 'img-88888888'; to see them: glows\.images\(\)"),
     ],
 )
 def test_image_that_is_none_or_several_is_refused_with_what_there_is(word: str, said: str) -> None:
@@ -129,6 +130,9 @@ def test_snapshot_by_the_name_that_it_was_given_from_here(client: glows.Client) 
     client.instances.wait(machine.instance_id)
     newer = client.snapshots.create(machine.instance_id, "weights").snapshot_ids[0]
     assert older != newer
+    with pytest.raises(glows.InvalidRequest, match=f"snapshot: the newest called 'weights', {newer}, is not available"):
+        glows.plan("4090", snapshot="weights")
+    client.instances.wait(machine.instance_id)
     request = glows.plan("4090", snapshot="weights", name="again").candidates[0].request
     assert (request.from_snap_id, request.from_image_id) == (newer, None)
     assert glows.plan("4090", snapshot=older).candidates[0].request.from_snap_id == older
@@ -153,14 +157,23 @@ def test_network_and_public_ip_by_their_names(client: glows.Client, sandbox: glo
     ("wrong", "said"),
     [
         ({}, "gpu: say what hardware"),
-        ({"gpu": "4090", "cpu": "8468"}, "gpu: say what hardware"),
+        ({"gpu": "4090", "cpu": "8468"}, "cpu: is for a machine without a GPU; give gpu or cpu"),
         ({"gpu": 4090}, "gpu: 4090 is no text"),
         ({"gpu": " "}, "gpu: is empty"),
         ({"gpu": "4090", "image": ""}, "image: is empty"),
         ({"gpu": "4090", "image": "a", "snapshot": "b"}, "snapshot: give image or snapshot"),
         ({"gpu": "4090", "name": "a", "meta_key": "b"}, "name: give name or meta_key"),
         ({"gpu": "4090", "name": ""}, "name: .* takes 1 to "),
-        ({"gpu": "4090", "units": 0.5}, "units: "),
+        ({"gpu": "4090", "units": 0.5}, "units: 0.5 is no whole number"),
+        ({"gpu": "4090", "units": "2"}, "units: '2' is no whole number"),
+        ({"gpu": "4090", "units": 0}, "units: 0 is no whole number of at least 1"),
+        ({"gpu": "4090", "units": True}, "units: True is no whole number"),
+        ({"gpu": "4090", "region": 5.0}, "region: 5.0 is neither one nor several"),
+        ({"gpu": "4090", "region": [5]}, "region: 5 is no region's name"),
+        ({"gpu": "4090", "region": ""}, "region: '' is no region's name"),
+        ({"gpu": "4090", "ports": 5.5}, "ports: 5.5 is neither one nor several"),
+        ({"gpu": "4090", "meta_key": "a" * 65}, "meta_key: "),
+        ({"gpu": "4090", "name": "train-MARK"}, "name: .* is a key made of a name"),
         ({"gpu": "4090", "units": -1}, "units: "),
         ({"gpu": "4090", "category": "cluster"}, "category: "),
         ({"gpu": "4090", "category": "vm"}, "image: is required for a VM"),
@@ -168,9 +181,10 @@ def test_network_and_public_ip_by_their_names(client: glows.Client, sandbox: glo
         ({"gpu": "4090", "ports": [0]}, "ports"),
         ({"gpu": "4090", "ports": [8000, "8000/tcp"]}, "ports: 8000 stands there twice"),
         ({"gpu": "4090", "envs": "A=1"}, "envs: takes a mapping"),
-        ({"gpu": "4090", "envs": {"A": 1}}, "envs"),
+        ({"gpu": "4090", "envs": {"A": 1}}, "envs: the value of A is no text"),
         ({"gpu": "4090", "extra": ["cpus"]}, "extra: takes a mapping"),
-        ({"gpu": "4090", "extra": {"cpus": -4}}, "extra"),
+        ({"gpu": "4090", "extra": {"cpus": -4}}, "extra: -4 is no whole number of at least 0"),
+        ({"gpu": "4090", "extra": {5: 1}}, "extra: "),
         ({"gpu": "4090", "remark": "x" * 33}, "remark: "),
         ({"gpu": "4090", "cmd": "x" * 10_000}, "cmd: "),
         ({"gpu": "4090", "max_price": "cheap"}, "max_price: "),
@@ -181,11 +195,42 @@ def test_network_and_public_ip_by_their_names(client: glows.Client, sandbox: glo
 def test_bad_words_are_refused_before_any_request_by_the_word(
     wrong: dict[str, Any], said: str, client: glows.Client
 ) -> None:
+    if "MARK" in str(wrong.get("name")):
+        wrong = wrong | {"name": f"train-{client.account_mark}"}
     asked = sent(client)
     for call in (glows.plan, glows.launch):
         with pytest.raises(glows.InvalidRequest, match=f"^{said}"):
             call(**wrong)
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"region": "XX-99"}, "region: XX-99 offers nothing"),
+        ({"extra": {"cpus": 3}, "region": "TW-01"}, "extra: 3 more cpus are not sold there"),
+    ],
+)
+def test_what_only_the_offers_tell_is_refused_by_the_word_too(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(glows.InvalidRequest, match=f"^{said}") as refused:
+        glows.plan("4090", **wrong)
+    assert refused.value.field == said.partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ({"units": 2}, {"units": np.int64(2)}),
+        ({"units": 1}, {}),
+        ({"region": "tw03"}, {"region": ["TW-03"]}),
+        ({"extra": {"cpus": 4}, "region": "TW-01"}, {"extra": {"cpus": np.int64(4)}, "region": ("TW-01",)}),
+    ],
+)
+def test_equal_words_are_one_machine(first: dict[str, Any], again: dict[str, Any]) -> None:
+    machine = glows.launch("4090", **first)
+    existing = glows.plan("4090", **again).existing
+    assert existing is not None
+    assert existing.instance_id == machine.instance_id
 
 
 def test_what_is_no_client_of_threads_is_refused(sandbox: glows.Sandbox) -> None:
@@ -215,6 +260,6 @@ def test_machine_under_the_name_that_differs_is_not_taken(client: glows.Client) 
 
 def test_words_of_the_command_as_it_was_typed_have_the_key_that_they_always_had() -> None:
     # A machine that an earlier version started without a name has to be found by the same line.
-    assert Words(gpu="4090").derived_name == "auto-c77edd4765bd"
-    assert Words(gpu="4090", regions=("TW-04",), ports=("8000/http",), units=2).derived_name == "auto-969ed21b1756"
-    assert Words(cpu="8468", cmd="sleep 9", extra={"cpus": 4}).derived_name == "auto-0a8c90b80efa"
+    assert Words(gpu="4090").derived_name(()) == "auto-c77edd4765bd"
+    assert Words(gpu="4090", ports=("8000/http",), units=2).derived_name(["TW-04"]) == "auto-969ed21b1756"
+    assert Words(cpu="8468", cmd="sleep 9", extra={"cpus": 4}).derived_name(()) == "auto-0a8c90b80efa"

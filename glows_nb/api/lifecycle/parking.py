@@ -289,11 +289,5 @@ def is_being_taken(snapshot: Snapshot) -> bool:
     return not snapshot.is_available and not snapshot.has_failed
 
 
-def newest_available(instance_id: str) -> Steps[Snapshot | None]:
-    """The newest snapshot of a machine that is there, None for none."""
-    snapshots = yield from snapshots_of(instance_id)
-    return max((snapshot for snapshot in snapshots if snapshot.is_available), key=_age, default=None)
-
-
 def _age(snapshot: Snapshot) -> tuple[datetime, str]:
     return snapshot.create_time or datetime.fromtimestamp(0, UTC), snapshot.snapshot_id

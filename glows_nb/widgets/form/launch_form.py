@@ -12,14 +12,7 @@ from typing import Any, Final
 import ipywidgets
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import (
-    GlowsError,
-    InvalidRequest,
-    MachineDiffers,
-    MetaKeyExists,
-    NoResourceAvailable,
-    PriceTooHigh,
-)
+from glows_nb.api.errors import GlowsError, InvalidRequest
 from glows_nb.api.lifecycle.planning import Plan
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import Spec
@@ -43,12 +36,6 @@ from glows_nb.widgets.markup import error_html, escaped
 
 SETTLED_SECONDS: Final = 0.5
 """So long nothing is typed before the service is asked for the plan."""
-FIELD_OF_ERROR: Final[dict[type[Exception], str]] = {
-    MetaKeyExists: "name",
-    MachineDiffers: "name",
-    NoResourceAvailable: "gpu",
-    PriceTooHigh: "cap",
-}
 
 
 def launch_form(*, spec: Any = None, name: str = "", client: Client | None = None) -> LaunchForm:
@@ -211,8 +198,7 @@ class LaunchForm(FormBox):
     def show_error(self, error: Exception) -> None:
         """Say what went wrong with a launch, beside the field that it is about."""
         with self._state:
-            field = model.field_of(error) if isinstance(error, InvalidRequest) else None
-            field = field or FIELD_OF_ERROR.get(type(error))
+            field = model.field_of(error)
             if field in (*MAIN, *MORE):
                 text = model.reason(error) if isinstance(error, InvalidRequest) else str(error)
                 self.fields.note(field, text, is_error=True)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.errors import InvalidRequest, MachineDiffers, MetaKeyExists, NoResourceAvailable, PriceTooHigh
 from glows_nb.api.lifecycle.keys import derived_name
 from glows_nb.api.lifecycle.launch_request import checked_launch
 from glows_nb.api.models.specs import Spec
@@ -24,6 +24,7 @@ from glows_nb.api.ports import JUPYTER_PORT
 from glows_nb.api.requests.create import Port
 from glows_nb.money import Rate
 from glows_nb.renting.resolved import ResolvedLaunch, given
+from glows_nb.renting.words import WORD_OF_ARGUMENT
 from glows_nb.widgets import texts
 from glows_nb.widgets.form.choices import Choices, offer_id
 
@@ -35,20 +36,14 @@ SOUND: Final[Mapping[str, Any]] = {
     "instance_category": "container",
 }
 """A launch that nothing is wrong with; one field of the form at a time is put into it."""
-FIELD_OF_ARGUMENT: Final = {
-    "from_image_id": "image",
-    "from_snap_id": "snapshot",
-    "instance_category": "category",
-    "unit_qty": "units",
-    "cmd": "command",
-    "net_ids": "network",
-    "public_ip_id": "public_ip",
-    "regions": "fallbacks",
-    "max_price_per_hour": "cap",
-    "region_name": "region",
-    "extra_resource": "extra",
-}
+FIELD_OF_ARGUMENT: Final = WORD_OF_ARGUMENT | {"cmd": "command", "regions": "fallbacks", "max_price_per_hour": "cap"}
 """Where the form's field has another name than the argument."""
+FIELD_OF_ERROR: Final[Mapping[type[Exception], str]] = {
+    MetaKeyExists: "name",
+    MachineDiffers: "name",
+    NoResourceAvailable: "gpu",
+    PriceTooHigh: "cap",
+}
 
 
 @dataclass(frozen=True)
@@ -210,8 +205,10 @@ def reason(error: InvalidRequest) -> str:
     return text[:1].upper() + text[1:]
 
 
-def field_of(error: InvalidRequest) -> str:
-    """The form's field that an error is about."""
+def field_of(error: Exception) -> str | None:
+    """The form's field that an error is about, None for none."""
+    if not isinstance(error, InvalidRequest):
+        return FIELD_OF_ERROR.get(type(error))
     argument = error.field.partition(".")[0]
     return FIELD_OF_ARGUMENT.get(argument, argument)
 

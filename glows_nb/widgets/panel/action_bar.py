@@ -55,9 +55,9 @@ class ActionBar:
         self._hint = ""
         self._can_come_back = True
         self._title = ipywidgets.HTML()
-        self._ways_in = AccessButtons(front_end, self._name_of, say)
+        self._access_buttons = AccessButtons(front_end, self._name_of, say)
         self.buttons = {
-            **self._ways_in.buttons,
+            **self._access_buttons.buttons,
             "snapshot": button(texts.MACHINE_SNAPSHOT, self._on_snapshot, tooltip=texts.MACHINE_SNAPSHOT_HINT),
             "park": button(texts.PANEL_PARK, self._on_park, tooltip=texts.PANEL_PARK_HINT),
             "unpark": button(
@@ -84,7 +84,7 @@ class ActionBar:
         """
         is_other = (machine and machine.instance_id) != (self._machine and self._machine.instance_id)
         self._machine, self._hint, self._can_come_back = machine, hint, can_come_back
-        self._ways_in.show(machine)
+        self._access_buttons.show(machine)
         if is_other:
             self.question.close()
         if machine is None:

@@ -191,7 +191,7 @@ def test_ways_in_are_messages_and_never_in_the_state(form: LaunchForm) -> None:
     machine = form.launch()
     sent: list[Any] = []
     form.front_end.send = lambda content, buffers=None: sent.append(content)
-    for button in form.card.ways_in.buttons.values():
+    for button in form.card.access_buttons.buttons.values():
         button.click()
     assert sent == [
         {"copy": machine.ssh_command},

@@ -294,3 +294,25 @@ def test_launch_where_nobody_can_be_asked_refuses_and_rents_nothing(
     with pytest.raises(CommandError, match="add --yes"):
         run("launch --gpu 4090")
     assert client.instances.all() == []
+
+
+@pytest.mark.parametrize("word", ["Torch 2.8.0", "6ypgvgpw", "img-6ypgvgpw", "cuda12.8 torch2.8.0 base"])
+def test_image_by_its_name_or_either_form_of_its_id(word: str, said: Callable[[], str]) -> None:
+    planned = run(["launch", "--gpu", "4090", "--name", "x", "--image", word, "--dry-run"])
+    assert planned.candidates[0].request.from_image_id == "img-6ypgvgpw"
+
+
+def test_image_that_was_found_by_its_name_is_said(said: Callable[[], str]) -> None:
+    run(["launch", "--gpu", "4090", "--name", "x", "--image", "Torch 2.8.0", "--yes"])
+    assert "Image: CUDA12.8 Torch2.8.0 Base (img-6ypgvgpw)" in said()
+
+
+def test_image_that_nobody_has_says_how_to_see_them() -> None:
+    with pytest.raises(glows.InvalidRequest, match=r"you have none with the id 'img-88888888'; to see them: .*images$"):
+        run("launch --gpu 4090 --image img-88888888 --dry-run")
+
+
+def test_empty_option_is_one_that_was_left_out() -> None:
+    options = ["--network", "", "--public-ip", "", "--meta-key", "", "--image", "", "--snapshot", ""]
+    planned = run(["launch", "--gpu", "4090", "--dry-run", *options])
+    assert planned.meta_key == run("launch --gpu 4090 --dry-run").meta_key
