@@ -68,7 +68,13 @@ class Backend:
 
     def _follow_ports(self, now: float) -> None:
         if self._ports is not None:
-            self._ports.follow(self.store.machines_in_status(lifecycle.RUNNING), now, self.faults.ssh_delay)
+            self._ports.follow(
+                self.store.machines_in_status(lifecycle.RUNNING), now, self.faults.ssh_delay, self._has_disk
+            )
+
+    def _has_disk(self, hash_: str) -> bool:
+        machine = self.store.machine_by_hash(hash_)
+        return machine is not None and machine.status != lifecycle.FINISHED
 
     def _lose_hosts(self, now: float) -> None:
         if not self.faults.is_ordered("host_unavailable"):

@@ -72,6 +72,7 @@ class SandboxServer:
         switches: Switches = DEFAULT_SWITCHES,
         is_fresh: bool = False,
         is_reachable: bool | None = None,
+        has_real_machines: bool = False,
     ) -> None:
         self._host = host
         self._port = port
@@ -84,6 +85,7 @@ class SandboxServer:
         self._switches = switches
         self._is_fresh = is_fresh
         self._is_reachable = _is_loopback(host) if is_reachable is None else is_reachable
+        self._has_real_machines = has_real_machines and self._is_reachable
         self._running: _Running | None = None
         self._token = ""
 
@@ -93,7 +95,14 @@ class SandboxServer:
             raise RuntimeError("the sandbox is running already")
         if self.is_exposed:
             _log.warning("The sandbox listens on %s: other machines can reach it.", self._host)
-        ports = MachinePorts() if self._is_reachable else None
+        real = None
+        if self._has_real_machines:
+            # Loaded where it is wanted: nobody else needs to know of processes and folders.
+            from glows_nb.sandbox.machines.real_machines import RealMachines, are_possible
+
+            beside = None if self._path is None else self._path.with_name(f"{self._path.name}-machines")
+            real = RealMachines(beside, is_confined=are_possible())
+        ports = MachinePorts(real) if self._is_reachable else None
         store = Store(
             self._path,
             self._catalogue,

@@ -1,6 +1,7 @@
 """Machines that can be reached: ports on loopback that accept while a machine runs, and don't when it no longer does.
 
-There is no machine behind them: ssh gets a banner, http a small page, any other port silence.
+Where machines are real, whoever speaks to the ssh port is handed to the machine's own process (`real_machines`). Of all
+others nobody is behind the ports: ssh gets a banner, http a small page, any other port silence.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from glows_nb.sandbox.ids import random_hash
-from glows_nb.sandbox.machines.addresses import PORTS, named_like_the_service
+from glows_nb.sandbox.machines.addresses import PORTS, SSH_GREETING, named_like_the_service
 from glows_nb.sandbox.machines.lifecycle import Access, Machine
+from glows_nb.sandbox.machines.real_machines import RealMachines
 
 HOST = "127.0.0.1"
 
@@ -32,7 +34,8 @@ _log = logging.getLogger("glows_nb.sandbox")
 class MachinePorts:
     """All ports of one sandbox's machines. Gives a machine its addresses, too: ports that are really free."""
 
-    def __init__(self) -> None:
+    def __init__(self, real: RealMachines | None = None) -> None:
+        self._real = real
         self._bound: dict[tuple[str, int], socket.socket] = {}
         self._open: dict[tuple[str, int], _Port] = {}
         self._inside: set[_Visitor] = set()
@@ -62,8 +65,21 @@ class MachinePorts:
         """Is a port to be opened by virtual time `now`, although no machine has changed?"""
         return self._opens_at is not None and self._opens_at <= now
 
-    def follow(self, running: Iterable[Machine], now: float, ssh_delay: Callable[[Machine], float]) -> None:
-        """Open the ports of the machines that run, and close all others. For the event loop's thread."""
+    def follow(
+        self,
+        running: Iterable[Machine],
+        now: float,
+        ssh_delay: Callable[[Machine], float],
+        is_there: Callable[[str], bool] = lambda hash_: True,
+    ) -> None:
+        """Open the ports of the machines that run, and close all others. For the event loop's thread.
+
+        Args:
+            running: the machines.
+            now: the virtual time.
+            ssh_delay: how much longer a machine's ssh takes to answer.
+            is_there: does the machine of a hash still have a disk?
+        """
         if self._is_closed:
             return
         wanted: dict[tuple[str, int], tuple[Machine, Access]] = {}
@@ -84,6 +100,8 @@ class MachinePorts:
             self._bound.pop(key).close()
         for key in wanted.keys() - self._open.keys() - self._lost:
             self._open_port(key, *wanted[key])
+        if self._real is not None:
+            self._real.follow(hashes, is_there)
 
     async def close(self) -> None:
         """Close all for good, and return when nobody is inside any more."""
@@ -97,6 +115,8 @@ class MachinePorts:
         # A connection that ends does so in a later pass of the event loop, which therefore must not end before.
         while self._inside:
             await asyncio.wait([visitor.gone for visitor in self._inside])
+        if self._real is not None:
+            self._real.close()
 
     def _open_port(self, key: tuple[str, int], machine: Machine, access: Access) -> None:
         # A machine that runs again, after a snapshot or a restart of the sandbox, has its port from before.
@@ -104,14 +124,22 @@ class MachinePorts:
         if taken is None:
             self._lost.add(key)
             return
-        self._open[key] = _Port(taken, machine, access, self._inside)
+        self._open[key] = _Port(taken, machine, access, self._inside, self._real)
 
 
 class _Port:
     """One open port. It accepts by itself: an `asyncio.Server` forgets who comes in the moment before it is closed."""
 
-    def __init__(self, taken: socket.socket, machine: Machine, access: Access, inside: "set[_Visitor]") -> None:
+    def __init__(
+        self,
+        taken: socket.socket,
+        machine: Machine,
+        access: Access,
+        inside: "set[_Visitor]",
+        real: RealMachines | None = None,
+    ) -> None:
         self._socket = taken
+        self._real = real
         self._machine = machine
         self._access = access
         self._inside = inside
@@ -153,7 +181,9 @@ class _Port:
     def _visitor(self) -> "_Visitor":
         if self._access.protocol == "http":
             return _HttpVisitor(self, self._machine, self._access)
-        return _SshVisitor(self) if self._access.listen_port == 22 else _Visitor(self)
+        if self._access.listen_port != 22:
+            return _Visitor(self)
+        return _SshVisitor(self) if self._real is None else _Caller(self, self._machine, self._real)
 
 
 class _Visitor(asyncio.Protocol):
@@ -218,11 +248,53 @@ class _SshVisitor(_Visitor):
     """Gets the banner of an SSH server, which hangs up as soon as it is spoken to for longer than a banner."""
 
     def greet(self) -> None:
-        self.write(b"SSH-2.0-OpenSSH_9.6p1 GLOWS-sandbox\r\n")
+        self.write(SSH_GREETING)
 
     def data_received(self, data: bytes) -> None:
         if len(data) > 255 or not data.startswith(b"SSH-"):
             self.leave()
+
+
+class _Caller(_Visitor):
+    """Is greeted, and handed to the machine's process when it speaks; who says nothing costs no process."""
+
+    def __init__(self, port: _Port, machine: Machine, real: RealMachines) -> None:
+        super().__init__(port)
+        self._machine = machine
+        self._real = real
+        self._connection: socket.socket | None = None
+
+    def enter(self, connection: socket.socket) -> None:
+        """Greet, and listen for the first words; they stay in the connection for whoever serves it."""
+        self._connection = connection
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.send(SSH_GREETING)
+        except OSError:
+            self.throw_out()
+            return
+        self._loop.add_reader(connection, self._hear)
+
+    def _hear(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            has_spoken = bool(self._connection.recv(1, socket.MSG_PEEK))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            has_spoken = False
+        if has_spoken:
+            self._real.let_in(self._machine, self._connection)
+        self.throw_out()
+
+    def throw_out(self) -> None:
+        """Let go of the connection, which may be another process's by now."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._loop.remove_reader(connection)
+            connection.close()
+        self._go()
 
 
 class _HttpVisitor(_Visitor):

@@ -1,0 +1,92 @@
+"""A real machine of a sandbox, and the ways onto it: OpenSSH's programs and asyncssh."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncssh
+
+import glows_nb as glows
+
+OFFER: dict[str, Any] = {
+    "gpu_name": "NVIDIA GeForce RTX 4090",
+    "region_name": "TW-03",
+    "from_image_id": "img-6ypgvgpw",
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a machine is reached."""
+
+    host: str
+    port: int
+    password: str
+    folder: Path
+
+    def options(self) -> list[str]:
+        """What OpenSSH's programs are told: nobody's keys and settings, and no host key to remember."""
+        return [
+            *("-F", "none", "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.folder / 'known'}"),
+            *("-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=3", "-o", "LogLevel=ERROR"),
+        ]
+
+    def variables(self, password: str | None = None) -> dict[str, str]:
+        """Its password comes from a program, as there is no terminal to ask at."""
+        askpass = self.folder / "askpass"
+        if not askpass.exists():
+            askpass.write_text('#!/bin/sh\nprintf "%s" "$THE_PASSWORD"\n')
+            askpass.chmod(0o700)
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "SSH_ASKPASS": str(askpass),
+            "SSH_ASKPASS_REQUIRE": "force",
+            "THE_PASSWORD": self.password if password is None else password,
+        }
+
+    def run(self, *command: str, password: str | None = None, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run one of OpenSSH's programs."""
+        return subprocess.run(  # noqa: S603 - our own
+            command, env=self.variables(password), input=given, capture_output=True, check=False, timeout=60
+        )
+
+    def ssh(self, *command: str, more: Sequence[str] = (), **options: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run a command on the machine by OpenSSH's client."""
+        program = ["ssh", *self.options(), *more, "-p", str(self.port), f"root@{self.host}"]
+        return self.run(*program, *command, **options)
+
+    def connect(self, password: str | None = None) -> Any:
+        """Connect by asyncssh."""
+        return asyncssh.connect(
+            self.host,
+            self.port,
+            username="root",
+            password=self.password if password is None else password,
+            known_hosts=None,
+            config=None,
+            agent_path=None,
+            client_keys=None,
+        )
+
+
+def launch(client: glows.Client, name: str = "x", **fields: Any) -> glows.Instance:
+    """A machine that answers."""
+    machine = client.instances.launch(name=name, **(OFFER | fields), wait=True)
+    return client.instances.wait_reachable(machine.instance_id, port=22, timeout=30)
+
+
+def way_to(machine: glows.Instance, folder: Path) -> Way:
+    """How it is reached; `folder` holds what the client's side needs."""
+    [url] = [access.url for access in machine.accesses if access.listen_port == 22]
+    address = urlsplit(url.get_secret_value())
+    assert machine.ssh_password is not None
+    assert address.hostname is not None
+    assert address.port is not None
+    return Way(address.hostname, address.port, machine.ssh_password.get_secret_value(), folder)

@@ -1,0 +1,360 @@
+"""Real machines: in by SSH with OpenSSH's programs and asyncssh, confined, and gone without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+import glows_nb as glows
+from glows_nb.sandbox.machines import confinement
+from glows_nb.sandbox.machines.real_machines import MARK
+from tests.sandbox.machines.real import Way, launch, way_to
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="real machines are for Linux"),
+    pytest.mark.skipif(not shutil.which("ssh"), reason="OpenSSH's client is not installed"),
+]
+CONFINED = pytest.mark.skipif(not confinement.version(), reason="this system has no Landlock")
+SECRET = "planted-in-the-environment"
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[glows.Sandbox]:
+    monkeypatch.setenv("THE_USERS_SECRET", SECRET)
+    with glows.sandbox(speed=200, real_machines=True, path=tmp_path / "state.db") as running:
+        yield running
+    assert marked(tmp_path) == [], "processes of a machine are left"
+
+
+@pytest.fixture
+def bystander() -> Iterator[int]:
+    """A process of the user's beside the sandbox, with a secret in the environment that it was started with."""
+    with subprocess.Popen(["sleep", "1000"], env={"THE_USERS_SECRET": SECRET}) as process:  # noqa: S607
+        yield process.pid
+        process.kill()
+
+
+@pytest.fixture
+def way(client: glows.Client, tmp_path: Path) -> Way:
+    return way_to(launch(client, envs={"EPOCHS": "3"}), tmp_path)
+
+
+def marked(folder: Path) -> list[int]:
+    """The processes of the machines below a folder, also those that left their session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                environment = (entry / "environ").read_bytes().split(b"\0")
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if state != "Z" and any(part.startswith(f"{MARK}={folder}".encode()) for part in environment):
+                found.append(int(entry.name))
+    return found
+
+
+def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+
+
+def test_openssh_runs_a_command_and_says_its_exit_status(way: Way) -> None:
+    ran = way.ssh("echo $EPOCHS; pwd; echo wrong >&2; exit 7")
+    assert (ran.returncode, ran.stderr) == (7, b"wrong\n")
+    epochs, folder = ran.stdout.decode().split()
+    assert epochs == "3"
+    assert folder.endswith("/root")
+
+
+def test_wrong_password_is_refused_and_the_third_ends_the_line(way: Way) -> None:
+    refused = way.ssh("true", password="wrong")
+    assert refused.returncode == 255
+    assert b"Too many authentication failures" in refused.stderr or b"Permission denied" in refused.stderr
+    asked = []
+
+    class Guesser(asyncssh.SSHClient):
+        def password_auth_requested(self) -> str:
+            asked.append(1)
+            return "wrong"
+
+    async def guess() -> None:
+        await asyncssh.connect(
+            way.host, way.port, username="root", known_hosts=None, config=None, agent_path=None, client_keys=None,
+            client_factory=Guesser, preferred_auth="password",
+        )  # fmt: skip
+
+    with pytest.raises(asyncssh.Error):
+        asyncio.run(guess())
+    assert len(asked) == 3
+    assert way.ssh("true").returncode == 0
+
+
+@pytest.mark.parametrize("user", ["admin", "ubuntu", ""])
+def test_another_user_is_refused(user: str, way: Way) -> None:
+    async def enter() -> None:
+        await asyncssh.connect(
+            way.host, way.port, username=user or "x", password=way.password, known_hosts=None, config=None,
+            agent_path=None, client_keys=None,
+        )  # fmt: skip
+
+    with pytest.raises(asyncssh.PermissionDenied):
+        asyncio.run(enter())
+
+
+def test_forty_megabytes_go_through_a_pipe_unchanged(way: Way) -> None:
+    data = os.urandom(1 << 20) * 40
+    there = way.ssh("sha256sum", given=data)
+    assert there.stdout.split()[0].decode() == hashlib.sha256(data).hexdigest()
+    back = way.ssh("cat", given=data)
+    assert hashlib.sha256(back.stdout).digest() == hashlib.sha256(data).digest()
+
+
+def test_terminal_has_its_size_is_resized_and_ctrl_c_ends_what_runs(way: Way) -> None:
+    async def work() -> int | None:
+        async with (
+            way.connect() as line,
+            line.create_process(term_type="xterm", term_size=(120, 40)) as process,
+        ):
+            process.stdin.write("stty size\n")
+            text = await process.stdout.readuntil("40 120")
+            process.change_terminal_size(90, 20)
+            process.stdin.write("stty size; sleep 1000 || echo interrupted\n")
+            text += await process.stdout.readuntil("20 90")
+            process.stdin.write("\x03")
+            process.stdin.write("exit 5\n")
+            text += await process.stdout.read()
+            done = await process.wait()
+        assert text.count("stty size") >= 2
+        return done.exit_status
+
+    assert asyncio.run(asyncio.wait_for(work(), 30)) == 5
+
+
+def test_signal_ends_a_command_and_the_client_hears_by_which(way: Way) -> None:
+    async def work() -> tuple[str, ...] | None:
+        async with way.connect() as line:
+            process = await line.create_process("sleep 1000")
+            process.send_signal("TERM")
+            done = await process.wait()
+            signalled: tuple[str, ...] | None = done.exit_signal
+            return signalled
+
+    ended = asyncio.run(asyncio.wait_for(work(), 30))
+    assert ended is not None
+    assert ended[0] == "TERM"
+
+
+@pytest.mark.parametrize("program", ["scp", "scp -O", "sftp", "rsync"])
+def test_files_go_there_and_back_by_the_usual_programs(program: str, way: Way, tmp_path: Path) -> None:
+    name, *more = program.split()
+    if not shutil.which(name):
+        pytest.skip(f"{name} is not installed")
+    here, back = tmp_path / "here", tmp_path / "back"
+    here.mkdir()
+    for number in range(20):
+        (here / f"file {number}").write_bytes(os.urandom(1000 + number))
+    (here / "file 0").chmod(0o750)
+    there = f"root@{way.host}"
+    if name == "scp":
+        options = [*more, *way.options(), "-rp", "-P", str(way.port)]
+        sent = way.run("scp", *options, str(here), f"{there}:data")
+        got = way.run("scp", *options, f"{there}:data", str(back))
+    elif name == "sftp":
+        options = [*way.options(), "-P", str(way.port)]
+        sent = way.run("sftp", *options, there, given=f"mkdir data\nput -rp {here}/* data\n".encode())
+        got = way.run("sftp", *options, there, given=f"get -rp data {back}\n".encode())
+    else:
+        shell = " ".join(["ssh", *way.options(), "-p", str(way.port)])
+        sent = way.run("rsync", "-a", "-e", shell, f"{here}/", f"{there}:data/")
+        got = way.run("rsync", "-a", "-e", shell, f"{there}:data/", f"{back}/")
+    assert (sent.returncode, got.returncode) == (0, 0), sent.stderr + got.stderr + sent.stdout + got.stdout
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == {
+        path.name: path.read_bytes() for path in back.iterdir()
+    }
+    assert (back / "file 0").stat().st_mode & 0o777 == 0o750
+
+
+def test_ports_are_forwarded_to_loopback_and_nowhere_else(way: Way) -> None:
+    async def work() -> bytes:
+        async with way.connect() as line:
+            serving = await line.create_process("python3 -c '" + SERVER + "'")
+            port = int(await serving.stdout.readline())
+            forward = await line.forward_local_port("127.0.0.1", 0, "127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", forward.get_port())
+            answer = await reader.read()
+            writer.close()
+            with pytest.raises(asyncssh.ChannelOpenError):
+                await line.open_connection("192.0.2.1", 80)
+            with pytest.raises(asyncssh.ChannelListenError):
+                await line.forward_remote_port("0.0.0.0", 0, "127.0.0.1", port)  # noqa: S104 - refused
+            serving.kill()
+        return answer
+
+    assert asyncio.run(asyncio.wait_for(work(), 30)) == b"hello"
+
+
+SERVER = (
+    'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); '
+    'c, _ = s.accept(); c.sendall(b"hello"); c.close()'
+)
+
+
+def test_host_key_is_the_machines_own_and_stays(client: glows.Client, way: Way, tmp_path: Path) -> None:
+    def key(of: Way) -> bytes:
+        async def ask() -> bytes:
+            async with of.connect() as line:
+                key = line.get_server_host_key()
+                assert key is not None
+                return bytes(key.public_data)
+
+        return asyncio.run(ask())
+
+    first = key(way)
+    assert key(way) == first
+    other = way_to(launch(client, "y"), tmp_path)
+    assert key(other) != first
+
+
+@CONFINED
+def test_nothing_of_the_users_is_seen_or_changed_inside(way: Way, sandbox: glows.Sandbox, bystander: int) -> None:
+    home = Path.home()
+    (home / "diary").write_text("planted-in-the-home")
+    looked = way.ssh(
+        f"env; cat /proc/*/environ; cat {home}/diary; ls {home} /root /home; cat /etc/shadow; "
+        f"rm -rf {home}; echo x > {home}/new; ln -s {home} link; cat link/diary; kill -9 {bystander} {os.getpid()}; "
+        f"cat /proc/{bystander}/environ"
+    )
+    said = (looked.stdout + looked.stderr).decode(errors="replace")
+    assert Path(f"/proc/{bystander}/environ").read_bytes().count(SECRET.encode()) == 1
+    assert SECRET not in said
+    assert "planted-in-the-home" not in said
+    assert sandbox.token not in said
+    assert (home / "diary").read_text() == "planted-in-the-home"
+    assert not (home / "new").exists()
+
+    async def by_sftp() -> None:
+        async with way.connect() as line, line.start_sftp_client() as sftp:
+            for path in (str(home / "diary"), "link/diary", "../../../../../../" + str(home / "diary")):
+                with pytest.raises(asyncssh.SFTPError):
+                    await sftp.getsize(path) and await sftp.get(path, os.devnull)
+            with pytest.raises(asyncssh.SFTPError):
+                await sftp.put(__file__, str(home / "new"))
+
+    asyncio.run(by_sftp())
+
+
+def test_port_greets_and_starts_nothing_until_somebody_speaks(way: Way, tmp_path: Path) -> None:
+    silent = [socket.create_connection((way.host, way.port)) for _ in range(200)]
+    for connection in silent:
+        connection.settimeout(10)
+        assert connection.recv(4) == b"SSH-"
+    assert marked(tmp_path) == []
+    silent[0].sendall(b"garbage" * 10_000)
+    for connection in silent:
+        connection.close()
+    assert way.ssh("echo fine").stdout == b"fine\n"
+
+
+def test_release_ends_all_that_was_started_and_removes_the_files(
+    client: glows.Client, way: Way, tmp_path: Path
+) -> None:
+    started = way.ssh("setsid sleep 1000 < /dev/null > /dev/null 2>&1 & (sleep 1001 < /dev/null &> /dev/null &); pwd")
+    folder = Path(started.stdout.decode().strip()).parent
+    assert len(marked(tmp_path)) >= 3
+    [machine] = client.instances.all()
+    client.instances.cancel(machine.instance_id)
+    client.instances.wait(machine.instance_id, until="Finished")
+    eventually(lambda: not marked(tmp_path))
+    eventually(lambda: not folder.exists())
+    assert not folder.with_suffix(".key").exists()
+
+
+def test_what_a_killed_sandbox_left_is_ended_by_the_next(tmp_path: Path) -> None:
+    script = """
+import sys, time, glows_nb as glows
+from pathlib import Path
+from tests.sandbox.machines.real import launch, way_to
+sandbox = glows.sandbox(speed=200, real_machines=True, path=sys.argv[1])
+way = way_to(launch(sandbox.client()), Path(sys.argv[2]))
+way.ssh("setsid sleep 1000 < /dev/null > /dev/null 2>&1 &")
+print("up", flush=True)
+time.sleep(1000)
+"""
+    state = tmp_path / "state.db"
+    command = [sys.executable, "-c", script, str(state), str(tmp_path)]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as killed:  # noqa: S603 - our own code
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"up\n"
+        assert marked(tmp_path) != []
+        killed.send_signal(signal.SIGKILL)
+    # The machine's process hears that its sandbox has gone; where it was killed too, the next start finds the rest.
+    for pid in marked(tmp_path):
+        if "machine_process" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGKILL)
+    with glows.sandbox(speed=200, real_machines=True, path=state) as again, again.client() as client:
+        eventually(lambda: not marked(tmp_path))
+        [machine] = client.instances.all()
+        machine = client.instances.wait_reachable(machine.instance_id, port=22, timeout=30)
+        assert way_to(machine, tmp_path).ssh("ls").returncode == 0
+
+
+def test_gpus_are_shown_by_a_stand_in_that_says_so(client: glows.Client, tmp_path: Path) -> None:
+    way = way_to(launch(client, unit_qty=2), tmp_path)
+    asked = "--query-gpu=index,name,memory.total,utilization.gpu --format=csv,noheader,nounits"
+    assert way.ssh(f"nvidia-smi {asked}").stdout.decode().splitlines() == [
+        f"{index}, NVIDIA GeForce RTX 4090, 24564, 0" for index in range(2)
+    ]
+    headed = way.ssh("nvidia-smi --query-gpu=memory.total,memory.used --format=csv -i 1").stdout.decode()
+    assert headed == "memory.total [MiB], memory.used [MiB]\n24564 MiB, 0 MiB\n"
+    assert len(way.ssh("nvidia-smi -L").stdout.splitlines()) == 2
+    assert b"stand-in of the GLOWS sandbox" in way.ssh("nvidia-smi").stdout
+    unknown = way.ssh("nvidia-smi --query-gpu=colour --format=csv")
+    assert (unknown.returncode, b"not a valid field" in unknown.stdout) == (2, True)
+
+
+def test_a_thousand_who_say_nothing_or_garbage_hold_up_nobody(client: glows.Client, way: Way) -> None:
+    callers = []
+    for number in range(1000):
+        caller = socket.create_connection((way.host, way.port), 10)
+        if number % 10 == 0:
+            caller.sendall(os.urandom(2000))
+        callers.append(caller)
+    assert client.instances.stats() == {"Running": 1}
+    assert way.ssh("echo fine").stdout == b"fine\n"
+    for caller in callers:
+        caller.close()
+
+
+def test_machines_that_come_and_go_leave_nothing(sandbox: glows.Sandbox, client: glows.Client, tmp_path: Path) -> None:
+    def left() -> tuple[int, int]:
+        return len(os.listdir("/proc/self/fd")), len(threading.enumerate())  # noqa: PTH208
+
+    counts = []
+    for turn in range(3):
+        machines = [launch(client, f"m{turn}-{number}") for number in range(3)]
+        for machine in machines:
+            assert way_to(machine, tmp_path).ssh("sleep 1000 & echo up").stdout == b"up\n"
+        for machine in machines:
+            client.instances.cancel(machine.instance_id)
+        for machine in machines:
+            client.instances.wait(machine.instance_id, until="Finished")
+        eventually(lambda: not marked(tmp_path))
+        counts.append(left())
+    assert counts[-1] <= counts[0]
