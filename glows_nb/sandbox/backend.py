@@ -67,10 +67,16 @@ class Backend:
             await self._ports.close()
 
     def _follow_ports(self, now: float) -> None:
-        if self._ports is not None:
-            self._ports.follow(
-                self.store.machines_in_status(lifecycle.RUNNING), now, self.faults.ssh_delay, self._has_disk
-            )
+        if self._ports is None:
+            return
+        paused: list[lifecycle.Machine] = []
+        real = self._ports.real
+        if real is not None:
+            for snapshot in self.store.snapshots.of_machines(real.hashes()):
+                real.save(snapshot.machine, snapshot.hash)
+            paused = [each for status in lifecycle.SNAPSHOTTING for each in self.store.machines_in_status(status)]
+        running = self.store.machines_in_status(lifecycle.RUNNING)
+        self._ports.follow(running, now, self.faults.ssh_delay, paused, self._has_disk)
 
     def _has_disk(self, hash_: str) -> bool:
         machine = self.store.machine_by_hash(hash_)

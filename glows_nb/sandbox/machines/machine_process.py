@@ -46,6 +46,10 @@ async def run(control: socket.socket, told: Mapping[str, Any]) -> None:
         if not word:
             let_go.set()
             return
+        if word in (b"s", b"g"):
+            processes.signal_all(signal.SIGSTOP if word == b"s" else signal.SIGCONT)
+            control.send(word)
+            return
         for descriptor in descriptors:
             connection = socket.socket(fileno=descriptor)
             connection.setblocking(False)

@@ -35,7 +35,7 @@ class MachinePorts:
     """All ports of one sandbox's machines. Gives a machine its addresses, too: ports that are really free."""
 
     def __init__(self, real: RealMachines | None = None) -> None:
-        self._real = real
+        self.real = real
         self._bound: dict[tuple[str, int], socket.socket] = {}
         self._open: dict[tuple[str, int], _Port] = {}
         self._inside: set[_Visitor] = set()
@@ -70,6 +70,7 @@ class MachinePorts:
         running: Iterable[Machine],
         now: float,
         ssh_delay: Callable[[Machine], float],
+        paused: Iterable[Machine] = (),
         is_there: Callable[[str], bool] = lambda hash_: True,
     ) -> None:
         """Open the ports of the machines that run, and close all others. For the event loop's thread.
@@ -78,6 +79,7 @@ class MachinePorts:
             running: the machines.
             now: the virtual time.
             ssh_delay: how much longer a machine's ssh takes to answer.
+            paused: those of which a snapshot is being taken.
             is_there: does the machine of a hash still have a disk?
         """
         if self._is_closed:
@@ -100,8 +102,8 @@ class MachinePorts:
             self._bound.pop(key).close()
         for key in wanted.keys() - self._open.keys() - self._lost:
             self._open_port(key, *wanted[key])
-        if self._real is not None:
-            self._real.follow(hashes, is_there)
+        if self.real is not None:
+            self.real.follow(hashes, [machine.hash for machine in paused], is_there)
 
     async def close(self) -> None:
         """Close all for good, and return when nobody is inside any more."""
@@ -115,8 +117,8 @@ class MachinePorts:
         # A connection that ends does so in a later pass of the event loop, which therefore must not end before.
         while self._inside:
             await asyncio.wait([visitor.gone for visitor in self._inside])
-        if self._real is not None:
-            self._real.close()
+        if self.real is not None:
+            self.real.close()
 
     def _open_port(self, key: tuple[str, int], machine: Machine, access: Access) -> None:
         # A machine that runs again, after a snapshot or a restart of the sandbox, has its port from before.
@@ -124,7 +126,7 @@ class MachinePorts:
         if taken is None:
             self._lost.add(key)
             return
-        self._open[key] = _Port(taken, machine, access, self._inside, self._real)
+        self._open[key] = _Port(taken, machine, access, self._inside, self.real)
 
 
 class _Port:

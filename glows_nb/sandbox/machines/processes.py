@@ -5,6 +5,7 @@ one that left its session, stays below it and is found.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -80,6 +81,15 @@ class Processes:
         started.returncode = await asyncio.shield(self._awaited[started.pid])
         self._awaited.pop(started.pid, None)
         return started.returncode
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to whatever runs below this process, also to what was started meanwhile."""
+        told: set[int] = set()
+        while new := descendants(os.getpid()) - told:
+            told |= new
+            for pid in new:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def end_all(self) -> int:
         """End whatever runs below this process, and return how many there were."""

@@ -78,6 +78,15 @@ class SnapshotStore:
         row = self._database.row(f"SELECT {_COLUMNS} FROM snapshots WHERE hash = ?", (hash_,))
         return None if row is None else Snapshot(**dict(row))
 
+    def of_machines(self, machines: Sequence[str]) -> list[Snapshot]:
+        """Return the snapshots of these machines that have not failed, oldest first."""
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS} FROM snapshots WHERE machine IN (SELECT value FROM json_each(?)) AND status <> ?"
+            " ORDER BY seq",
+            (json.dumps(list(machines)), FAILED),
+        )
+        return [Snapshot(**dict(row)) for row in rows]
+
     def count(self, owner: int) -> int:
         """Return how many snapshots count for a user's quota: all but failed ones."""
         return self._database.number("SELECT COUNT(*) FROM snapshots WHERE owner = ? AND status <> ?", (owner, FAILED))

@@ -134,8 +134,10 @@ def test_terminal_has_its_size_is_resized_and_ctrl_c_ends_what_runs(way: Way) ->
             process.stdin.write("stty size\n")
             text = await process.stdout.readuntil("40 120")
             process.change_terminal_size(90, 20)
-            process.stdin.write("stty size; sleep 1000 || echo interrupted\n")
+            process.stdin.write("stty size; sh -c 'echo beg\"\"ins; exec sleep 1000'\n")
             text += await process.stdout.readuntil("20 90")
+            # What is pressed before it runs is the shell's.
+            await process.stdout.readuntil("begins")
             process.stdin.write("\x03")
             process.stdin.write("exit 5\n")
             text += await process.stdout.read()
