@@ -3,7 +3,8 @@
 No root and no package is needed for it, only Linux 5.13 or newer. What a process has opened before stays open to it, so
 this comes last before strangers are served. Root keeps none of what makes it more than other users: one that may
 observe the computer could read the environments of all processes, Landlock or not. Network, memory and processor are
-not confined.
+not confined; nor is who is called by a named socket: what listens there for the user, such as Docker or the bus of the
+session, hears whoever calls.
 """
 
 import ctypes
