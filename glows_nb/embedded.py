@@ -35,10 +35,8 @@ class Sandbox:
         fresh: bool,
         seed: int | None,
         reachable: bool | None,
-        real_machines: bool | None,
     ) -> None:
         given = _given(host=host, port=port, speed=speed, path=path, seed=seed, is_reachable=reachable)
-        given |= _given(has_real_machines=real_machines)
         self._server = _server_class()(**given, is_fresh=fresh)
 
     @property
@@ -121,7 +119,6 @@ def sandbox(
     scenario: str | None = None,
     seed: int | None = None,
     reachable: bool | None = None,
-    real_machines: bool = False,
 ) -> Sandbox:
     """Start a sandbox in this process: a GLOWS server that needs no account and costs nothing.
 
@@ -136,9 +133,6 @@ def sandbox(
         seed: makes chance the same in every run.
         reachable: do the machines' ports really accept, on loopback? Otherwise their addresses look like the service's
             and lead nowhere; so it is by default when the sandbox itself listens elsewhere than on loopback.
-        real_machines: is somebody behind a machine's SSH port? Then it is a folder and processes on this computer that
-            run as you; where the system has Landlock (Linux 5.13 and newer) they are kept to that folder and to what
-            everybody may read, elsewhere they are not. For Linux; under way, and so not there by default.
 
     Returns:
         The running sandbox, with `.base_url`, `.token`, `.client()`, `.admin` and `.close()`.
@@ -147,7 +141,7 @@ def sandbox(
         ConfigError: the extra that the sandbox needs is not installed, the port is taken, the file can't be used, or
             there is no such scenario.
     """
-    started = Sandbox(host, port, speed, None if path is None else Path(path), fresh, seed, reachable, real_machines)
+    started = Sandbox(host, port, speed, None if path is None else Path(path), fresh, seed, reachable)
     from glows_nb.sandbox.http.admin_client import AdminError
     from glows_nb.sandbox.store.database import StoreError
 

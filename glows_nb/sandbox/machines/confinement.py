@@ -1,10 +1,11 @@
-"""Keeps a process, and all that it starts, to one folder and to what the system lets everybody read: Linux's Landlock.
+"""Keeps a process, and all that it starts, from reading and writing files outside of one folder: Linux's Landlock.
 
 No root and no package is needed for it, only Linux 5.13 or newer. What a process has opened before stays open to it, so
 this comes last before strangers are served. Root keeps none of what makes it more than other users: one that may
 observe the computer could read the environments of all processes, Landlock or not. Network, memory and processor are
 not confined; nor is who is called by a named socket: what listens there for the user, such as Docker or the bus of the
-session, hears whoever calls.
+session, hears whoever calls. Modes and times of files, limits of processes, keys and shared memory of the kernel are
+other things that Landlock does not cover.
 """
 
 import ctypes
@@ -61,7 +62,7 @@ def version() -> int:
 
 
 def confine(folder: Path, readable: Iterable[Path] = ()) -> None:
-    """Let this process, and all that it starts from now on, change nothing outside of a folder.
+    """Let this process, and all that it starts from now on, read and write no file outside of a folder.
 
     Args:
         folder: what it may read and change.

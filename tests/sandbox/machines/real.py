@@ -13,12 +13,24 @@ from urllib.parse import urlsplit
 import asyncssh
 
 import glows_nb as glows
+from glows_nb.sandbox.server import SandboxServer
 
 OFFER: dict[str, Any] = {
     "gpu_name": "NVIDIA GeForce RTX 4090",
     "region_name": "TW-03",
     "from_image_id": "img-6ypgvgpw",
 }
+
+
+class RealSandbox(SandboxServer):
+    """A sandbox whose machines are real; nothing public turns that on yet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(speed=200, path=path, has_real_machines=True)
+
+    def client(self, **options: Any) -> glows.Client:
+        """A client for it."""
+        return glows.Client(self.token, self.base_url, **options)
 
 
 @dataclass(frozen=True)

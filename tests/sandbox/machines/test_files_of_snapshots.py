@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import glows_nb as glows
-from tests.sandbox.machines.real import launch, way_to
+from tests.sandbox.machines.real import RealSandbox, launch, way_to
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="real machines are for Linux"),
@@ -26,8 +26,8 @@ LOOKED = "cat work/link .hidden; stat -c '%a %Y %F' work/deep/model work/pipe"
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[glows.Sandbox]:
-    with glows.sandbox(speed=200, real_machines=True, path=tmp_path / "state.db") as running:
+def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
+    with RealSandbox(tmp_path / "state.db") as running:
         yield running
 
 
@@ -64,7 +64,7 @@ def test_machine_goes_on_after_its_snapshot_and_the_snapshot_does_not_change(
 
 
 def test_what_runs_stands_still_while_its_snapshot_is_taken(
-    sandbox: glows.Sandbox, client: glows.Client, tmp_path: Path
+    sandbox: RealSandbox, client: glows.Client, tmp_path: Path
 ) -> None:
     machine = launch(client)
     started = way_to(machine, tmp_path).ssh("(while sleep 0.05; do :; done) > /dev/null 2>&1 & echo $!")

@@ -21,7 +21,7 @@ import pytest
 import glows_nb as glows
 from glows_nb.sandbox.machines import confinement
 from glows_nb.sandbox.machines.real_machines import MARK
-from tests.sandbox.machines.real import Way, launch, way_to
+from tests.sandbox.machines.real import RealSandbox, Way, launch, way_to
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="real machines are for Linux"),
@@ -32,9 +32,9 @@ SECRET = "planted-in-the-environment"
 
 
 @pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[glows.Sandbox]:
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RealSandbox]:
     monkeypatch.setenv("THE_USERS_SECRET", SECRET)
-    with glows.sandbox(speed=200, real_machines=True, path=tmp_path / "state.db") as running:
+    with RealSandbox(tmp_path / "state.db") as running:
         yield running
     assert marked(tmp_path) == [], "processes of a machine are left"
 
@@ -234,7 +234,7 @@ def test_host_key_is_the_machines_own_and_stays(client: glows.Client, way: Way, 
 
 
 @CONFINED
-def test_nothing_of_the_users_is_seen_or_changed_inside(way: Way, sandbox: glows.Sandbox, bystander: int) -> None:
+def test_nothing_of_the_users_is_seen_or_changed_inside(way: Way, sandbox: RealSandbox, bystander: int) -> None:
     home = Path.home()
     (home / "diary").write_text("planted-in-the-home")
     looked = way.ssh(
@@ -291,8 +291,8 @@ def test_what_a_killed_sandbox_left_is_ended_by_the_next(tmp_path: Path) -> None
     script = """
 import sys, time, glows_nb as glows
 from pathlib import Path
-from tests.sandbox.machines.real import launch, way_to
-sandbox = glows.sandbox(speed=200, real_machines=True, path=sys.argv[1])
+from tests.sandbox.machines.real import RealSandbox, launch, way_to
+sandbox = RealSandbox(Path(sys.argv[1])).start()
 way = way_to(launch(sandbox.client()), Path(sys.argv[2]))
 way.ssh("setsid sleep 1000 < /dev/null > /dev/null 2>&1 &")
 print("up", flush=True)
@@ -310,7 +310,7 @@ time.sleep(1000)
     for pid in marked(tmp_path):
         if "machine_process" in Path(f"/proc/{pid}/cmdline").read_text():
             os.kill(pid, signal.SIGKILL)
-    with glows.sandbox(speed=200, real_machines=True, path=state) as again, again.client() as client:
+    with RealSandbox(state) as again, again.client() as client:
         eventually(lambda: not marked(tmp_path))
         [machine] = client.instances.all()
         machine = client.instances.wait_reachable(machine.instance_id, port=22, timeout=30)
@@ -344,7 +344,7 @@ def test_a_thousand_who_say_nothing_or_garbage_hold_up_nobody(client: glows.Clie
         caller.close()
 
 
-def test_machines_that_come_and_go_leave_nothing(sandbox: glows.Sandbox, client: glows.Client, tmp_path: Path) -> None:
+def test_machines_that_come_and_go_leave_nothing(sandbox: RealSandbox, client: glows.Client, tmp_path: Path) -> None:
     def left() -> tuple[int, int]:
         return len(os.listdir("/proc/self/fd")), len(threading.enumerate())  # noqa: PTH208
 
