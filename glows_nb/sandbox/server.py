@@ -52,8 +52,8 @@ class SandboxServer:
     seed: makes ids, passwords and ports the same in every run.
     limits, switches: what a user may have, and how the service behaves where that isn't known.
     is_fresh: empty the file first.
-    has_real_machines: is somebody behind the machines' SSH ports (`machines.real_machines`)? Under way, and not yet safe
-        for whoever runs in them what is not trusted; so nothing public turns it on.
+    has_real_machines: is somebody behind the machines' SSH ports (`machines.real_machines`)? Under way, and not yet
+        safe for whoever runs in them what is not trusted; so nothing public turns it on.
     is_reachable: do the machines' ports really accept, on loopback? Otherwise their addresses look like the service's,
         and lead nowhere; so it is by default when the server itself listens elsewhere than on loopback.
 
