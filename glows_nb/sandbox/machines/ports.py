@@ -147,6 +147,9 @@ class _Port:
         self._inside = inside
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
+        if os.name == "posix":
+            # For those who come: or one that is still inside, or has just left, would keep the port after a snapshot.
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.listen(32)
         taken.setblocking(False)
         self._watch()
