@@ -99,9 +99,8 @@ def refresh(client: Client, kind: Kind) -> None:
             known.replace(kind, readable(client.images.all()))
             client.images.all(owned=True)
         case "snapshot":
-            recorder = recorder_of(client)
-            named = recorder.ledger.snapshots(recorder.account)
-            known.replace(kind, readable(client.snapshots.all()), {id_: record.name for id_, record in named.items()})
+            names = recorder_of(client).snapshot_names()
+            known.replace(kind, readable(client.snapshots.all()), names)
         case "network":
             from glows_nb.api.domains import networks_and_regions_not_asked
 

@@ -115,6 +115,14 @@ class Recorder:
         """The time, in milliseconds since the epoch."""
         return int(self._clock() * 1000)
 
+    def snapshot_names(self) -> dict[str, str]:
+        """The names that snapshots were given from here, by their ids; the service tells none (FACTS 7).
+
+        Raises:
+            LedgerError: the ledger can't be used.
+        """
+        return {id_: record.name for id_, record in self.ledger.snapshots(self.account).items()}
+
     def whose(self, machine: Instance) -> str:
         """Whose machine it is, where it was not started from here: words to put behind its name; "" where it was.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from glows_nb.api.client import Client
@@ -93,10 +92,9 @@ def snapshot_named(client: Client, word: str) -> Snapshot:
     Raises:
         InvalidRequest: there is none, or the newest is not there yet: an older one has not all of the work.
     """
-    recorder = recorder_of(client)
     names: dict[str, str] = {}
     with suppress(LedgerError):
-        names = {id_: record.name for id_, record in recorder.ledger.snapshots(recorder.account).items()}
+        names = recorder_of(client).snapshot_names()
     known = [snapshot for snapshot in client.snapshots.all() if snapshot.snapshot_id]
     found = [
         each for each in known if bare_id(each.snapshot_id) == bare_id(word) or names.get(each.snapshot_id) == word
@@ -104,7 +102,7 @@ def snapshot_named(client: Client, word: str) -> Snapshot:
     if not found:
         some = ", ".join(each.snapshot_id for each in known[:SHOWN]) or "none"
         raise InvalidRequest("snapshot", f"there is no snapshot {word!r}; there are: {some}.")
-    newest = max(found, key=lambda each: (not each.has_failed, each.create_time or datetime.fromtimestamp(0, UTC)))
+    newest = max(found, key=lambda each: (not each.has_failed, each.taken_at))
     if newest.has_failed:
         raise InvalidRequest("snapshot", f"{newest.snapshot_id} has failed or is deleted.")
     if names.get(newest.snapshot_id) == word and is_being_taken(newest):

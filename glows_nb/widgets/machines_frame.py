@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import pandas as pd
@@ -63,7 +63,7 @@ def ended_frame(
 ) -> pd.DataFrame:
     """Machines that have ended; as `machines_frame`, with the newest available snapshot of each as `snapshot`."""
     newest: dict[str, Snapshot] = {}
-    for snapshot in sorted(snapshots, key=lambda taken: taken.create_time or datetime.fromtimestamp(0, UTC)):
+    for snapshot in sorted(snapshots, key=lambda taken: taken.taken_at):
         if snapshot.is_available:
             newest[snapshot.instance_id] = snapshot
     listed = list(machines)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from glows_nb.api.errors import (
@@ -290,4 +290,4 @@ def is_being_taken(snapshot: Snapshot) -> bool:
 
 
 def _age(snapshot: Snapshot) -> tuple[datetime, str]:
-    return snapshot.create_time or datetime.fromtimestamp(0, UTC), snapshot.snapshot_id
+    return snapshot.taken_at, snapshot.snapshot_id

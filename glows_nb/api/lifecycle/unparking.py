@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -300,10 +299,10 @@ def _newest_snapshot(ended: Instance, asked: str | Parked | Instance) -> Steps[s
     if parked_as and parked_as not in {each.snapshot_id for each in listed}:
         return parked_as
     alive = [each for each in listed if not each.has_failed and each.snapshot_id != parked_as]
-    at_work = max((each for each in alive if is_being_taken(each)), key=_moment, default=None)
+    at_work = max((each for each in alive if is_being_taken(each)), key=lambda each: each.taken_at, default=None)
     known = [each for each in listed if each.is_available or each.snapshot_id == parked_as]
-    newest = max(known, key=_moment, default=None)
-    if at_work is not None and (newest is None or _moment(at_work) > _moment(newest)):
+    newest = max(known, key=lambda each: each.taken_at, default=None)
+    if at_work is not None and (newest is None or at_work.taken_at > newest.taken_at):
         older = f"; from_snap_id={newest.snapshot_id!r} starts from an older one" if newest else ""
         raise SnapshotFailed(
             f"The newest snapshot of {ended.instance_id}, {at_work.snapshot_id}, is not available yet{older}."
@@ -311,10 +310,6 @@ def _newest_snapshot(ended: Instance, asked: str | Parked | Instance) -> Steps[s
     if newest is None:
         raise SnapshotFailed(f"There is no available snapshot of {ended.instance_id} to start again from.")
     return newest.snapshot_id
-
-
-def _moment(snapshot: Any) -> datetime:
-    return snapshot.create_time or datetime.fromtimestamp(0, UTC)
 
 
 def _most(ended: Instance) -> Decimal | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from glows_nb.api.models.wire import Integer, ListOf, Moment, Text, WireModel
@@ -29,6 +30,11 @@ class Snapshot(WireModel):
     def is_told(self) -> bool:
         """Was an id told?"""
         return bool(self.snapshot_id)
+
+    @property
+    def taken_at(self) -> datetime:
+        """When it was taken, to put several in order; one of which the service tells no time comes first."""
+        return self.create_time or datetime.fromtimestamp(0, UTC)
 
     @property
     def is_available(self) -> bool:

@@ -33,13 +33,11 @@ class Sources:
 
     def read_snapshots(self) -> Options:
         """Ask for all snapshots; gives those that a machine can be started from, the newest first."""
-        recorder = recorder_of(self._client)
         # Names are in the ledger alone; without it snapshots go by their ids.
         with suppress(LedgerError):
-            known = recorder.ledger.snapshots(recorder.account)
-            self._names = {snapshot_id: record.name for snapshot_id, record in known.items()}
+            self._names = recorder_of(self._client).snapshot_names()
         self.snapshots = [snapshot for snapshot in self._client.snapshots.all() if snapshot.is_available]
-        self.snapshots.sort(key=lambda snapshot: (snapshot.create_time is not None, snapshot.create_time), reverse=True)
+        self.snapshots.sort(key=lambda snapshot: snapshot.taken_at, reverse=True)
         return [(self._label(snapshot), snapshot.snapshot_id) for snapshot in self.snapshots]
 
     def below(self, snapshot_id: str) -> Below:
