@@ -1,14 +1,18 @@
 """Everything behind the calls in one place: state, clock, what can be rented, and what goes wrong with it."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from glows_nb.sandbox.catalogue import Catalogue
 from glows_nb.sandbox.clock import Clock
 from glows_nb.sandbox.faults.registry import Fault, Faults
 from glows_nb.sandbox.machines import lifecycle
 from glows_nb.sandbox.machines.ports import MachinePorts
-from glows_nb.sandbox.store.snapshots import snapshot_of
+from glows_nb.sandbox.store.snapshots import FAILED, snapshot_of
 from glows_nb.sandbox.store.store import OfferState, Store
+
+if TYPE_CHECKING:
+    from glows_nb.sandbox.machines.real_machines import RealMachines
 
 
 class Backend:
@@ -21,6 +25,9 @@ class Backend:
         self.faults = Faults()
         self._ports = ports
         self._seen_changes = -1
+        self._last_snapshot = 0
+        if ports is not None and ports.real is not None:
+            ports.real.on_command_end = self._end_command
         store.is_held = self.faults.holds
         store.is_released_when_saved = self.faults.releases_when_saved
         self._recover()
@@ -61,6 +68,11 @@ class Backend:
             self.catch_up()
         return cleared
 
+    @property
+    def real_machines(self) -> "RealMachines | None":
+        """The folders and processes behind the machines, where there are any."""
+        return None if self._ports is None else self._ports.real
+
     async def close(self) -> None:
         """Close the ports of all machines."""
         if self._ports is not None:
@@ -72,11 +84,21 @@ class Backend:
         paused: list[lifecycle.Machine] = []
         real = self._ports.real
         if real is not None:
-            for snapshot in self.store.snapshots.of_machines(real.hashes()):
-                real.save(snapshot.machine, snapshot.hash)
+            self._last_snapshot, snapshots = self.store.snapshots.after(self._last_snapshot)
+            for snapshot in snapshots:
+                saved = self.store.machine_by_hash(snapshot.machine)
+                if saved is not None and snapshot.status != FAILED:
+                    real.save(saved, snapshot.hash)
             paused = [each for status in lifecycle.SNAPSHOTTING for each in self.store.machines_in_status(status)]
         running = self.store.machines_in_status(lifecycle.RUNNING)
-        self._ports.follow(running, now, self.faults.ssh_delay, paused, self._has_disk)
+        self._ports.follow(running, now, self.faults, paused, self._has_disk)
+
+    def _end_command(self, hash_: str) -> None:
+        """Let a machine go the way of one whose command has ended."""
+        now = self.catch_up()
+        machine = self.store.machine_by_hash(hash_)
+        if machine is not None and machine.status == lifecycle.RUNNING:
+            self.store.enter(machine, lifecycle.EXITED, now)
 
     def _has_disk(self, hash_: str) -> bool:
         machine = self.store.machine_by_hash(hash_)

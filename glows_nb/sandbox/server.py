@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -29,9 +30,13 @@ from glows_nb.sandbox.http.admin import Admin
 from glows_nb.sandbox.http.admin_client import AdminClient
 from glows_nb.sandbox.http.app import BASE_PATH, Api, create_app
 from glows_nb.sandbox.machines.addresses import named_like_the_service
+from glows_nb.sandbox.machines.choice import choose
 from glows_nb.sandbox.machines.ports import MachinePorts
 from glows_nb.sandbox.settings import DEFAULT_LIMITS, DEFAULT_SWITCHES, Limits, Switches
 from glows_nb.sandbox.store.store import Store
+
+if TYPE_CHECKING:
+    from glows_nb.sandbox.machines.real_machines import RealMachines
 
 DEFAULT_SPEED = 10.0
 """Virtual seconds per real one: a machine that takes 47 seconds to start is there in about 5."""
@@ -51,9 +56,9 @@ class SandboxServer:
     user: whose `token` is; more users come into being with `issue_token`.
     seed: makes ids, passwords and ports the same in every run.
     limits, switches: what a user may have, and how the service behaves where that isn't known.
-    is_fresh: empty the file first.
-    has_real_machines: is somebody behind the machines' SSH ports (`machines.real_machines`)? Under way, and not yet
-        safe for whoever runs in them what is not trusted; so nothing public turns it on.
+    is_fresh: empty the file first, and the folder of its machines.
+    has_real_machines: is somebody behind the machines' ports (`machines.real_machines`)? None is where this system can
+        confine what runs there (`machines.choice`).
     is_reachable: do the machines' ports really accept, on loopback? Otherwise their addresses look like the service's,
         and lead nowhere; so it is by default when the server itself listens elsewhere than on loopback.
 
@@ -74,7 +79,7 @@ class SandboxServer:
         switches: Switches = DEFAULT_SWITCHES,
         is_fresh: bool = False,
         is_reachable: bool | None = None,
-        has_real_machines: bool = False,
+        has_real_machines: bool | None = False,
     ) -> None:
         self._host = host
         self._port = port
@@ -87,7 +92,8 @@ class SandboxServer:
         self._switches = switches
         self._is_fresh = is_fresh
         self._is_reachable = _is_loopback(host) if is_reachable is None else is_reachable
-        self._has_real_machines = has_real_machines and self._is_reachable
+        self.machines = choose(has_real_machines)
+        """Whether its machines are real, in words too."""
         self._running: _Running | None = None
         self._token = ""
 
@@ -97,14 +103,7 @@ class SandboxServer:
             raise RuntimeError("the sandbox is running already")
         if self.is_exposed:
             _log.warning("The sandbox listens on %s: other machines can reach it.", self._host)
-        real = None
-        if self._has_real_machines:
-            # Loaded where it is wanted: nobody else needs to know of processes and folders.
-            from glows_nb.sandbox.machines.real_machines import RealMachines, are_possible
-
-            beside = None if self._path is None else self._path.with_name(f"{self._path.name}-machines")
-            real = RealMachines(beside, is_confined=are_possible())
-        ports = MachinePorts(real) if self._is_reachable else None
+        ports = MachinePorts(self._real_machines(), self.machines.sentence) if self._is_reachable else None
         store = Store(
             self._path,
             self._catalogue,
@@ -114,6 +113,8 @@ class SandboxServer:
             addresses=ports or named_like_the_service,
             is_fresh=self._is_fresh,
         )
+        if ports is not None and ports.real is not None:
+            ports.real.take_over(is_fresh=self._is_fresh)
         # Once is enough: started again it goes on where it was.
         self._is_fresh = False
         self._running = _Running(self._host, self._port, self._speed, store, self._catalogue, ports)
@@ -197,6 +198,15 @@ class SandboxServer:
     def is_running(self) -> bool:
         """Does it serve?"""
         return self._running is not None
+
+    def _real_machines(self) -> "RealMachines | None":
+        if not self.machines.is_real:
+            return None
+        # Loaded where it is wanted: not every system has processes and folders as it needs them.
+        from glows_nb.sandbox.machines.real_machines import RealMachines
+
+        beside = None if self._path is None else self._path.absolute().with_name(f"{self._path.name}-machines")
+        return RealMachines(beside, is_confined=self.machines.is_confined)
 
     @property
     def _url(self) -> str:

@@ -11,7 +11,9 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from fnmatch import fnmatchcase
 
 from glows_nb.sandbox.catalogue import Catalogue
+from glows_nb.sandbox.machines.inside.worse_line import WorseLine
 from glows_nb.sandbox.machines.lifecycle import STATUS_NAMES, Machine
+from glows_nb.sandbox.machines.machine_faults import MachineFaults, clock_library
 from glows_nb.sandbox.resources.routes import OPERATIONS
 from glows_nb.sandbox.store.store import OfferState
 
@@ -31,9 +33,22 @@ BACKEND_KINDS = {
     "machine_status": "running machines get into the contract's status `becomes`, and stay where nothing follows on it",
     "host_unavailable": "running machines become Unavail; they run again when it is cleared",
     "balance_exhausted": "running machines are saved as snapshots and released, and none leaves the queue",
-    "slow_sshd": "ssh answers only `seconds` of virtual time after Running",
+    "slow_sshd": "ssh answers only `seconds` of virtual time after Running; never, if that are very many",
 }
+MACHINE_KINDS = {
+    "line_breaks": "a line of ssh breaks when the machine has sent `bytes`, those of its handshake counted too",
+    "line_slow": "a line of ssh takes `seconds` longer each way, or lets `bytes_per_second` through",
+    "other_host_key": "the machine shows another host key than before",
+    "disk_full": "no file of the machine can grow: sftp says that the disk is full, programs that a file is too large",
+    "no_python": "`python3` is not found",
+    "no_ipykernel": "`python3` finds no ipykernel",
+    "no_sftp": "there is no sftp",
+    "clock_off": "what is started sees the clock `seconds` ahead; needs libfaketime, Debian's package of that name",
+}
+"""Of machines that are real alone. Those of lines count lines, and the others machines."""
+KINDS = CALL_KINDS | BACKEND_KINDS | MACHINE_KINDS
 _OF_OFFERS = ("no_stock", "price_change")
+_OF_LINES = ("line_breaks", "line_slow")
 _OF_QUEUES = ("stuck_queue", "balance_exhausted")
 _MOMENTS = ("before", "after", "late")
 
@@ -69,6 +84,8 @@ class Fault:
     meta_key: str = "*"
     becomes: str = "Migrating"
     factor: float = 1.0
+    bytes: int = 0
+    bytes_per_second: int = 0
 
     @property
     def is_of_calls(self) -> bool:
@@ -85,8 +102,10 @@ def read_fault(order: Mapping[str, object]) -> Fault:
         default = known[name].default
         if not _is_like(value, "" if default is MISSING else default, name):
             raise ValueError(f"{name} can't be {value!r}")
-    if order.get("kind") not in CALL_KINDS | BACKEND_KINDS:
-        raise ValueError(f"kind must be one of {', '.join(CALL_KINDS | BACKEND_KINDS)}")
+    if order.get("kind") not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}")
+    if order["kind"] == "clock_off" and clock_library() is None:
+        raise ValueError("clock_off needs libfaketime, which this system has not; Debian's package has that name")
     is_of_calls = order["kind"] in CALL_KINDS
     fault = Fault(**({"count": 1 if is_of_calls else None} | dict(order)))  # type: ignore[arg-type]
     if fault.when not in _MOMENTS or (fault.when != "before" and not is_of_calls):
@@ -136,13 +155,17 @@ class _Ordered:
         self.fired += 1
         return True
 
-    def hits_machine(self, machine: Machine) -> bool:
-        """Decide once for each machine that matches."""
-        if not (
+    def matches(self, machine: Machine) -> bool:
+        """Is it one of the machines that are meant?"""
+        return (
             fnmatchcase(machine.region, self.fault.region)
             and fnmatchcase(machine.hardware.gpu_name, self.fault.gpu_name)
             and fnmatchcase(machine.meta_key, self.fault.meta_key)
-        ):
+        )
+
+    def hits_machine(self, machine: Machine) -> bool:
+        """Decide once for each machine that matches."""
+        if not self.matches(machine):
             return False
         if machine.hash not in self.machines:
             self.machines[machine.hash] = self.hits()
@@ -266,6 +289,37 @@ class Faults:
         with self._lock:
             slow = self._of(lambda fault: fault.kind == "slow_sshd")
             return max([each.fault.seconds for each in slow if each.hits_machine(machine)], default=0.0)
+
+    def of_machine(self, machine: Machine) -> MachineFaults:
+        """Return what goes wrong with a real machine."""
+        with self._lock:
+            hit = {
+                each.fault.kind: each.fault
+                for each in self._of(lambda fault: fault.kind in MACHINE_KINDS and fault.kind not in _OF_LINES)
+                if each.hits_machine(machine)
+            }
+        return MachineFaults(
+            has_python="no_python" not in hit,
+            has_ipykernel="no_ipykernel" not in hit,
+            has_files="no_sftp" not in hit,
+            is_disk_full="disk_full" in hit,
+            is_other="other_host_key" in hit,
+            clock_ahead=round(hit["clock_off"].seconds) if "clock_off" in hit else 0,
+        )
+
+    def line_of(self, machine: Machine) -> WorseLine | None:
+        """Return what is wrong with the next line to a machine, and count it; None is nothing."""
+        with self._lock:
+            of_lines = self._of(lambda fault: fault.kind in _OF_LINES)
+            hit = {each.fault.kind: each.fault for each in of_lines if each.matches(machine) and each.hits()}
+        if not hit:
+            return None
+        slow, breaks = hit.get("line_slow"), hit.get("line_breaks")
+        return WorseLine(
+            latency=slow.seconds if slow else 0.0,
+            bytes_per_second=slow.bytes_per_second if slow else 0,
+            breaks_after=breaks.bytes if breaks else None,
+        )
 
     def _of(self, is_wanted: Callable[[Fault], bool]) -> list[_Ordered]:
         return [each for each in self._ordered.values() if is_wanted(each.fault)]

@@ -5,6 +5,7 @@ without the token, 404 for what isn't there.
 """
 
 import hmac
+import inspect
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from glows_nb.sandbox import tokens
 from glows_nb.sandbox.backend import Backend
-from glows_nb.sandbox.faults.registry import BACKEND_KINDS, CALL_KINDS, read_fault
+from glows_nb.sandbox.faults.registry import KINDS, read_fault
 from glows_nb.sandbox.faults.scenarios import SCENARIOS
 from glows_nb.sandbox.faults.wire import Transcript
 from glows_nb.sandbox.ids import bare
@@ -54,7 +55,7 @@ class Admin:
             ("POST", "/faults", self._order_fault),
             ("DELETE", "/faults", self._clear_faults),
             ("DELETE", "/faults/{id}", self._clear_fault),
-            ("GET", "/fault-kinds", lambda request, order: CALL_KINDS | BACKEND_KINDS),
+            ("GET", "/fault-kinds", lambda request, order: KINDS),
             ("GET", "/scenarios", self._scenarios),
             ("POST", "/scenarios/{name}", self._play),
             ("GET", "/transcript", lambda request, order: [asdict(entry) for entry in self._transcript.entries()]),
@@ -69,6 +70,7 @@ class Admin:
             ("POST", "/hashes", self._reserve_hashes),
             ("POST", "/machines/{id}/end-command", self._end_command),
             ("PATCH", "/machines/{id}", self._change_machine),
+            ("PATCH", "/machines/{id}/gpus/{index}", self._show_gpu),
             ("PATCH", "/snapshots/{id}", self._change_snapshot),
         ]
         routes: list[BaseRoute] = [Route(f"{PREFIX}/health", self._health, methods=["GET"])]
@@ -85,7 +87,8 @@ class Admin:
                 order = json.loads(raw, parse_constant=_no_number) if raw else {}
                 if not isinstance(order, dict):
                     raise ValueError("the body must be a JSON object")
-                return JSONResponse(answer(request, order))
+                answered = answer(request, order)
+                return JSONResponse(await answered if inspect.isawaitable(answered) else answered)
             except _NotThere as error:
                 return JSONResponse({"error": str(error)}, status_code=404)
             except RecursionError:
@@ -216,6 +219,22 @@ class Admin:
         if status != machine.status:
             machine = self._backend.store.enter(machine, str(status), now)
         return {"status": machine.status, "source_type": machine.source}
+
+    async def _show_gpu(self, request: Request, order: _Order) -> object:
+        """Change what a real machine's nvidia-smi shows of one GPU."""
+        self._backend.catch_up()
+        machine = self._backend.store.machine_by_hash(bare(request.path_params["id"], "ins-"))
+        index = request.path_params["index"]
+        if machine is None or not index.isdecimal() or int(index) >= machine.hardware.gpus:
+            raise _NotThere("no such GPU of a machine")
+        if self._backend.real_machines is None or machine.status != lifecycle.RUNNING:
+            raise ValueError("the machine is not real, or does not run")
+        if unknown := order.keys() - {"utilization", "memory_used_mb"}:
+            raise ValueError(f"a GPU shows no {', '.join(sorted(unknown))}")
+        most = {"utilization": 100, "memory_used_mb": machine.hardware.gpu_ram_mb}
+        shown = {name: round(_number(order, name, 0, most=most[name])) for name in order}
+        await self._backend.real_machines.show_gpu(machine, int(index), shown)
+        return shown
 
     def _change_snapshot(self, request: Request, order: _Order) -> object:
         """Put a snapshot into any status of the contract."""

@@ -96,6 +96,10 @@ class AdminClient:
         changed: dict[str, Any] = self._call("PATCH", f"/machines/{quote(instance_id)}", dict(changes))
         return changed
 
+    def show_gpu(self, instance_id: str, index: int = 0, **shown: int) -> None:
+        """Let a real machine's nvidia-smi show a `utilization` in percent, or `memory_used_mb`, of one of its GPUs."""
+        self._call("PATCH", f"/machines/{quote(instance_id)}/gpus/{index}", dict(shown))
+
     def change_snapshot(self, snapshot_id: str, status: int) -> None:
         """Put a snapshot into any status of the contract, 0 to 7."""
         self._call("PATCH", f"/snapshots/{quote(snapshot_id)}", {"status": status})

@@ -135,6 +135,7 @@ class Api:
             catalogue=self._backend.catalogue,
             limits=limits,
             switches=store.users.switches(),
+            runs_commands=self._backend.real_machines is not None,
             offer_states=self._backend.offer_states,
         )
 

@@ -13,6 +13,9 @@ from glows_nb.sandbox.machines.lifecycle import Access, Machine
 HOSTS = tuple(f"tw-{number:02}.access.glows.ai" for number in range(2, 8))
 PORTS = range(23171, 27237)
 
+SSH_PORT, JUPYTER_PORT = 22, 8888
+"""As they are on the machine itself."""
+
 SSH_VERSION = "OpenSSH_9.6p1 GLOWS-sandbox"
 SSH_GREETING = f"SSH-2.0-{SSH_VERSION}\r\n".encode()
 """What an ssh port says to whoever comes, before anybody serves them."""

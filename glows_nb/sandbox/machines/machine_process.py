@@ -1,90 +1,156 @@
-"""The process behind one machine's SSH port: `python -m glows_nb.sandbox.machines.machine_process NUMBER`.
-
-NUMBER is the descriptor of a socket over which the sandbox hands callers in; when the sandbox's end of it is closed,
-for whatever reason, everything below this process is ended and then it ends itself. What it has to know comes over
-stdin, so that no password stands in a command line or an environment.
-"""
+"""The process of one machine as the sandbox sees it: started, told what to do, and ended. It runs `inside.program`."""
 
 import asyncio
+import contextlib
 import json
+import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import asyncssh
+from glows_nb.sandbox.machines import folders
+from glows_nb.sandbox.machines.lifecycle import Machine
 
-from glows_nb.sandbox.machines.confinement import confine
-from glows_nb.sandbox.machines.processes import Processes, limit_this_process
-from glows_nb.sandbox.machines.ssh_server import serve
+_START = "import sys; sys.path.append(sys.argv[2]); from glows_nb.sandbox.machines.inside.program import main; main()"
+_END_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
+_AT_ONCE = 4096
+
+_log = logging.getLogger("glows_nb.sandbox")
 
 
-async def run(control: socket.socket, told: Mapping[str, Any]) -> None:
-    """Serve callers as they come, until the sandbox lets go."""
-    folder = Path(told["folder"])
-    key = _host_key(Path(told["key"]))
-    limit_this_process()
-    if told["is_confined"]:
+class MachineProcess:
+    """One of them, which runs from when it is made.
+
+    Args:
+        folder: the machine's.
+        machine: whose process it is.
+        is_confined: keep it to its folder?
+        on_end: is called with the exit status of the machine's first command when that has ended.
+        jupyter: how its Jupyter server is started, for `inside.jupyter`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        machine: Machine,
+        *,
+        is_confined: bool,
+        on_end: Callable[[int], None],
+        jupyter: dict[str, object],
+    ) -> None:
+        self._folder = folder
+        self._on_end = on_end
+        self._heard = b""
+        self._loop = asyncio.get_running_loop()
+        self._stopped: asyncio.Future[None] | None = None
+        environment = folders.environment(folder, machine)
+        told = {
+            "home": environment["HOME"],
+            "host_key": str(folder / "host.key"),
+            "user": machine.ssh_user,
+            "password": machine.password,
+            "environment": environment,
+            "jupyter": jupyter,
+            "is_confined": is_confined,
+            "writable": [str(path) for path in folders.writable(folder)],
+            "readable": [str(path) for path in folders.readable(folder)],
+        }
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._control.setblocking(False)
         packages = Path(__file__).parents[3]
-        confine(folder, [Path(sys.prefix), Path(sys.base_prefix), packages / "glows_nb"])
-    home = folder / "root"
-    os.chdir(home)
-    processes = Processes(home, told["environment"])
-    serving: set[asyncio.Task[None]] = set()
-    let_go = asyncio.Event()
-
-    def let_in() -> None:
         try:
-            word, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+            with (folder / "log").open("ab") as log:
+                self._process = subprocess.Popen(  # noqa: S603 - our own program
+                    # Isolated: nothing that a machine's program left in its home runs before it is confined.
+                    [sys.executable, "-I", "-c", _START, str(theirs.fileno()), str(packages)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                    cwd="/",
+                    env={folders.MARK: str(folder), "PATH": os.defpath, "LANG": "C.UTF-8"},
+                )
+        finally:
+            theirs.close()
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
+                stdin.write(json.dumps(told).encode())
+        self._loop.add_reader(self._control, self._hear)
+
+    @property
+    def has_ended(self) -> bool:
+        """Has it ended by itself, or been killed?"""
+        return self._process.poll() is not None
+
+    def tell(self, do: str, caller: socket.socket | None = None, **more: object) -> None:
+        """Say what it is to do; `inside.program` knows what there is. With a caller it is to serve that one."""
+        line = json.dumps({"do": do, **more}).encode() + b"\n"
+        try:
+            socket.send_fds(self._control, [line], [] if caller is None else [caller.fileno()])
+        except OSError as error:
+            # More at once than it takes, or it has just ended: the line is closed, and whoever called calls again.
+            _log.debug("a machine's process was not told to %s: %s", do, error)
+
+    async def stop(self) -> None:
+        """Let everything in the machine stand still, and return when it does."""
+        self._stopped = self._loop.create_future()
+        self.tell("stop")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped, _ANSWER_SECONDS)
+        # Itself too, or SFTP would go on.
+        self._send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._send(signal.SIGCONT)
+        self.tell("go on")
+
+    async def end(self) -> None:
+        """Let go, and return when the process has ended all that ran below it."""
+        self._loop.remove_reader(self._control)
+        # Said, not only closed: a process that the user forked from this one has the socket as well.
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        self._control.close()
+        self._send(signal.SIGCONT)
+        await asyncio.to_thread(self._wait)
+
+    def _wait(self) -> None:
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        folders.end_survivors(self._folder)
+
+    def _send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def _hear(self) -> None:
+        try:
+            data = self._control.recv(_AT_ONCE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            word, descriptors = b"", []
-        if not word:
-            let_go.set()
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._control)
             return
-        if word in (b"s", b"g"):
-            processes.signal_all(signal.SIGSTOP if word == b"s" else signal.SIGCONT)
-            control.send(word)
-            return
-        for descriptor in descriptors:
-            connection = socket.socket(fileno=descriptor)
-            connection.setblocking(False)
-            task = asyncio.create_task(serve(connection, processes, key, told["user"], told["password"]))
-            serving.add(task)
-            task.add_done_callback(serving.discard)
+        *lines, self._heard = (self._heard + data[-_AT_ONCE:]).split(b"\n")
+        for line in lines:
+            # It may come from a program of the machine's, which can get at its own machine's process.
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                self._do(json.loads(line))
 
-    loop = asyncio.get_running_loop()
-    control.setblocking(False)
-    loop.add_reader(control, let_in)
-    await let_go.wait()
-    loop.remove_reader(control)
-    processes.end_all()
-    for task in serving:
-        task.cancel()
-
-
-def _host_key(path: Path) -> asyncssh.SSHKey:
-    """Read the machine's host key, which is made the first time."""
-    if not path.exists():
-        key = asyncssh.generate_private_key("ssh-ed25519")
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_bytes(key.export_private_key())
-    return asyncssh.read_private_key(path)
-
-
-def main() -> None:
-    """Read what there is to know, and serve."""
-    told = json.load(sys.stdin)
-    # A Ctrl-C in the terminal of the sandbox is the sandbox's. Not ignored, since commands would begin so too.
-    signal.signal(signal.SIGINT, lambda number, frame: None)
-    asyncio.run(run(socket.socket(fileno=int(sys.argv[1])), told))
-    # Threads of libraries, or a client that reads slowly, keep nobody here.
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main()
+    def _do(self, answer: dict[str, object]) -> None:
+        if "stopped" in answer and self._stopped is not None and not self._stopped.done():
+            self._stopped.set_result(None)
+        if "ended" in answer:
+            self._on_end(int(str(answer["ended"])))

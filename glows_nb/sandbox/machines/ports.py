@@ -9,14 +9,26 @@ import logging
 import os
 import random
 import socket
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from glows_nb.sandbox.ids import random_hash
-from glows_nb.sandbox.machines.addresses import PORTS, SSH_GREETING, named_like_the_service
+from glows_nb.sandbox.machines.addresses import (
+    JUPYTER_PORT,
+    PORTS,
+    SSH_GREETING,
+    SSH_PORT,
+    named_like_the_service,
+)
 from glows_nb.sandbox.machines.lifecycle import Access, Machine
-from glows_nb.sandbox.machines.real_machines import RealMachines
+from glows_nb.sandbox.machines.machine_faults import Suffering
+
+if TYPE_CHECKING:
+    # Knows of processes and folders, as not every system has them.
+    from glows_nb.sandbox.machines.real_machines import RealMachines
 
 HOST = "127.0.0.1"
 
@@ -24,21 +36,30 @@ SERVICES_SECONDS = 5.0
 """How many virtual seconds after Running a machine's services answer; FACTS 4.3 tells of tries for 25."""
 
 _TRIES = 50
+_DISCONNECT, _BY_APPLICATION = 1, 11
 _MOST_BYTES = 64 * 1024
 _RETRY_SECONDS = 1.0
-_JUPYTER_PORT = 8888
+_MOST_SILENT = 100
+_SILENT_SECONDS = 120.0
+"""How many callers that say nothing a port has at once, and for how long; as OpenSSH's server has it."""
 
 _log = logging.getLogger("glows_nb.sandbox")
 
 
 class MachinePorts:
-    """All ports of one sandbox's machines. Gives a machine its addresses, too: ports that are really free."""
+    """All ports of one sandbox's machines. Gives a machine its addresses, too: ports that are really free.
 
-    def __init__(self, real: RealMachines | None = None) -> None:
+    Args:
+        real: who is behind them.
+        nobody: what ssh is told where nobody is.
+    """
+
+    def __init__(self, real: "RealMachines | None" = None, nobody: str = "Nobody is behind this port.") -> None:
         self.real = real
+        self.nobody = nobody
         self._bound: dict[tuple[str, int], socket.socket] = {}
         self._open: dict[tuple[str, int], _Port] = {}
-        self._inside: set[_Visitor] = set()
+        self.inside: set[_Visitor] = set()
         self._lost: set[tuple[str, int]] = set()
         self._opens_at: float | None = None
         self._is_closed = False
@@ -69,7 +90,7 @@ class MachinePorts:
         self,
         running: Iterable[Machine],
         now: float,
-        ssh_delay: Callable[[Machine], float],
+        suffering: Suffering,
         paused: Iterable[Machine] = (),
         is_there: Callable[[str], bool] = lambda hash_: True,
     ) -> None:
@@ -78,7 +99,7 @@ class MachinePorts:
         Args:
             running: the machines.
             now: the virtual time.
-            ssh_delay: how much longer a machine's ssh takes to answer.
+            suffering: what goes wrong with them.
             paused: those of which a snapshot is being taken.
             is_there: does the machine of a hash still have a disk?
         """
@@ -86,11 +107,11 @@ class MachinePorts:
             return
         wanted: dict[tuple[str, int], tuple[Machine, Access]] = {}
         self._opens_at = None
-        hashes = set()
-        for machine in running:
-            hashes.add(machine.hash)
+        machines = list(running)
+        hashes = {machine.hash for machine in machines}
+        for machine in machines:
             for access in machine.accesses:
-                delay = max(SERVICES_SECONDS, ssh_delay(machine) if access.listen_port == 22 else 0.0)
+                delay = max(SERVICES_SECONDS, suffering.ssh_delay(machine) if access.listen_port == SSH_PORT else 0.0)
                 opens_at = (machine.ran_at or now) + delay
                 if opens_at <= now:
                     wanted[machine.hash, access.listen_port] = (machine, access)
@@ -101,9 +122,9 @@ class MachinePorts:
         for key in [key for key in self._bound if key[0] not in hashes]:
             self._bound.pop(key).close()
         for key in wanted.keys() - self._open.keys() - self._lost:
-            self._open_port(key, *wanted[key])
+            self._open_port(key, *wanted[key], suffering)
         if self.real is not None:
-            self.real.follow(hashes, [machine.hash for machine in paused], is_there)
+            self.real.follow(machines, paused, is_there, suffering)
 
     async def close(self) -> None:
         """Close all for good, and return when nobody is inside any more."""
@@ -115,18 +136,18 @@ class MachinePorts:
         self._open.clear()
         self._bound.clear()
         # A connection that ends does so in a later pass of the event loop, which therefore must not end before.
-        while self._inside:
-            await asyncio.wait([visitor.gone for visitor in self._inside])
+        while self.inside:
+            await asyncio.wait([visitor.gone for visitor in self.inside])
         if self.real is not None:
-            self.real.close()
+            await self.real.close()
 
-    def _open_port(self, key: tuple[str, int], machine: Machine, access: Access) -> None:
+    def _open_port(self, key: tuple[str, int], machine: Machine, access: Access, suffering: Suffering) -> None:
         # A machine that runs again, after a snapshot or a restart of the sandbox, has its port from before.
         taken = self._bound.pop(key, None) or _port_again(access)
         if taken is None:
             self._lost.add(key)
             return
-        self._open[key] = _Port(taken, machine, access, self._inside, self.real)
+        self._open[key] = _Port(taken, machine, access, self, suffering)
 
 
 class _Port:
@@ -137,14 +158,15 @@ class _Port:
         taken: socket.socket,
         machine: Machine,
         access: Access,
-        inside: "set[_Visitor]",
-        real: RealMachines | None = None,
+        ports: MachinePorts,
+        suffering: Suffering,
     ) -> None:
         self._socket = taken
-        self._real = real
+        self._ports = ports
+        self._suffering = suffering
+        self.silent: dict[_Caller, None] = {}
         self._machine = machine
         self._access = access
-        self._inside = inside
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
         if os.name == "posix":
@@ -158,7 +180,7 @@ class _Port:
         self._is_closed = True
         self._loop.remove_reader(self._socket)
         self._socket.close()
-        for visitor in self._inside:
+        for visitor in self._ports.inside:
             if visitor.port is self:
                 visitor.throw_out()
 
@@ -179,16 +201,24 @@ class _Port:
             return
         connection.setblocking(False)
         visitor = self._visitor()
-        self._inside.add(visitor)
-        visitor.gone.add_done_callback(lambda _: self._inside.discard(visitor))
+        self._ports.inside.add(visitor)
+        visitor.gone.add_done_callback(lambda _: self._ports.inside.discard(visitor))
         visitor.enter(connection)
 
     def _visitor(self) -> "_Visitor":
-        if self._access.protocol == "http":
+        listen_port, protocol = self._access.listen_port, self._access.protocol
+        is_jupyter = listen_port == JUPYTER_PORT and protocol == "http"
+        if self._ports.real is not None and (listen_port == SSH_PORT or (is_jupyter and self._ports.real.has_jupyter)):
+            return _Caller(self, b"" if is_jupyter else SSH_GREETING)
+        if protocol == "http":
             return _HttpVisitor(self, self._machine, self._access)
-        if self._access.listen_port != 22:
-            return _Visitor(self)
-        return _SshVisitor(self) if self._real is None else _Caller(self, self._machine, self._real)
+        return _SshVisitor(self, self._ports.nobody) if listen_port == SSH_PORT else _Visitor(self)
+
+    def hand_over(self, caller: socket.socket) -> None:
+        """Hand one who has spoken to the machine's process."""
+        if self._ports.real is not None:
+            line = self._suffering.line_of(self._machine) if self._access.listen_port == SSH_PORT else None
+            self._ports.real.serve(self._machine, self._access.listen_port, caller, line)
 
 
 class _Visitor(asyncio.Protocol):
@@ -250,31 +280,43 @@ class _Visitor(asyncio.Protocol):
 
 
 class _SshVisitor(_Visitor):
-    """Gets the banner of an SSH server, which hangs up as soon as it is spoken to for longer than a banner."""
+    """Is greeted like one of an SSH server, told why nobody is here when it speaks, and sees it hang up."""
+
+    def __init__(self, port: _Port, nobody: str) -> None:
+        super().__init__(port)
+        self._nobody = nobody
+        self._heard = b""
 
     def greet(self) -> None:
         self.write(SSH_GREETING)
 
     def data_received(self, data: bytes) -> None:
-        if len(data) > 255 or not data.startswith(b"SSH-"):
+        self._heard += data
+        if self._heard.startswith(b"SSH-") and b"\n" in self._heard:
+            self.write(_disconnect(self._nobody))
+        if len(self._heard) > 255 or b"\n" in self._heard or not self._heard.startswith(b"SSH-"[: len(self._heard)]):
             self.leave()
 
 
 class _Caller(_Visitor):
     """Is greeted, and handed to the machine's process when it speaks; who says nothing costs no process."""
 
-    def __init__(self, port: _Port, machine: Machine, real: RealMachines) -> None:
+    def __init__(self, port: _Port, greeting: bytes) -> None:
         super().__init__(port)
-        self._machine = machine
-        self._real = real
+        self._greeting = greeting
         self._connection: socket.socket | None = None
 
     def enter(self, connection: socket.socket) -> None:
         """Greet, and listen for the first words; they stay in the connection for whoever serves it."""
         self._connection = connection
+        self._patience = self._loop.call_later(_SILENT_SECONDS, self.throw_out)
+        if len(self.port.silent) >= _MOST_SILENT:
+            next(iter(self.port.silent)).throw_out()
+        self.port.silent[self] = None
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.send(SSH_GREETING)
+            if self._greeting:
+                connection.send(self._greeting)
         except OSError:
             self.throw_out()
             return
@@ -290,11 +332,13 @@ class _Caller(_Visitor):
         except OSError:
             has_spoken = False
         if has_spoken:
-            self._real.let_in(self._machine, self._connection)
+            self.port.hand_over(self._connection)
         self.throw_out()
 
     def throw_out(self) -> None:
         """Let go of the connection, which may be another process's by now."""
+        self._patience.cancel()
+        self.port.silent.pop(self, None)
         connection, self._connection = self._connection, None
         if connection is not None:
             self._loop.remove_reader(connection)
@@ -340,9 +384,17 @@ class _HttpVisitor(_Visitor):
         target = self._request.split(b"\r\n", 1)[0].split(b" ")[1:2]
         asked = urlsplit(target[0].decode("latin-1") if target else "")
         given = parse_qs(asked.query)
-        if self._access.listen_port != _JUPYTER_PORT or given == parse_qs(urlsplit(self._access.url).query):
+        if self._access.listen_port != JUPYTER_PORT or given == parse_qs(urlsplit(self._access.url).query):
             return True
         return not given and asked.path.split("/")[1:2] != ["api"]
+
+
+def _disconnect(text: str) -> bytes:
+    """A packet of SSH before keys are agreed upon: the server hangs up, and says why (RFC 4253, 11.1)."""
+    said = text.encode()
+    message = struct.pack(">BII", _DISCONNECT, _BY_APPLICATION, len(said)) + said + struct.pack(">I", 0)
+    padding = 8 + -(len(message) + 5) % 8
+    return struct.pack(">IB", len(message) + padding + 1, padding) + message + bytes(padding)
 
 
 def _free_port(chance: random.Random) -> socket.socket:

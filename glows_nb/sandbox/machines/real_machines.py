@@ -1,292 +1,254 @@
-"""Machines with somebody behind their SSH port: a folder each, and a process from when the first caller speaks.
+"""Machines with somebody behind their ports: a folder each, and a process from when the first caller speaks.
 
-What takes long, such as copying a folder, is done by one thread in the order in which it came: a snapshot is complete
-before the machine that was saved may go on or go, and before another begins with it.
+Everything here is for the sandbox's event loop. What is to be done with one machine is done in the order in which it
+came, so that a snapshot is complete before the machine that was saved may go on or go; what takes long is done in a
+thread, and other machines don't wait for it.
 """
 
-import contextlib
-import json
+import asyncio
+import importlib.util
 import logging
-import os
-import select
 import shlex
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import IO
+from urllib.parse import parse_qs, urlsplit
 
-from glows_nb.sandbox.machines import confinement
+from glows_nb.sandbox.ids import bare
+from glows_nb.sandbox.machines import folders
+from glows_nb.sandbox.machines.addresses import JUPYTER_PORT, SSH_PORT
+from glows_nb.sandbox.machines.folders import Folders
+from glows_nb.sandbox.machines.inside.worse_line import WorseLine
 from glows_nb.sandbox.machines.lifecycle import Machine
+from glows_nb.sandbox.machines.machine_faults import MachineFaults, Suffering, clock_variables
+from glows_nb.sandbox.machines.machine_process import MachineProcess
 
-MARK = "GLOWS_SANDBOX_MACHINE"
-"""The variable by which a machine's processes are known, also after the sandbox was killed."""
-
-_END_SECONDS = 10.0
-_ANSWER_SECONDS = 5.0
+_JUPYTER = (
+    "-m jupyterlab --no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port={port} "
+    "--ServerApp.port_retries=0"
+)
 
 _log = logging.getLogger("glows_nb.sandbox")
-
-
-def are_possible() -> bool:
-    """Can this system keep a machine's processes to its folder?"""
-    return confinement.version() > 0
 
 
 class RealMachines:
     """The folders and processes of one sandbox's machines.
 
     Args:
-        folder: where their folders are to lie; without it they end with the sandbox.
+        place: where their folders are to lie; without it they end with the sandbox.
         is_confined: keep their processes to their folders? False is for systems that can't.
     """
 
-    def __init__(self, folder: Path | None = None, *, is_confined: bool = True) -> None:
-        self._is_temporary = folder is None
-        self._folder = Path(tempfile.mkdtemp(prefix="glows-sandbox-")) if folder is None else folder
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._snapshots = self._folder / "snapshots"
-        self._snapshots.mkdir(mode=0o700, exist_ok=True)
+    def __init__(self, place: Path | None = None, *, is_confined: bool = True) -> None:
+        self._folders = Folders(place)
         self._is_confined = is_confined
-        self._inside: dict[str, _Inside] = {}
-        self._worker = ThreadPoolExecutor(1, "glows-sandbox-machines")
-        self._saved = {path.name for path in self._snapshots.iterdir()}
-        end_survivors(self._folder)
+        self.has_jupyter = importlib.util.find_spec("jupyterlab") is not None
+        self.on_command_end: Callable[[str], None] = lambda hash_: None
+        """Is called with a machine's hash when its first command has ended."""
+        self._machines: dict[str, _Real] = {}
+        self._saved: dict[str, asyncio.Event] = {}
+        self._working: set[asyncio.Task[None]] = set()
 
-    def let_in(self, machine: Machine, caller: socket.socket) -> None:
-        """Hand a caller, who was greeted and has spoken, to the machine's process; started if there is none."""
-        self._do(self._let_in, machine, caller.dup())
+    def take_over(self, *, is_fresh: bool) -> None:
+        """Begin, with what an earlier sandbox left; not before it is sure that none is still there."""
+        self._folders.take_over(is_fresh=is_fresh)
+        self._saved = {hash_: _done() for hash_ in self._folders.saved()}
 
-    def hashes(self) -> list[str]:
-        """Return which machines have a folder."""
-        return [path.name for path in self._folder.iterdir() if path.is_dir() and path != self._snapshots]
+    def serve(self, machine: Machine, port: int, caller: socket.socket, line: WorseLine | None) -> None:
+        """Hand a caller, who has spoken, to the machine's process; started if there is none."""
+        kept = caller.dup()
 
-    def save(self, hash_: str, snapshot: str) -> None:
+        async def work(real: _Real) -> None:
+            with kept:
+                process = await self._process(real, machine)
+                if port == SSH_PORT:
+                    process.tell("serve ssh", kept, line=None if line is None else asdict(line))
+                else:
+                    process.tell("serve jupyter", kept)
+
+        self._do(machine.hash, work)
+
+    def hashes(self) -> set[str]:
+        """Return which machines have files, or are getting them."""
+        return self._machines.keys() | self._folders.hashes()
+
+    def save(self, machine: Machine, snapshot: str) -> None:
         """Copy a machine's files for a snapshot, once; its processes stand still from now on until `follow`."""
-        if snapshot not in self._saved:
-            self._saved.add(snapshot)
-            self._do(self._save, hash_, snapshot)
+        if snapshot in self._saved:
+            return
+        done = self._saved[snapshot] = asyncio.Event()
 
-    def follow(self, running: Iterable[str], paused: Iterable[str], is_there: Callable[[str], bool]) -> None:
+        async def work(real: _Real) -> None:
+            try:
+                await real.stop()
+                if bare(machine.snap_id, "snap-") in self._saved:
+                    await self._folder(machine)  # nobody entered it, and yet it has files
+                await asyncio.to_thread(self._folders.save, machine.hash, snapshot)
+            finally:
+                done.set()
+
+        self._do(machine.hash, work)
+
+    def follow(
+        self,
+        running: Iterable[Machine],
+        paused: Iterable[Machine],
+        is_there: Callable[[str], bool],
+        suffering: Suffering,
+    ) -> None:
         """Let processes go on or stand still as their machines do; end those, and the folders, of machines that ended.
 
         Args:
-            running: the hashes of the machines that run.
+            running: the machines that run.
             paused: those of which a snapshot is being taken.
             is_there: does the machine of a hash still have a disk?
+            suffering: what goes wrong with them.
         """
-        going, standing = set(running), set(paused)
-        gone = [hash_ for hash_ in self.hashes() if hash_ not in going | standing and not is_there(hash_)]
-        self._do(self._follow, going, standing, gone)
+        going = {machine.hash: machine for machine in running}
+        standing = {machine.hash for machine in paused}
+        for hash_ in self.hashes() - going.keys():
+            if hash_ in standing:
+                self._do(hash_, _Real.stop)
+            elif not is_there(hash_):
+                self._do(hash_, self._remove)
+            elif hash_ in self._machines:
+                self._do(hash_, _Real.end)
+        for hash_, machine in going.items():
+            # One with a length for its command was made by a sandbox that only guesses what commands do.
+            has_command = bool(machine.cmd) and machine.command_left is None
+            if hash_ in self._machines or has_command:
+                self._do(hash_, partial(self._go_on, machine, suffering.of_machine(machine), has_command))
 
-    def close(self) -> None:
+    async def show_gpu(self, machine: Machine, index: int, shown: Mapping[str, int]) -> None:
+        """Change what a machine's nvidia-smi shows of one of its GPUs."""
+
+        async def work(real: _Real) -> None:
+            folder = await self._folder(machine)
+            gpus = folders.read_gpus(folder)
+            gpus[index].update(shown)
+            folders.write_gpus(folder, gpus)
+
+        await self._do(machine.hash, work)
+
+    async def close(self) -> None:
         """End all processes, and without a place to keep them the folders too."""
-        self._do(self._close)
-        self._worker.shutdown()
+        for hash_ in self._machines:
+            self._do(hash_, _Real.end)
+        while self._working:
+            await asyncio.wait(self._working)
+        await asyncio.to_thread(self._folders.close)
 
-    def _do(self, work: Callable[..., None], *arguments: object) -> None:
-        def safely() -> None:
-            try:
-                work(*arguments)
-            except Exception:  # noqa: BLE001 - the next thing has to be done all the same, and the log has this
-                _log.exception("a machine's folder or process is not as it should be")
+    def _do(self, hash_: str, work: Callable[["_Real"], Awaitable[None]]) -> asyncio.Task[None]:
+        """Do something with a machine after all that is to be done with it already."""
+        real = self._machines.setdefault(hash_, _Real(hash_))
 
-        self._worker.submit(safely)
+        async def in_turn() -> None:
+            async with real.turn:
+                try:
+                    await work(real)
+                except Exception:  # noqa: BLE001 - the next thing has to be done all the same, and the log has this
+                    _log.exception("the folder or process of ins-%s is not as it should be", hash_)
 
-    def _let_in(self, machine: Machine, caller: socket.socket) -> None:
-        with caller:
-            inside = self._inside.get(machine.hash)
-            if inside is None or inside.has_ended:
-                inside = self._inside[machine.hash] = _Inside(self._make_folder(machine), machine, self._is_confined)
-            inside.let_in(caller)
+        # Kept, since the event loop does not keep its tasks.
+        task = asyncio.get_running_loop().create_task(in_turn())
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        return task
 
-    def _save(self, hash_: str, snapshot: str) -> None:
-        inside = self._inside.get(hash_)
-        if inside is not None:
-            inside.stand_still()
-        home = self.folder_of(hash_) / "root"
-        if home.is_dir():
-            _copy(home, self._snapshots / snapshot)
+    async def _folder(self, machine: Machine) -> Path:
+        saved = self._saved.get(bare(machine.snap_id, "snap-"))
+        if saved is not None:
+            await saved.wait()
+        return await asyncio.to_thread(self._folders.make, machine)
 
-    def _follow(self, going: set[str], standing: set[str], gone: Iterable[str]) -> None:
-        for hash_ in self._inside.keys() - going - standing:
-            self._inside.pop(hash_).end()
-        for hash_, inside in self._inside.items():
-            if hash_ in going:
-                inside.go_on()
-            else:
-                inside.stand_still()
-        for hash_ in gone:
-            shutil.rmtree(self.folder_of(hash_), ignore_errors=True)
-            with contextlib.suppress(FileNotFoundError):
-                _key_beside(self.folder_of(hash_)).unlink()
-
-    def _close(self) -> None:
-        for inside in self._inside.values():
-            inside.end()
-        self._inside.clear()
-        if self._is_temporary:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def folder_of(self, hash_: str) -> Path:
-        """Return where a machine's files lie."""
-        return self._folder / hash_
-
-    def _make_folder(self, machine: Machine) -> Path:
-        folder = self.folder_of(machine.hash)
-        saved = self._snapshots / machine.snap_id.removeprefix("snap-")
-        if machine.snap_id and saved.is_dir() and not folder.exists():
-            folder.mkdir(mode=0o700)
-            _copy(saved, folder / "root")
-        for path in (folder, folder / "root", folder / "tmp", folder / "bin"):
-            path.mkdir(mode=0o700, exist_ok=True)
-        python = folder / "bin" / "python3"
-        if not python.is_symlink():
-            python.symlink_to(os.getenv("GLOWS_SANDBOX_PYTHON", sys.executable))
-        if machine.hardware.gpus:
-            _stand_in_for_nvidia_smi(folder, machine)
-        return folder
-
-
-def _stand_in_for_nvidia_smi(folder: Path, machine: Machine) -> None:
-    """Put one first in PATH that shows the rented GPUs."""
-    hardware = machine.hardware
-    gpus = folder / "gpus.json"
-    if not gpus.exists():
-        gpu = {"name": hardware.gpu_name, "memory_mb": hardware.gpu_ram_mb, "memory_used_mb": 0, "utilization": 0}
-        gpus.write_text(json.dumps([gpu] * hardware.gpus))
-    program = folder / "bin" / "nvidia-smi"
-    words = [str(folder / "bin" / "python3"), "-I", str(Path(__file__).with_name("nvidia_smi.py")), str(gpus)]
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-    program.chmod(0o700)
-
-
-class _Inside:
-    """The process of one machine, and the socket over which callers go to it."""
-
-    def __init__(self, folder: Path, machine: Machine, is_confined: bool) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._control.setblocking(False)
-        self._stands_still = False
-        environment = _environment(folder, machine)
-        told = {
-            "folder": str(folder),
-            "key": str(_key_beside(folder)),
-            "user": machine.ssh_user,
-            "password": machine.password,
-            "environment": environment,
-            "is_confined": is_confined,
-        }
-        module = "glows_nb.sandbox.machines.machine_process"
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                cwd=folder,
-                env={MARK: str(folder), "PATH": environment["PATH"], "LANG": "C.UTF-8", "HOME": environment["HOME"]},
+    async def _process(self, real: "_Real", machine: Machine) -> MachineProcess:
+        if real.process is not None and real.process.has_ended:
+            await real.end()
+        if real.process is None:
+            folder = await self._folder(machine)
+            real.process = MachineProcess(
+                folder,
+                machine,
+                is_confined=self._is_confined,
+                jupyter=_jupyter(machine),
+                on_end=partial(self._hear_of_end, machine.hash),
             )
-        finally:
-            theirs.close()
-        with contextlib.suppress(BrokenPipeError), _stream(self._process.stdin) as stdin:
-            stdin.write(json.dumps(told).encode())
+            real.apply(folder)
+        return real.process
 
-    @property
-    def has_ended(self) -> bool:
-        return self._process.poll() is not None
+    async def _go_on(self, machine: Machine, suffers: MachineFaults, has_command: bool, real: "_Real") -> None:
+        real.go_on()
+        if suffers != real.suffers:
+            real.suffers = suffers
+            real.apply(self._folders.of(machine.hash))
+        if has_command and not real.has_begun:
+            real.has_begun = True
+            (await self._process(real, machine)).tell("run first command", command=machine.cmd)
 
-    def let_in(self, caller: socket.socket) -> None:
-        try:
-            socket.send_fds(self._control, [b"c"], [caller.fileno()])
-        except OSError as error:
-            # More at once than it takes, or it has just ended: the line is closed, and whoever called calls again.
-            _log.debug("a caller of a machine was turned away: %s", error)
+    async def _remove(self, real: "_Real") -> None:
+        await real.end()
+        await asyncio.to_thread(self._folders.remove, real.hash)
+        self._machines.pop(real.hash, None)
 
-    def stand_still(self) -> None:
-        """Stop what runs below the process, and return when it has stopped."""
-        if not self._stands_still:
+    def _hear_of_end(self, hash_: str, status: int) -> None:
+        _log.info("the command of ins-%s has ended with status %d", hash_, status)
+        self.on_command_end(hash_)
+
+
+class _Real:
+    """What there is of one machine beside its row in the database, and whose turn it is to do something with it."""
+
+    def __init__(self, hash_: str) -> None:
+        self.hash = hash_
+        self.turn = asyncio.Lock()
+        self.process: MachineProcess | None = None
+        self.suffers = MachineFaults()
+        self.has_begun = False
+        """Was its first command started?"""
+        self._stands_still = False
+
+    async def stop(self) -> None:
+        if self.process is not None and not self._stands_still:
             self._stands_still = True
-            self._say(b"s")
+            await self.process.stop()
 
     def go_on(self) -> None:
-        """Let it go on."""
-        if self._stands_still:
+        if self.process is not None and self._stands_still:
             self._stands_still = False
-            self._say(b"g")
+            self.process.go_on()
 
-    def _say(self, word: bytes) -> None:
-        with contextlib.suppress(OSError):
-            self._control.send(word)
-            select.select([self._control], [], [], _ANSWER_SECONDS)
-            self._control.recv(1)
+    async def end(self) -> None:
+        """End its processes; a machine that runs again, as after its host was lost, begins with its command again."""
+        process, self.process = self.process, None
+        self._stands_still = self.has_begun = False
+        if process is not None:
+            await process.end()
 
-    def end(self) -> None:
-        """Let go, and return when the process has ended all that ran below it."""
-        self._control.close()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-def _stream(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
-        raise ValueError("the process was started without this stream")
-    return pipe
-
-
-def end_survivors(folder: Path) -> int:
-    """End what a sandbox that was killed left running of the machines in a folder, and return how many there were."""
-    if sys.platform != "linux":
-        return 0
-    found = 0
-    mark = f"{MARK}={folder}{os.sep}".encode()
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone are wanted
-        if not entry.isdecimal():
-            continue
-        try:
-            environment = Path("/proc", entry, "environ").read_bytes()
-            if any(part.startswith(mark) for part in environment.split(b"\0")):
-                os.kill(int(entry), 9)
-                found += 1
-        except OSError:
-            continue
-    return found
+    def apply(self, folder: Path) -> None:
+        """Let it suffer what goes wrong."""
+        if self.process is None:
+            return
+        folders.equip(folder, has_python=self.suffers.has_python, has_ipykernel=self.suffers.has_ipykernel)
+        self.process.tell(
+            "suffer",
+            has_files=self.suffers.has_files,
+            is_disk_full=self.suffers.is_disk_full,
+            is_other=self.suffers.is_other,
+            variables=clock_variables(self.suffers.clock_ahead),
+        )
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a tree as it is, with modes, times, links and pipes; where the disk can share what is the same, it does."""
-    target.mkdir(mode=0o700)
-    command = ["cp", "-a", "--reflink=auto", f"{source}/.", str(target)]
-    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own
-    if done.returncode:
-        _log.warning("not all files of a machine were copied: %s", done.stderr.decode(errors="replace").strip()[:500])
+def _jupyter(machine: Machine) -> dict[str, object]:
+    """How its Jupyter server is started: with the token that its address has, and by nothing that shows it."""
+    urls = [access.url for access in machine.accesses if access.listen_port == JUPYTER_PORT]
+    token = "".join(parse_qs(urlsplit("".join(urls)).query).get("token", []))
+    return {"command": f"exec {shlex.quote(sys.executable)} {_JUPYTER}", "variables": {"JUPYTER_TOKEN": token}}
 
 
-def _environment(folder: Path, machine: Machine) -> dict[str, str]:
-    """What a machine's processes know: nothing of the environment of the sandbox or its user."""
-    home = folder / "root"
-    given = dict(part.partition("=")[::2] for part in machine.envs.split(";") if part)
-    return {
-        "PATH": f"{folder / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "LANG": "C.UTF-8",
-        **given,
-        "HOME": str(home),
-        "TMPDIR": str(folder / "tmp"),
-        "USER": machine.ssh_user,
-        "LOGNAME": machine.ssh_user,
-        "SHELL": "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh",
-        MARK: str(folder),
-    }
-
-
-def _key_beside(folder: Path) -> Path:
-    """The host key lies beside the folder, where the machine's programs can't read it."""
-    return folder.with_suffix(".key")
+def _done() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event

@@ -22,5 +22,7 @@ class Context:
     catalogue: Catalogue
     limits: Limits
     switches: Switches
+    runs_commands: bool
+    """Are machines real, so that their commands really run?"""
     offer_states: Callable[[], Mapping[str, OfferState]]
     """Look at the stock and the price of every offer, which faults may change; each look counts."""

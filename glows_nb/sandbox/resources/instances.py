@@ -145,7 +145,7 @@ def _new_machine(
         created=time.time(),
         status=lifecycle.SCHED_QUEUED,
         changed=context.now,
-        command_left=lifecycle.command_seconds(request.cmd),
+        command_left=None if context.runs_commands else lifecycle.command_seconds(request.cmd),
     )
     queued = lifecycle.enter(machine, lifecycle.SCHED_QUEUED, context.now, lambda machine: machine.accesses)
     own_image = context.store.images.image(bare(request.image.id, "img-"))

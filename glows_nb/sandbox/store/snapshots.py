@@ -78,14 +78,13 @@ class SnapshotStore:
         row = self._database.row(f"SELECT {_COLUMNS} FROM snapshots WHERE hash = ?", (hash_,))
         return None if row is None else Snapshot(**dict(row))
 
-    def of_machines(self, machines: Sequence[str]) -> list[Snapshot]:
-        """Return the snapshots of these machines that have not failed, oldest first."""
-        rows = self._database.rows(
-            f"SELECT {_COLUMNS} FROM snapshots WHERE machine IN (SELECT value FROM json_each(?)) AND status <> ?"
-            " ORDER BY seq",
-            (json.dumps(list(machines)), FAILED),
-        )
-        return [Snapshot(**dict(row)) for row in rows]
+    def after(self, seq: int) -> tuple[int, list[Snapshot]]:
+        """Return everybody's snapshots that came after a number in their order, and the number of the last."""
+        last = self._database.number("SELECT COALESCE(MAX(seq), 0) FROM snapshots")
+        if last <= seq:
+            return seq, []
+        rows = self._database.rows(f"SELECT {_COLUMNS} FROM snapshots WHERE seq > ? ORDER BY seq", (seq,))
+        return last, [Snapshot(**dict(row)) for row in rows]
 
     def count(self, owner: int) -> int:
         """Return how many snapshots count for a user's quota: all but failed ones."""

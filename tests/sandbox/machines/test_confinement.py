@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from glows_nb.sandbox.machines import confinement
+from glows_nb.sandbox.machines.inside import confinement
 
 pytestmark = pytest.mark.skipif(not confinement.version(), reason="this system has no Landlock")
 
 CONFINED = """
 import os, sys
 from pathlib import Path
-from glows_nb.sandbox.machines.confinement import confine
+from glows_nb.sandbox.machines.inside.confinement import confine
 inside, outside = Path(sys.argv[1]), Path(sys.argv[2])
-confine(inside, [Path(sys.prefix), Path(sys.base_prefix)])
+confine([inside], [Path(sys.prefix), Path(sys.base_prefix)])
 """
 
 
@@ -69,7 +69,9 @@ os.symlink("c", inside / "d"); os.mkfifo(inside / "e")
 os.chdir(inside)
 read = [sys.executable, "-c", "import ssl, json; print(open('d').read())"]
 done = subprocess.run(read, capture_output=True, text=True)
-print(done.stdout, done.stderr, os.kill(os.getpid(), 0))
+child = subprocess.Popen(["sleep", "100"])
+print(done.stdout, done.stderr, os.kill(child.pid, 9))
+child.wait()
 print(subprocess.run(["sh", "-c", "cat ../outside/file; exit 3"], capture_output=True).returncode)
 """
     done = confined(code, tmp_path)
@@ -77,6 +79,6 @@ print(subprocess.run(["sh", "-c", "cat ../outside/file; exit 3"], capture_output
 
 
 def test_folder_that_is_not_there_confines_nothing_and_says_so(tmp_path: Path) -> None:
-    done = confined("confine(outside / 'none'); print('served')", tmp_path)
+    done = confined("confine([outside / 'none']); print('served')", tmp_path)
     assert done.returncode == 1
     assert "served" not in done.stdout

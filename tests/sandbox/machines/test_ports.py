@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from glows_nb.sandbox.faults.registry import Faults
 from glows_nb.sandbox.machines import ports
 from glows_nb.sandbox.server import SandboxServer
 
@@ -183,7 +184,7 @@ def test_nobody_is_left_inside_however_far_they_have_come_when_the_ports_close(s
         machine_ports = ports.MachinePorts()
         chance = random.Random(1)  # noqa: S311 - chooses ports
         moved = dataclasses.replace(running, accesses=machine_ports(running, chance))
-        machine_ports.follow([moved], running.ran_at + 100, lambda machine: 0.0)
+        machine_ports.follow([moved], running.ran_at + 100, Faults())
         for access in moved.accesses * 5:
             callers.append(socket.create_connection(address(access.url), timeout=5))
         for _ in range(passes):
@@ -219,12 +220,12 @@ def test_port_that_could_not_let_somebody_in_lets_them_in_later(server, machine,
     async def call():
         taken = Exhausted()
         taken.bind(("127.0.0.1", 0))
-        inside = set()
-        port = ports._Port(taken, running, running.accesses[0], inside)
+        all_ports = ports.MachinePorts()
+        port = ports._Port(taken, running, running.accesses[0], all_ports, Faults())
         reader, writer = await asyncio.open_connection(*taken.getsockname())
         assert await asyncio.wait_for(reader.read(8), 5) == b"SSH-2.0-"
         port.close()
-        await asyncio.wait([visitor.gone for visitor in inside])
+        await asyncio.wait([visitor.gone for visitor in all_ports.inside])
         writer.close()
         with contextlib.suppress(ConnectionResetError):
             await writer.wait_closed()

@@ -1,11 +1,14 @@
-"""Keeps a process, and all that it starts, from reading and writing files outside of one folder: Linux's Landlock.
+"""Keeps a process, and all that it starts, from reading and writing files outside of two folders: Linux's Landlock.
 
 No root and no package is needed for it, only Linux 5.13 or newer. What a process has opened before stays open to it, so
 this comes last before strangers are served. Root keeps none of what makes it more than other users: one that may
-observe the computer could read the environments of all processes, Landlock or not. Network, memory and processor are
-not confined; nor is who is called by a named socket: what listens there for the user, such as Docker or the bus of the
-session, hears whoever calls. Modes and times of files, limits of processes, keys and shared memory of the kernel are
-other things that Landlock does not cover.
+observe the computer could read the environments of all processes, Landlock or not. What Landlock does not know is
+refused by `system_calls`.
+
+It keeps mistakes in, not attackers. Open to a machine's programs are: network, memory and processor; the names and
+command lines of the user's other processes, in /proc; the user's other terminals, of which a shell needs one; modes and
+times of the user's files; files in /dev/shm whose names are known; and sockets by name, so that whoever listens at one
+for the user, such as Docker or the bus of the session, hears whoever calls.
 """
 
 import ctypes
@@ -13,6 +16,8 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from glows_nb.sandbox.machines.inside import system_calls
 
 # The numbers are the same on every processor.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -39,6 +44,9 @@ SYSTEM = (
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts")
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the system has it
+"""Python's locks between processes and NumPy's shared arrays lie there. What others have there can't be listed."""
+
 
 class _Ruleset(ctypes.Structure):
     _fields_ = (("fs", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
@@ -61,11 +69,18 @@ def version() -> int:
     return max(found, 0)
 
 
-def confine(folder: Path, readable: Iterable[Path] = ()) -> None:
-    """Let this process, and all that it starts from now on, read and write no file outside of a folder.
+def is_possible() -> bool:
+    """Can this system keep a machine's processes to their folders?"""
+    return version() > 0 and system_calls.are_known()
+
+
+def confine(folders: Iterable[Path], readable: Iterable[Path] = ()) -> None:
+    """Let this process, and all that it starts from now on, read and write no file outside of some folders.
+
+    Signals to this process itself are refused to them all, so that nothing of a machine can end the machine's own.
 
     Args:
-        folder: what it may read and change.
+        folders: what it may read, and change what is in it.
         readable: what it may read besides the system's own.
 
     Raises:
@@ -85,10 +100,13 @@ def confine(folder: Path, readable: Iterable[Path] = ()) -> None:
             _allow(libc, rules, path, _READ & handled)
         for path in map(Path, DEVICES):
             _allow(libc, rules, path, (_READ | _WRITE_FILE | _IOCTL) & handled)
-        _allow(libc, rules, folder, handled, is_needed=True)
+        _allow(libc, rules, SHARED_MEMORY, handled & ~_READ_DIR)
+        for folder in folders:
+            _allow(libc, rules, folder, handled, is_needed=True)
         _drop_capabilities(libc)
         _checked(libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0))
         _checked(libc.syscall(_RESTRICT_SELF, rules, 0))
+        system_calls.refuse(stays=os.getpid())
     finally:
         os.close(rules)
 

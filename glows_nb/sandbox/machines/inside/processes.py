@@ -13,6 +13,7 @@ import resource
 import signal
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ from pathlib import Path
 
 _CHILD_SUBREAPER = 36
 _MOST_FILE_BYTES = 64 << 30
-_END_TRIES = 200
+_MOST_PROCESSES = 4096
+_MOST_OF_A_SIZE = 0xFFFF
+_BEFORE_OTHERS = "500"
+_END_TRIES = 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Terminal:
 
     def packed(self) -> bytes:
         """Return it as the system takes it."""
-        return struct.pack("HHHH", self.rows or 24, self.columns or 80, self.width, self.height)
+        sizes = (self.rows or 24, self.columns or 80, self.width, self.height)
+        return struct.pack("HHHH", *(min(size, _MOST_OF_A_SIZE) for size in sizes))
 
 
 class Processes:
@@ -43,13 +48,21 @@ class Processes:
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self._home = home
         self._environment = dict(environment)
+        self.variables: Mapping[str, str] = {}
+        """What all that is started from now on has besides."""
         self._loop = asyncio.get_running_loop()
-        self._awaited: dict[int, asyncio.Future[int]] = {}
-        ctypes.CDLL(None, use_errno=True).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._awaited: dict[int, tuple[subprocess.Popen[bytes], asyncio.Future[int]]] = {}
+        if sys.platform == "linux":
+            ctypes.CDLL(None, use_errno=True).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
 
     def start(
-        self, command: str | None, more: Mapping[str, str], terminal: int | None = None
+        self,
+        command: str | None,
+        more: Mapping[str, str],
+        terminal: int | None = None,
+        *,
+        is_silent: bool = False,
     ) -> subprocess.Popen[bytes]:
         """Start a command by the machine's shell, or without one the shell itself.
 
@@ -57,10 +70,11 @@ class Processes:
             command: what the shell is to do.
             more: further variables.
             terminal: the descriptor of the terminal that it is to have; without it its three streams are pipes.
+            is_silent: nobody is to hear it, and it hears nobody.
         """
         shell = self._environment["SHELL"]
         arguments = [f"-{Path(shell).name}"] if command is None else [shell, "-c", command]
-        stream = subprocess.PIPE if terminal is None else terminal
+        stream = subprocess.DEVNULL if is_silent else subprocess.PIPE if terminal is None else terminal
         started = subprocess.Popen(  # noqa: S603 - what to run is the caller's, who has the machine's password
             arguments,
             executable=shell,
@@ -68,19 +82,19 @@ class Processes:
             stdout=stream,
             stderr=stream,
             cwd=self._home,
-            env={**self._environment, **more},
+            env={**self._environment, **self.variables, **more},
             start_new_session=True,
             preexec_fn=None if terminal is None else _take_terminal,
             bufsize=0,
         )
-        self._awaited[started.pid] = self._loop.create_future()
+        self._awaited[started.pid] = started, self._loop.create_future()
         return started
 
     async def wait(self, started: subprocess.Popen[bytes]) -> int:
         """Return the exit status, or a signal's number as less than 0, when it has ended."""
-        started.returncode = await asyncio.shield(self._awaited[started.pid])
-        self._awaited.pop(started.pid, None)
-        return started.returncode
+        if started.returncode is not None:
+            return started.returncode
+        return await asyncio.shield(self._awaited[started.pid][1])
 
     def signal_all(self, number: int) -> None:
         """Send a signal to whatever runs below this process, also to what was started meanwhile."""
@@ -91,21 +105,14 @@ class Processes:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
 
-    def end_all(self) -> int:
-        """End whatever runs below this process, and return how many there were."""
-        seen: set[int] = set()
+    def end_all(self) -> None:
+        """End whatever runs below this process; stopped first, so that nothing starts more than is ended."""
         for _ in range(_END_TRIES):
-            below = descendants(os.getpid())
-            if not below:
-                break
-            seen |= below
-            for pid in below:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+            if not descendants(os.getpid()):
+                return
+            self.signal_all(signal.SIGSTOP)
+            self.signal_all(signal.SIGKILL)
             self._reap()
-        return len(seen)
 
     def _reap(self) -> None:
         while True:
@@ -115,23 +122,17 @@ class Processes:
                 return
             if not pid:
                 return
-            awaited = self._awaited.get(pid)
-            if awaited is not None and not awaited.done():
-                awaited.set_result(os.waitstatus_to_exitcode(status))
+            started, ended = self._awaited.pop(pid, (None, None))
+            if started is not None and ended is not None:
+                started.returncode = os.waitstatus_to_exitcode(status)
+                ended.set_result(started.returncode)
 
 
 def descendants(pid: int) -> set[int]:
     """Return the ids of all processes below one."""
     parents: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone are wanted
-        if entry.isdecimal():
-            try:
-                stat = Path("/proc", entry, "stat").read_text("utf-8", "replace")
-            except OSError:
-                continue
-            state, parent = stat.rpartition(")")[2].split()[:2]
-            if state != "Z":
-                parents.setdefault(int(parent), []).append(int(entry))
+    for child, parent in _with_parents():
+        parents.setdefault(parent, []).append(child)
     found: set[int] = set()
     todo = [pid]
     while todo:
@@ -142,15 +143,56 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def _with_parents() -> list[tuple[int, int]]:
+    """All processes that have not ended, each with its parent."""
+    if sys.platform != "linux":  # not tried
+        listed = subprocess.run(["/bin/ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=False)
+        rows = [line.split() for line in listed.stdout.splitlines()]
+        return [(int(pid), int(parent)) for pid, parent, state in rows if not state.startswith("Z")]
+    found = []
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone are wanted
+        if entry.isdecimal():
+            try:
+                stat = Path("/proc", entry, "stat").read_text("utf-8", "replace")
+            except OSError:
+                continue
+            state, parent = stat.rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found.append((int(entry), int(parent)))
+    return found
+
+
 def limit_this_process() -> None:
-    """Bound what a runaway program can do to the computer: no file grows for ever, and none of a crash is kept."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_FILE_BYTES, _MOST_FILE_BYTES))
+    """Bound what a runaway program can do to the computer.
+
+    No file and no number of processes grows for ever, and where memory runs out, what runs here is ended before what
+    else the user has.
+    """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_FSIZE, _MOST_FILE_BYTES)
+    # Of all that the user has, threads too; nothing for root, whom the system does not count.
+    _lower(resource.RLIMIT_NPROC, _MOST_PROCESSES)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_BEFORE_OTHERS)
+
+
+def fill_disk(is_full: bool) -> None:
+    """Let no file grow any more, for this process and what it starts from now on; or let them."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0 if is_full else most, most))
+    # Or who writes would be ended, instead of being told.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
 def resize(terminal: int, size: Terminal) -> None:
     """Tell a terminal its size; who runs in it gets SIGWINCH."""
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, size.packed())
+
+
+def _lower(limit: int, to: int) -> None:
+    _, most = resource.getrlimit(limit)
+    lowered = to if most == resource.RLIM_INFINITY else min(to, most)
+    resource.setrlimit(limit, (lowered, lowered))
 
 
 def _take_terminal() -> None:

@@ -1,0 +1,69 @@
+"""Whether a sandbox's machines are real, and what whoever opens it is told about that in one line."""
+
+import importlib.util
+import os
+from dataclasses import dataclass
+
+from glows_nb.sandbox.machines.inside import confinement
+
+CONFINED = (
+    "Its machines are real: a folder and processes on this computer that run as you, kept to that folder by Landlock, "
+    "and reached by nobody from outside."
+)
+UNCONFINED = (
+    "Its machines are real, and nothing confines them: what runs there runs on this computer as you, with all your "
+    "files in reach."
+)
+TURN_ON = "glows.sandbox(real_machines=True) or --real-machines"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided.
+
+    Attributes:
+        is_real: is somebody behind the machines' ports?
+        is_confined: is what runs there kept to the machine's folder?
+        sentence: that in words; where nobody is behind the ports, why, and what to do about it.
+    """
+
+    is_real: bool
+    is_confined: bool
+    sentence: str
+
+
+def choose(asked: bool | None = None) -> Choice:
+    """Decide it: without a word from the user machines are real where this system can confine them.
+
+    Raises:
+        ValueError: they are asked for where they can't be; the text says why.
+    """
+    why_not = _why_not()
+    if why_not and asked:
+        raise ValueError(why_not)
+    if asked is False:
+        return Choice(False, False, f"Nobody is behind the ports of this sandbox's machines; {TURN_ON} changes that.")
+    if why_not:
+        return Choice(False, False, why_not)
+    if confinement.is_possible():
+        return Choice(True, True, CONFINED)
+    if asked:
+        return Choice(True, False, UNCONFINED)
+    return Choice(
+        False,
+        False,
+        "Nobody is behind the ports of this sandbox's machines, since this system can't keep to a folder what runs "
+        f"there (Linux can, from 5.13 on, by Landlock); {TURN_ON} lets it run all the same, with all your files in "
+        "reach.",
+    )
+
+
+def _why_not() -> str:
+    if os.name != "posix":
+        return "Nobody is behind the ports of a sandbox's machines on Windows."
+    if importlib.util.find_spec("asyncssh") is None:
+        return (
+            "Nobody is behind the ports of this sandbox's machines, since asyncssh is not installed; run: "
+            'pip install "glows-nb[sandbox]"'
+        )
+    return ""

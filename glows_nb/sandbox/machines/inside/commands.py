@@ -1,0 +1,185 @@
+"""What a channel of an SSH line asks for: a command or a shell, with pipes or a terminal, and how it ended.
+
+As with OpenSSH's server a channel lasts until its output has ended, which is longer than its command where something in
+the background still has it; a hang-up ends what has a terminal, and nothing else.
+"""
+
+import asyncio
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Callable
+from typing import IO, Any
+
+import asyncssh
+
+from glows_nb.sandbox.machines.inside.files import Files
+from glows_nb.sandbox.machines.inside.processes import Processes, Terminal, resize
+
+_AT_ONCE = 256 * 1024
+_CANNOT_BE_STARTED = 126
+_SFTP_VERSION = 3
+
+
+class Session(asyncssh.SSHServerProcess[bytes]):
+    """One channel: what it asks for is started, and hears of signals and sizes also when its input has ended."""
+
+    def __init__(self, processes: Processes, *, has_files: bool) -> None:
+        files: Callable[[Any], asyncssh.SFTPServer] | None = Files if has_files else None
+        super().__init__(lambda process: self._run(), files, _SFTP_VERSION, has_files)
+        self._processes = processes
+        self._started: subprocess.Popen[bytes] | None = None
+        self._terminal: int | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """There is only SFTP, and not always."""
+        return subsystem == "sftp" and super().subsystem_requested(subsystem)
+
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        """Tell the terminal."""
+        if self._terminal is not None:
+            resize(self._terminal, Terminal(width, height, pixwidth, pixheight))
+
+    def signal_received(self, signal: str) -> None:
+        """Send it to the command and what it started in its session."""
+        self._signal(signal)
+
+    def break_received(self, msec: int) -> bool:
+        """Take it for a Ctrl-C."""
+        self._signal("INT")
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of what was started: its streams close, and a terminal's closing is a hang-up."""
+        super().connection_lost(exc)
+        if self._running is not None:
+            self._running.cancel()
+
+    def _signal(self, name: str) -> None:
+        number = getattr(signal, f"SIG{name}", None)
+        if self._started is not None and self._started.returncode is None and isinstance(number, signal.Signals):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._started.pid, number)
+
+    async def _run(self) -> None:
+        self._running = asyncio.current_task()
+        try:
+            status = await self._status()
+        except (OSError, ValueError) as error:
+            self.stderr.write(f"{error}\n".encode())
+            status = _CANNOT_BE_STARTED
+        with contextlib.suppress(OSError, asyncssh.Error):
+            if status < 0:
+                self.exit_with_signal(_name_of(-status))
+            else:
+                self.exit(status)
+
+    async def _status(self) -> int:
+        """Run it to the end of its output, and return its status."""
+        more = {name: value for name, value in self._variables() if name == "LANG" or name.startswith("LC_")}
+        if self.term_type is None:
+            started = self._processes.start(self.command, more)
+            stdin, *outputs = (_taken(stream) for stream in (started.stdin, started.stdout, started.stderr))
+            opened = {stdin, *outputs}
+        else:
+            ours, theirs = pty.openpty()
+            try:
+                resize(ours, Terminal(*self.term_size))
+                started = self._processes.start(self.command, {**more, "TERM": self.term_type}, theirs)
+            except BaseException:
+                os.close(ours)
+                raise
+            finally:
+                os.close(theirs)
+            self._terminal = stdin = ours
+            outputs, opened = [ours], {ours}
+        self._started = started
+        for descriptor in opened:
+            os.set_blocking(descriptor, False)
+        pumps = [
+            asyncio.create_task(_pump_out(descriptor, to))
+            for descriptor, to in zip(outputs, (self.stdout, self.stderr), strict=False)
+        ]
+        feeding = asyncio.create_task(self._feed(stdin, opened))
+        try:
+            await asyncio.wait(pumps)
+            return await self._processes.wait(started)
+        finally:
+            self._terminal = None
+            tasks = [feeding, *pumps]
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for descriptor in opened:
+                os.close(descriptor)
+
+    async def _feed(self, stdin: int, opened: set[int]) -> None:
+        """Give a command what its caller sends. The end of it is the end of a pipe; to a terminal it means nothing."""
+        with contextlib.suppress(OSError, asyncssh.Error):
+            while data := await self.stdin.read(_AT_ONCE):
+                await _write(stdin, data)
+        if self._terminal is None:
+            opened.discard(stdin)
+            os.close(stdin)
+
+    def _variables(self) -> list[tuple[str, str]]:
+        given = self.channel.get_environment_bytes().items()
+        return [(os.fsdecode(name), os.fsdecode(value)) for name, value in given]
+
+
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name.removeprefix("SIG")
+    except ValueError:
+        return f"RTMIN+{number - signal.SIGRTMIN}"  # one of those for real time
+
+
+def _taken(stream: IO[bytes] | None) -> int:
+    """The descriptor of a pipe, from now on the caller's own."""
+    if stream is None:
+        raise ValueError("the command was started without this stream")
+    with stream:
+        return os.dup(stream.fileno())
+
+
+async def _pump_out(descriptor: int, to: asyncssh.SSHWriter[bytes]) -> None:
+    """Send what a stream holds until it ends."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        while True:
+            try:
+                data = os.read(descriptor, _AT_ONCE)
+            except BlockingIOError:
+                ready.clear()
+                await ready.wait()
+                continue
+            except OSError:
+                return  # a terminal whose last program has gone
+            if not data:
+                return
+            to.write(data)
+            await to.drain()
+    except (OSError, asyncssh.Error):
+        return  # nobody listens any more
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def _write(descriptor: int, data: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[os.write(descriptor, left) :]
+        except BlockingIOError:
+            ready = asyncio.Event()
+            loop.add_writer(descriptor, ready.set)
+            try:
+                await ready.wait()
+            finally:
+                loop.remove_writer(descriptor)

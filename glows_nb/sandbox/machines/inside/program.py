@@ -1,0 +1,147 @@
+"""The process of one machine: `program.py NUMBER`, where NUMBER is the descriptor of a socket to the sandbox.
+
+Over it the sandbox hands callers in and says what else there is to do, a JSON object a line, and hears when the
+machine's first command has ended. When the sandbox's end of it is closed, for whatever reason, everything below this
+process is ended and then it ends itself. What it has to know at first comes over stdin, so that no password stands in
+a command line or an environment.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from glows_nb.sandbox.machines.inside.confinement import confine
+from glows_nb.sandbox.machines.inside.jupyter import Jupyter
+from glows_nb.sandbox.machines.inside.processes import Processes, fill_disk, limit_this_process
+from glows_nb.sandbox.machines.inside.ssh_server import Service, serve
+from glows_nb.sandbox.machines.inside.worse_line import WorseLine, put_between
+
+_AT_ONCE = 64 * 1024
+_MOST_DESCRIPTORS = 64
+
+
+class MachineProcess:
+    """What the sandbox tells this machine to do, and who is inside.
+
+    Args:
+        control: the socket to the sandbox.
+        told: what `machines.machine_process` says at the start.
+    """
+
+    def __init__(self, control: socket.socket, told: Mapping[str, Any]) -> None:
+        self._control = control
+        self._loop = asyncio.get_running_loop()
+        self._processes = Processes(Path(told["home"]), told["environment"])
+        host_key = _host_key(Path(told["host_key"]))
+        self._other_host_key = asyncssh.generate_private_key("ssh-ed25519")
+        self._service = Service(self._processes, told["user"], told["password"], host_key)
+        self._is_other = False
+        self._jupyter = Jupyter(self._processes, told["jupyter"])
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._heard = b""
+        self._handed: list[int] = []
+        self._let_go = asyncio.Event()
+        limit_this_process()
+        if told["is_confined"]:
+            confine(map(Path, told["writable"]), map(Path, told["readable"]))
+        os.chdir(told["home"])
+
+    async def run(self) -> None:
+        """Do what is said, until the sandbox lets go."""
+        self._control.setblocking(False)
+        self._loop.add_reader(self._control, self._hear)
+        await self._let_go.wait()
+        self._loop.remove_reader(self._control)
+        self._processes.end_all()
+
+    def _hear(self) -> None:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, _AT_ONCE, _MOST_DESCRIPTORS)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data, descriptors = b"", []
+        self._handed += descriptors
+        if not data:
+            self._let_go.set()
+            return
+        *lines, self._heard = (self._heard + data).split(b"\n")
+        for line in lines:
+            self._do(json.loads(line))
+
+    def _do(self, order: Mapping[str, Any]) -> None:
+        match order["do"]:
+            case "serve ssh":
+                self._serve_ssh(self._next_caller(), WorseLine(**order["line"]) if order["line"] else None)
+            case "serve jupyter":
+                self._keep(self._jupyter.serve(self._next_caller()))
+            case "run first command":
+                self._keep(self._run_first(order["command"]))
+            case "stop":
+                self._processes.signal_all(signal.SIGSTOP)
+                self._say({"stopped": True})
+            case "go on":
+                self._processes.signal_all(signal.SIGCONT)
+            case "suffer":
+                self._service = replace(self._service, has_files=order["has_files"])
+                self._is_other = order["is_other"]
+                fill_disk(order["is_disk_full"])
+                self._processes.variables = order["variables"]
+
+    def _serve_ssh(self, caller: socket.socket, line: WorseLine | None) -> None:
+        if line is not None:
+            caller = put_between(caller, line, self._tasks)
+        service = replace(self._service, host_key=self._other_host_key) if self._is_other else self._service
+        self._keep(serve(caller, service))
+
+    async def _run_first(self, command: str) -> None:
+        started = self._processes.start(command, {}, is_silent=True)
+        self._say({"ended": await self._processes.wait(started)})
+
+    def _next_caller(self) -> socket.socket:
+        caller = socket.socket(fileno=self._handed.pop(0))
+        caller.setblocking(False)
+        return caller
+
+    def _keep(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _say(self, answer: Mapping[str, object]) -> None:
+        self._control.send(json.dumps(answer).encode() + b"\n")
+
+
+def _host_key(path: Path) -> asyncssh.SSHKey:
+    """Read the machine's host key, which is made the first time."""
+    if not path.exists():
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_bytes(key.export_private_key())
+    return asyncssh.read_private_key(path)
+
+
+async def _run(told: Mapping[str, Any]) -> None:
+    await MachineProcess(socket.socket(fileno=int(sys.argv[1])), told).run()
+
+
+def main() -> None:
+    """Read what there is to know, and serve."""
+    # A Ctrl-C in the terminal of the sandbox is the sandbox's. Not ignored, since commands would begin so too.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    asyncio.run(_run(json.load(sys.stdin)))
+    # Threads of libraries, or a client that reads slowly, keep nobody here.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
