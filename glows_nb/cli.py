@@ -45,6 +45,13 @@ for _name, _command in commands.group.commands.items():
         terminal.add_command(_command, _name)
 
 
+REAL_MACHINES = click.option(
+    "--real-machines/--no-real-machines",
+    default=None,
+    help="Put somebody behind the machines' ports, or nobody; without it, somebody where they can be confined.",
+)
+
+
 @terminal.group(cls=click.Group, invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; a free one without it.")
@@ -53,6 +60,7 @@ for _name, _command in commands.group.commands.items():
 @click.option("--fresh", is_flag=True, help="Empty that file first.")
 @click.option("--scenario", help="A scenario to play from the start, such as peak-hours or flaky-network.")
 @click.option("--seed", type=int, help="Makes chance the same in every run.")
+@REAL_MACHINES
 @click.pass_context
 def sandbox(
     context: click.Context,
@@ -63,6 +71,7 @@ def sandbox(
     fresh: bool,
     scenario: str | None,
     seed: int | None,
+    real_machines: bool | None,
 ) -> None:
     """Run a sandbox in the foreground.
 
@@ -73,12 +82,14 @@ def sandbox(
     from glows_nb import embedded
 
     options: dict[str, Any] = {"speed": speed, "path": path, "fresh": fresh, "scenario": scenario, "seed": seed}
-    with embedded.sandbox(host=host, port=port, **options) as server:
+    options["real_machines"] = real_machines
+    with embedded.start(host=host, port=port, **options) as server:
         if server.is_exposed:
             warning = (
                 f"WARNING: OTHER MACHINES CAN REACH THIS SANDBOX: it listens on {host}, not on this machine alone."
             )
             click.secho(warning, err=True, fg="red", bold=True)
+        click.echo(f"SANDBOX: {server.about_machines}", err=True)
         click.echo("SANDBOX: nothing here costs money. Stop it with Ctrl-C. In the shell that is to use it:")
         click.echo(f"export {BASE_URL_VARIABLE}={server.base_url}")
         click.echo(f"export {TOKEN_VARIABLE}={server.token}")
@@ -107,14 +118,16 @@ def sandbox_token(user: str, lifetime: float | None) -> str:
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="JupyterLab's port; a free one without it.")
 @click.option("--speed", type=float, help="How much faster than real the sandbox's clock runs; 1 is real time.")
-def lab(folder: Path, browser: bool, port: int, speed: float | None) -> None:
+@REAL_MACHINES
+def lab(folder: Path, browser: bool, port: int, speed: float | None, real_machines: bool | None) -> None:
     """Open the notebooks in JupyterLab, on a sandbox.
 
     The quickstart comes first.
     """
     from glows_nb.jupyter import run_lab
 
-    raise SystemExit(run_lab(folder, has_browser=browser, port=port, speed=speed))
+    status = run_lab(folder, has_browser=browser, port=port, speed=speed, real_machines=real_machines)
+    raise SystemExit(status)
 
 
 @terminal.command(cls=click.Command)

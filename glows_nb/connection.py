@@ -70,7 +70,7 @@ def connect_to_sandbox() -> Client:
     from glows_nb.api.client import Client
     from glows_nb.api.probing import probe
     from glows_nb.api.steps import Probe
-    from glows_nb.embedded import sandbox, sandbox_of_environment
+    from glows_nb.embedded import sandbox_of_environment, start
 
     with _default.lock:
         if _default.client is not None and _default.client.is_sandbox and probe(Probe(_default.client.base_url)):
@@ -81,8 +81,15 @@ def connect_to_sandbox() -> Client:
                 return _default.use(named)
             named.close()
         if _default.sandbox is None or not _default.sandbox.is_running:
-            _default.sandbox = sandbox()
+            _default.sandbox = start()
         return _default.use(_default.sandbox.client())
+
+
+def about_sandbox_machines() -> str:
+    """What there is to know of the machines of the sandbox that was started for the client in use; "" without one."""
+    with _default.lock:
+        started = _default.sandbox
+        return started.about_machines if started is not None and started.is_running else ""
 
 
 def current_client() -> Client:

@@ -6,7 +6,9 @@ the client.
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ from glows_nb.api.errors import ConfigError
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
     from glows_nb.sandbox.http.admin_client import AdminClient
+
+_log = logging.getLogger("glows_nb.sandbox")
 
 ADMIN_TOKEN_VARIABLE = "GLOWS_SANDBOX_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -35,9 +39,10 @@ class Sandbox:
         fresh: bool,
         seed: int | None,
         reachable: bool | None,
+        real_machines: bool | None,
     ) -> None:
         given = _given(host=host, port=port, speed=speed, path=path, seed=seed, is_reachable=reachable)
-        self._server = _server_class()(**given, is_fresh=fresh)
+        self._server = _server_class()(**given, is_fresh=fresh, has_real_machines=real_machines)
 
     @property
     def base_url(self) -> str:
@@ -62,6 +67,18 @@ class Sandbox:
         """What opens that other side to another process; no user's token does."""
         token: str = self._server.admin_token
         return token
+
+    @property
+    def has_real_machines(self) -> bool:
+        """Is somebody behind the machines' ports: a folder and processes on this computer?"""
+        is_real: bool = self._server.machines.is_real
+        return is_real
+
+    @property
+    def about_machines(self) -> str:
+        """What whoever uses it should know of its machines, in one sentence."""
+        sentence: str = self._server.machines.sentence
+        return sentence
 
     @property
     def is_running(self) -> bool:
@@ -119,6 +136,7 @@ def sandbox(
     scenario: str | None = None,
     seed: int | None = None,
     reachable: bool | None = None,
+    real_machines: bool | None = None,
 ) -> Sandbox:
     """Start a sandbox in this process: a GLOWS server that needs no account and costs nothing.
 
@@ -133,15 +151,53 @@ def sandbox(
         seed: makes chance the same in every run.
         reachable: do the machines' ports really accept, on loopback? Otherwise their addresses look like the service's
             and lead nowhere; so it is by default when the sandbox itself listens elsewhere than on loopback.
+        real_machines: is somebody behind those ports? Then a machine that is entered is a folder and processes on this
+            computer, which run as you. So it is by default where the system can keep them to their folder (Linux 5.13
+            and newer, by Landlock); True lets them run also where it can't, with all your files in reach, and False
+            leaves the ports without anybody behind them. Never on Windows.
 
     Returns:
         The running sandbox, with `.base_url`, `.token`, `.client()`, `.admin` and `.close()`.
 
     Raises:
-        ConfigError: the extra that the sandbox needs is not installed, the port is taken, the file can't be used, or
-            there is no such scenario.
+        ConfigError: the extra that the sandbox needs is not installed, the port is taken, the file can't be used,
+            there is no such scenario, or machines can't be real here.
     """
-    started = Sandbox(host, port, speed, None if path is None else Path(path), fresh, seed, reachable)
+    started = start(
+        host=host,
+        port=port,
+        speed=speed,
+        path=path,
+        fresh=fresh,
+        scenario=scenario,
+        seed=seed,
+        reachable=reachable,
+        real_machines=real_machines,
+    )
+    if started.has_real_machines:
+        _tell(started.about_machines)
+    return started
+
+
+def start(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    speed: float | None = None,
+    path: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
+    scenario: str | None = None,
+    seed: int | None = None,
+    reachable: bool | None = None,
+    real_machines: bool | None = None,
+) -> Sandbox:
+    """Start a sandbox as `sandbox` does, for callers who tell its user themselves of its machines."""
+    try:
+        started = Sandbox(
+            host, port, speed, None if path is None else Path(path), fresh, seed, reachable, real_machines
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     from glows_nb.sandbox.http.admin_client import AdminError
     from glows_nb.sandbox.store.database import StoreError
 
@@ -157,6 +213,20 @@ def sandbox(
         raise ConfigError(f"The sandbox can't keep its state there: {error}.") from error
     except OSError as error:
         raise ConfigError(f"The sandbox can't listen on {host}:{port}: {error.strerror or error}.") from error
+
+
+@cache
+def _tell(sentence: str) -> None:
+    """Tell the user once."""
+    _log.warning("The sandbox runs on this computer. %s", sentence)
+
+
+def about_machines_here() -> tuple[bool, str]:
+    """Would a sandbox's machines be real on this system, and what should one know of that, in one sentence?"""
+    from glows_nb.sandbox.machines.choice import choose
+
+    choice = choose()
+    return choice.is_real, choice.sentence
 
 
 def sandbox_token(user: str, lifetime: float | None = None) -> str:

@@ -17,7 +17,7 @@ import click
 
 from glows_nb.api.credentials.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import ConfigError, GlowsError
-from glows_nb.embedded import Sandbox, sandbox
+from glows_nb.embedded import Sandbox, start
 
 QUICKSTART: Final = "quickstart.ipynb"
 TABLE_TAG: Final = "main-table"
@@ -25,7 +25,7 @@ CELL_TIMEOUT: Final = 120
 WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 
-def run_lab(folder: Path, *, has_browser: bool, port: int, speed: float | None) -> int:
+def run_lab(folder: Path, *, has_browser: bool, port: int, speed: float | None, real_machines: bool | None) -> int:
     """Start a sandbox and JupyterLab on copies of the notebooks; returns JupyterLab's exit status.
 
     Raises:
@@ -33,8 +33,9 @@ def run_lab(folder: Path, *, has_browser: bool, port: int, speed: float | None) 
     """
     _require("jupyterlab")
     copy_notebooks(folder)
-    with sandbox(speed=speed) as server:
+    with start(speed=speed, real_machines=real_machines) as server:
         click.echo(f"SANDBOX at {server.base_url}: nothing here costs money. Stop with Ctrl-C.")
+        click.echo(server.about_machines)
         command = [sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART), f"--ServerApp.port={port}"]
         # The address that it prints leads there too, and not to its front page.
         command += [f"--LabApp.default_url=/lab/tree/{QUICKSTART}"]
@@ -66,7 +67,7 @@ def run_demo(output: Path) -> None:
     notebook = nbformat.read(quickstart(), as_version=4)
     code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     with (
-        sandbox() as server,
+        start() as server,
         _found_by_kernels(server),
         click.progressbar(length=len(code_cells), label="Running the quickstart") as bar,
     ):

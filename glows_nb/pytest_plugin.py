@@ -65,7 +65,7 @@ def glows_sandbox(
     folder = tmp_path_factory.mktemp("glows")
     monkeypatch.setenv(config.CONFIG_FOLDER_VARIABLE, str(folder / "config"))
     monkeypatch.setenv(config.DATA_FOLDER_VARIABLE, str(folder / "data"))
-    with embedded.sandbox(**settings) as sandbox:
+    with embedded.start(**settings) as sandbox:
         monkeypatch.setenv(config.BASE_URL_VARIABLE, sandbox.base_url)
         monkeypatch.setenv(config.TOKEN_VARIABLE, sandbox.token)
         with sandbox.client(backoff=0) as client, connection.used_for_a_while(client):

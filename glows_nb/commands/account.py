@@ -26,7 +26,7 @@ from glows_nb.commands.environment import shell
 from glows_nb.commands.group import CommandError, SecretInLine, group, program, say
 from glows_nb.commands.parameter_types import PROFILE, SANDBOX_PROFILE, USABLE
 from glows_nb.commands.prompts import ask_for_token
-from glows_nb.connection import connect, connect_to_sandbox, forget_client
+from glows_nb.connection import about_sandbox_machines, connect, connect_to_sandbox, forget_client
 
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
@@ -107,7 +107,7 @@ def use(profile: str) -> Client:
                 f"A sandbox ends with the program that started it; start one of its own: {program()} sandbox"
             )
         client = connect_to_sandbox()
-        say(f"SANDBOX at {client.base_url}: nothing here costs money.")
+        say(f"SANDBOX at {client.base_url}: nothing here costs money. {about_sandbox_machines()}".rstrip())
         return client
     client = connect(profile=profile)
     say(f"Profile {profile!r} at {client.base_url}{_kind(client)}.")

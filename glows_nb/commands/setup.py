@@ -16,7 +16,7 @@ from glows_nb.api.credentials.config import (
 )
 from glows_nb.commands.group import JSON, group, say
 from glows_nb.commands.parameter_types import COMMAND
-from glows_nb.connection import client_in_use, connect_to_sandbox
+from glows_nb.connection import about_sandbox_machines, client_in_use, connect_to_sandbox
 
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
@@ -33,7 +33,7 @@ def sandbox() -> Client:
     It is a GLOWS server on this machine that speaks the same HTTP API, and ends with the kernel.
     """
     client = connect_to_sandbox()
-    say(f"SANDBOX at {client.base_url}: nothing here costs money.")
+    say(f"SANDBOX at {client.base_url}: nothing here costs money. {about_sandbox_machines()}".rstrip())
     return client
 
 

@@ -30,6 +30,7 @@ from glows_nb.api.operations.specs import list_specs
 from glows_nb.api.routes import ROUTES
 from glows_nb.connection import client_in_use
 from glows_nb.doctor.routes import Attempt, RouteTester
+from glows_nb.embedded import about_machines_here
 from glows_nb.ledger.database import Ledger, LedgerError
 
 State = Literal["ok", "warn", "fail", "not checked"]
@@ -71,12 +72,12 @@ class Check:
 
 
 def examine(connection: Connection | None = None) -> list[Check]:
-    """Look at everything, from the settings to the ledger.
+    """Look at everything, from the settings to the ledger and the sandbox.
 
     Args:
         connection: where to; without it that of the client in use, else what the environment and profile file say.
     """
-    return [*_service(connection), *_versions(), *_front_end(), _ledger()]
+    return [*_service(connection), *_versions(), *_front_end(), _ledger(), _sandbox_machines()]
 
 
 def _service(connection: Connection | None) -> Iterator[Check]:
@@ -291,6 +292,11 @@ def _ledger() -> Check:
     if os.name == "posix" and ledger.path.stat().st_mode & 0o077:
         return Check("ledger", "warn", f"{found}; others can read it", f"Run: chmod 600 '{ledger.path}'")
     return Check("ledger", "ok", found)
+
+
+def _sandbox_machines() -> Check:
+    are_real, sentence = about_machines_here()
+    return Check("sandbox machines", "ok" if are_real else "warn", sentence)
 
 
 def _unchecked(name: str, reason: str) -> Check:

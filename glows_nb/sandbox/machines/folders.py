@@ -87,12 +87,12 @@ class Folders:
         elif is_new:
             (folder / "root").mkdir(mode=0o700)
         equip(folder)
-        if machine.hardware.gpus and not (folder / "gpus.json").exists():
+        if machine.hardware.gpus and not (folder / "bin" / "gpus.json").exists():
             hardware = machine.hardware
             gpu = {"name": hardware.gpu_name, "memory_mb": hardware.gpu_ram_mb, "memory_used_mb": 0, "utilization": 0}
             write_gpus(folder, [gpu] * hardware.gpus)
             program = Path(nvidia_smi.__file__)
-            words = [_python(), "-I", str(program), str(folder / "gpus.json")]
+            words = [_python(), "-I", str(program), str(folder / "bin" / "gpus.json")]
             _write_program(folder / "bin" / "nvidia-smi", f'exec {shlex.join(words)} "$@"')
         return folder
 
@@ -141,7 +141,7 @@ def readable(folder: Path) -> list[Path]:
     python = Path(_python())
     of_python = [python.parents[1], python.resolve().parents[1]]
     package = Path(__file__).parents[2]
-    return [folder / "bin", folder / "gpus.json", Path(sys.prefix), Path(sys.base_prefix), package, *of_python]
+    return [folder / "bin", Path(sys.prefix), Path(sys.base_prefix), package, *of_python]
 
 
 def environment(folder: Path, machine: Machine) -> dict[str, str]:
@@ -162,14 +162,14 @@ def environment(folder: Path, machine: Machine) -> dict[str, str]:
 
 def write_gpus(folder: Path, gpus: list[dict[str, object]]) -> None:
     """Say what the stand-in for nvidia-smi shows."""
-    new = folder / "gpus.new"
+    new = folder / "bin" / "gpus.new"
     new.write_text(json.dumps(gpus))
-    new.replace(folder / "gpus.json")
+    new.replace(folder / "bin" / "gpus.json")
 
 
 def read_gpus(folder: Path) -> list[dict[str, object]]:
     """Return what it shows."""
-    gpus: list[dict[str, object]] = json.loads((folder / "gpus.json").read_text())
+    gpus: list[dict[str, object]] = json.loads((folder / "bin" / "gpus.json").read_text())
     return gpus
 
 

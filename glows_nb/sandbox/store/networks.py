@@ -1,6 +1,7 @@
 """Networks and their endpoints in the database."""
 
 import json
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -59,6 +60,18 @@ class NetworkStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._prefix, self._first = "192.168", 0
+
+    def reach_really(self, first: int) -> None:
+        """Give machines addresses of a mesh at which they really reach each other, and nobody else does.
+
+        Each has one of its own, 127.77.N.K, where the system has all of 127.0.0.0/8, as Linux does; elsewhere it is
+        127.0.0.1 for all, and only their ports tell them apart.
+
+        Args:
+            first: from which N on, so that two sandboxes of one computer keep out of each other's way.
+        """
+        self._prefix, self._first = "127.77" if sys.platform == "linux" else "", first
 
     def add(self, network: Network) -> None:
         """Write down a new network."""
@@ -95,8 +108,10 @@ class NetworkStore:
         """
         place = self._free_place(network.hash)
         # The console's addresses are 192.168.<n>.<k>/24 from .1; a public IP is one of the range for documentation.
-        number = network.seq % 254 + 1
-        cidr = f"192.168.{number}.{place}/24" if network.type == MESH else f"203.0.113.{number}/32"
+        number = (self._first + network.seq) % 254 + 1
+        cidr = f"203.0.113.{number}/32"
+        if network.type == MESH:
+            cidr = f"{self._prefix}.{number}.{place}/24" if self._prefix else "127.0.0.1/32"
         mac = f"02:00:{number:02x}:00:{place // 256 % 256:02x}:{place % 256:02x}"
         connects_at = None if runs_since is None else runs_since + CONNECTING_SECONDS
         self._database.write(

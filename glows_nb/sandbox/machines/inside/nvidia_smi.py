@@ -65,7 +65,8 @@ def table(gpus: list[dict[str, str]]) -> None:
     print(f"{line}\n| {f'NVIDIA-SMI, {STAND_IN}':<75} |\n{line}")
     for gpu in gpus:
         memory = f"{gpu['memory.used']}MiB / {gpu['memory.total']}MiB"
-        print(f"| {gpu['index']:>3}  {gpu['name']:<32} {memory:>24} {gpu['utilization.gpu']:>9}%  |"[:78] + "|")
+        shown = f"{gpu['index']:>3}  {gpu['name']:<32} {memory:>24} {gpu['utilization.gpu']:>9}%"
+        print(f"| {shown:<75} |")
     print(line)
 
 

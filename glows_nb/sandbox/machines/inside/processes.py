@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,7 @@ class Processes:
         self._awaited: dict[int, tuple[subprocess.Popen[bytes], asyncio.Future[int]]] = {}
         if sys.platform == "linux":
             ctypes.CDLL(None, use_errno=True).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._prepare: Callable[[], None] | None = None
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
 
     def start(
@@ -84,11 +85,17 @@ class Processes:
             cwd=self._home,
             env={**self._environment, **self.variables, **more},
             start_new_session=True,
-            preexec_fn=None if terminal is None else _take_terminal,
+            preexec_fn=self._prepare_with_terminal if terminal is not None else self._prepare,
             bufsize=0,
         )
         self._awaited[started.pid] = started, self._loop.create_future()
         return started
+
+    def fill_disk(self, is_full: bool) -> None:
+        """Let no file grow any more, for this process and what it starts from now on; or let them."""
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0 if is_full else most, most))
+        self._prepare = _hear_of_full_disk if is_full else None
 
     async def wait(self, started: subprocess.Popen[bytes]) -> int:
         """Return the exit status, or a signal's number as less than 0, when it has ended."""
@@ -113,6 +120,11 @@ class Processes:
             self.signal_all(signal.SIGSTOP)
             self.signal_all(signal.SIGKILL)
             self._reap()
+
+    def _prepare_with_terminal(self) -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        if self._prepare is not None:
+            self._prepare()
 
     def _reap(self) -> None:
         while True:
@@ -176,14 +188,6 @@ def limit_this_process() -> None:
         Path("/proc/self/oom_score_adj").write_text(_BEFORE_OTHERS)
 
 
-def fill_disk(is_full: bool) -> None:
-    """Let no file grow any more, for this process and what it starts from now on; or let them."""
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0 if is_full else most, most))
-    # Or who writes would be ended, instead of being told.
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-
 def resize(terminal: int, size: Terminal) -> None:
     """Tell a terminal its size; who runs in it gets SIGWINCH."""
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, size.packed())
@@ -195,5 +199,6 @@ def _lower(limit: int, to: int) -> None:
     resource.setrlimit(limit, (lowered, lowered))
 
 
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def _hear_of_full_disk() -> None:
+    # Or who writes would be ended, instead of being told.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

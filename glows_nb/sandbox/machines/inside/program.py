@@ -21,7 +21,7 @@ import asyncssh
 
 from glows_nb.sandbox.machines.inside.confinement import confine
 from glows_nb.sandbox.machines.inside.jupyter import Jupyter
-from glows_nb.sandbox.machines.inside.processes import Processes, fill_disk, limit_this_process
+from glows_nb.sandbox.machines.inside.processes import Processes, limit_this_process
 from glows_nb.sandbox.machines.inside.ssh_server import Service, serve
 from glows_nb.sandbox.machines.inside.worse_line import WorseLine, put_between
 
@@ -94,7 +94,7 @@ class MachineProcess:
             case "suffer":
                 self._service = replace(self._service, has_files=order["has_files"])
                 self._is_other = order["is_other"]
-                fill_disk(order["is_disk_full"])
+                self._processes.fill_disk(order["is_disk_full"])
                 self._processes.variables = order["variables"]
 
     def _serve_ssh(self, caller: socket.socket, line: WorseLine | None) -> None:
