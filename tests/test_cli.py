@@ -45,9 +45,10 @@ def running_sandbox(*words: str) -> Iterator[tuple[subprocess.Popen[str], Mappin
     )
     assert process.stdout is not None
     try:
-        lines = [process.stdout.readline() for _ in range(3)]
-        assert "SANDBOX" in lines[0]
-        exports = [re.fullmatch(r"export (\w+)=(\S+)\n", line) for line in lines[1:]]
+        lines = [process.stdout.readline() for _ in range(4)]
+        assert all("SANDBOX" in line for line in lines[:2])
+        assert "machines" in lines[0]
+        exports = [re.fullmatch(r"export (\w+)=(\S+)\n", line) for line in lines[2:]]
         yield process, {found[1]: found[2] for found in exports if found}
     finally:
         process.kill()

@@ -33,6 +33,7 @@ SAID = {
         "NoResourceAvailable",
         "WaitTimeout",
         "machines now: {'SchedQueued': 1}",
+        "48,894 characters came; the exit status is 0",
         "clock",
     ),
 }

@@ -217,8 +217,9 @@ class _Port:
     def hand_over(self, caller: socket.socket) -> None:
         """Hand one who has spoken to the machine's process."""
         if self._ports.real is not None:
+            suffers = self._suffering.of_machine(self._machine)
             line = self._suffering.line_of(self._machine) if self._access.listen_port == SSH_PORT else None
-            self._ports.real.serve(self._machine, self._access.listen_port, caller, line)
+            self._ports.real.serve(self._machine, self._access.listen_port, caller, suffers, line)
 
 
 class _Visitor(asyncio.Protocol):

@@ -57,13 +57,15 @@ class RealMachines:
         self._folders.take_over(is_fresh=is_fresh)
         self._saved = {hash_: _done() for hash_ in self._folders.saved()}
 
-    def serve(self, machine: Machine, port: int, caller: socket.socket, line: WorseLine | None) -> None:
+    def serve(
+        self, machine: Machine, port: int, caller: socket.socket, suffers: MachineFaults, line: WorseLine | None
+    ) -> None:
         """Hand a caller, who has spoken, to the machine's process; started if there is none."""
         kept = caller.dup()
 
         async def work(real: _Real) -> None:
             with kept:
-                process = await self._process(real, machine)
+                process = await self._process(real, machine, suffers)
                 if port == SSH_PORT:
                     process.tell("serve ssh", kept, line=None if line is None else asdict(line))
                 else:
@@ -164,7 +166,7 @@ class RealMachines:
             await saved.wait()
         return await asyncio.to_thread(self._folders.make, machine)
 
-    async def _process(self, real: "_Real", machine: Machine) -> MachineProcess:
+    async def _process(self, real: "_Real", machine: Machine, suffers: MachineFaults) -> MachineProcess:
         if real.process is not None and real.process.has_ended:
             await real.end()
         if real.process is None:
@@ -176,6 +178,7 @@ class RealMachines:
                 jupyter=_jupyter(machine),
                 on_end=partial(self._hear_of_end, machine.hash),
             )
+            real.suffers = suffers
             real.apply(folder)
         return real.process
 
@@ -186,7 +189,8 @@ class RealMachines:
             real.apply(self._folders.of(machine.hash))
         if has_command and not real.has_begun:
             real.has_begun = True
-            (await self._process(real, machine)).tell("run first command", command=machine.cmd)
+            process = await self._process(real, machine, suffers)
+            process.tell("run first command", command=machine.cmd)
 
     async def _remove(self, real: "_Real") -> None:
         await real.end()

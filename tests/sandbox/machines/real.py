@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncssh
+import pytest
 
 import glows_nb as glows
+from glows_nb.sandbox.machines.folders import MARK
 from glows_nb.sandbox.server import SandboxServer
+
+IS_REAL_HERE = [
+    pytest.mark.skipif(sys.platform != "linux", reason="real machines are tried on Linux"),
+    pytest.mark.skipif(not shutil.which("ssh"), reason="OpenSSH's client is not installed"),
+]
 
 OFFER: dict[str, Any] = {
     "gpu_name": "NVIDIA GeForce RTX 4090",
@@ -23,7 +33,7 @@ OFFER: dict[str, Any] = {
 
 
 class RealSandbox(SandboxServer):
-    """A sandbox whose machines are real; nothing public turns that on yet."""
+    """A fast sandbox whose machines are real."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(speed=200, path=path, has_real_machines=True)
@@ -102,3 +112,26 @@ def way_to(machine: glows.Instance, folder: Path) -> Way:
     assert address.hostname is not None
     assert address.port is not None
     return Way(address.hostname, address.port, machine.ssh_password.get_secret_value(), folder)
+
+
+def marked(folder: Path) -> list[int]:
+    """The processes of the machines below a folder, also those that left their session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                environment = (entry / "environ").read_bytes().split(b"\0")
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if state != "Z" and any(part.startswith(f"{MARK}={folder}".encode()) for part in environment):
+                found.append(int(entry.name))
+    return found
+
+
+def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:
+    """Look until something is so, and fail if it never is."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)

@@ -11,22 +11,17 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncssh
 import pytest
 
 import glows_nb as glows
-from glows_nb.sandbox.machines.folders import MARK
 from glows_nb.sandbox.machines.inside import confinement
-from tests.sandbox.machines.real import RealSandbox, Way, launch, way_to
+from tests.sandbox.machines.real import IS_REAL_HERE, RealSandbox, Way, eventually, launch, marked, way_to
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="real machines are for Linux"),
-    pytest.mark.skipif(not shutil.which("ssh"), reason="OpenSSH's client is not installed"),
-]
+pytestmark = IS_REAL_HERE
 CONFINED = pytest.mark.skipif(not confinement.version(), reason="this system has no Landlock")
 SECRET = "planted-in-the-environment"
 
@@ -50,28 +45,6 @@ def bystander() -> Iterator[int]:
 @pytest.fixture
 def way(client: glows.Client, tmp_path: Path) -> Way:
     return way_to(launch(client, envs={"EPOCHS": "3"}), tmp_path)
-
-
-def marked(folder: Path) -> list[int]:
-    """The processes of the machines below a folder, also those that left their session."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                environment = (entry / "environ").read_bytes().split(b"\0")
-                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                continue
-            if state != "Z" and any(part.startswith(f"{MARK}={folder}".encode()) for part in environment):
-                found.append(int(entry.name))
-    return found
-
-
-def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
 
 
 def test_openssh_runs_a_command_and_says_its_exit_status(way: Way) -> None:
@@ -313,20 +286,6 @@ time.sleep(1000)
         [machine] = client.instances.all()
         machine = client.instances.wait_reachable(machine.instance_id, port=22, timeout=30)
         assert way_to(machine, tmp_path).ssh("ls").returncode == 0
-
-
-def test_gpus_are_shown_by_a_stand_in_that_says_so(client: glows.Client, tmp_path: Path) -> None:
-    way = way_to(launch(client, unit_qty=2), tmp_path)
-    asked = "--query-gpu=index,name,memory.total,utilization.gpu --format=csv,noheader,nounits"
-    assert way.ssh(f"nvidia-smi {asked}").stdout.decode().splitlines() == [
-        f"{index}, NVIDIA GeForce RTX 4090, 24564, 0" for index in range(2)
-    ]
-    headed = way.ssh("nvidia-smi --query-gpu=memory.total,memory.used --format=csv -i 1").stdout.decode()
-    assert headed == "memory.total [MiB], memory.used [MiB]\n24564 MiB, 0 MiB\n"
-    assert len(way.ssh("nvidia-smi -L").stdout.splitlines()) == 2
-    assert b"stand-in of the GLOWS sandbox" in way.ssh("nvidia-smi").stdout
-    unknown = way.ssh("nvidia-smi --query-gpu=colour --format=csv")
-    assert (unknown.returncode, b"not a valid field" in unknown.stdout) == (2, True)
 
 
 def test_a_thousand_who_say_nothing_or_garbage_hold_up_nobody(client: glows.Client, way: Way) -> None:
