@@ -13,7 +13,7 @@ from glows_nb.api.errors import InternalError, InvalidRequest, MachineEnded, Rat
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.operations.instances import get_instance
 from glows_nb.api.ports import SSH_PORT
-from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
+from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.api.steps import Operation, Steps, pause, perform, probe
 
 FIRST_PAUSE: Final = 0.5
@@ -25,6 +25,9 @@ REACHABLE_PAUSE: Final = 2.0
 PASSES: Final = (TransportError, RateLimited, InternalError)
 OUTAGE: Final = 60.0
 """Seconds for which a wait outlasts a service that is away or busy, beyond what each request is repeated anyway."""
+
+ENDING: Final = (InstanceStatus.EXITED, InstanceStatus.CANCELING, InstanceStatus.FINISHED)
+"""How a machine ends, in this order: one that has Exited is released by the service itself (FACTS 4.2)."""
 
 OnChange = Callable[[Instance], None]
 
@@ -50,6 +53,7 @@ def wait_for_status(
         raise InvalidRequest("until", f"{until!r} is no status; there are {', '.join(InstanceStatus)}.")
     if not timeout > 0:
         raise InvalidRequest("timeout", f"{timeout!r} is not a number of seconds above 0.")
+    too_late = ENDING[ENDING.index(InstanceStatus(until)) + 1 :] if until in ENDING else ENDING
     deadline = clock() + timeout
     operation = get_instance(request_id)
     wait, last_status = FIRST_PAUSE, None
@@ -62,7 +66,7 @@ def wait_for_status(
                 on_change(instance)
         if instance.status == until:
             return instance
-        if instance.status in (ENDED if until in LEAVING else LEAVING):
+        if instance.status in too_late:
             raise MachineEnded(f"Machine {request_id} is {instance.status} and will not become {until}.", instance)
         remaining = deadline - clock()
         if remaining <= 0:

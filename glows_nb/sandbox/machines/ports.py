@@ -9,11 +9,11 @@ import logging
 import os
 import random
 import socket
-import struct
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from glows_nb.sandbox.ids import random_hash
 from glows_nb.sandbox.machines.addresses import (
@@ -25,6 +25,7 @@ from glows_nb.sandbox.machines.addresses import (
 )
 from glows_nb.sandbox.machines.lifecycle import Access, Machine
 from glows_nb.sandbox.machines.machine_faults import Suffering
+from glows_nb.sandbox.machines.visitors import Caller, HttpVisitor, SshVisitor, Visitor, page
 
 if TYPE_CHECKING:
     # Knows of processes and folders, as not every system has them.
@@ -36,12 +37,7 @@ SERVICES_SECONDS = 5.0
 """How many virtual seconds after Running a machine's services answer; FACTS 4.3 tells of tries for 25."""
 
 _TRIES = 50
-_DISCONNECT, _BY_APPLICATION = 1, 11
-_MOST_BYTES = 64 * 1024
 _RETRY_SECONDS = 1.0
-_MOST_SILENT = 100
-_SILENT_SECONDS = 120.0
-"""How many callers that say nothing a port has at once, and for how long; as OpenSSH's server has it."""
 
 _log = logging.getLogger("glows_nb.sandbox")
 
@@ -59,7 +55,7 @@ class MachinePorts:
         self.nobody = nobody
         self._bound: dict[tuple[str, int], socket.socket] = {}
         self._open: dict[tuple[str, int], _Port] = {}
-        self.inside: set[_Visitor] = set()
+        self.inside: set[Visitor] = set()
         self._lost: set[tuple[str, int]] = set()
         self._opens_at: float | None = None
         self._is_closed = False
@@ -164,7 +160,8 @@ class _Port:
         self._socket = taken
         self._ports = ports
         self._suffering = suffering
-        self.silent: dict[_Caller, None] = {}
+        self._visitors: set[Visitor] = set()
+        self._silent: dict[Caller, None] = {}
         self._machine = machine
         self._access = access
         self._loop = asyncio.get_running_loop()
@@ -180,9 +177,8 @@ class _Port:
         self._is_closed = True
         self._loop.remove_reader(self._socket)
         self._socket.close()
-        for visitor in self._ports.inside:
-            if visitor.port is self:
-                visitor.throw_out()
+        for visitor in self._visitors:
+            visitor.throw_out()
 
     def _watch(self) -> None:
         if not self._is_closed:
@@ -202,200 +198,39 @@ class _Port:
         connection.setblocking(False)
         visitor = self._visitor()
         self._ports.inside.add(visitor)
-        visitor.gone.add_done_callback(lambda _: self._ports.inside.discard(visitor))
+        self._visitors.add(visitor)
+        visitor.gone.add_done_callback(lambda _: self._forget(visitor))
         visitor.enter(connection)
 
-    def _visitor(self) -> "_Visitor":
+    def _forget(self, visitor: Visitor) -> None:
+        self._visitors.discard(visitor)
+        self._ports.inside.discard(visitor)
+
+    def _visitor(self) -> Visitor:
         listen_port, protocol = self._access.listen_port, self._access.protocol
         is_jupyter = listen_port == JUPYTER_PORT and protocol == "http"
         if self._ports.real is not None and (listen_port == SSH_PORT or (is_jupyter and self._ports.real.has_jupyter)):
-            return _Caller(self, b"" if is_jupyter else SSH_GREETING)
+            return Caller(self._hand_over, self._silent, b"" if is_jupyter else SSH_GREETING)
+        if self._ports.real is not None and self._ports.real.is_entered(self._machine.hash):
+            return Caller(self._hand_over, self._silent, b"", waits=protocol == "http")
         if protocol == "http":
-            return _HttpVisitor(self, self._machine, self._access)
-        return _SshVisitor(self, self._ports.nobody) if listen_port == SSH_PORT else _Visitor(self)
+            return HttpVisitor(self._machine, self._access)
+        return SshVisitor(self._ports.nobody) if listen_port == SSH_PORT else Visitor()
 
-    def hand_over(self, caller: socket.socket) -> None:
-        """Hand one who has spoken to the machine's process."""
-        if self._ports.real is not None:
-            suffers = self._suffering.of_machine(self._machine)
-            line = self._suffering.line_of(self._machine) if self._access.listen_port == SSH_PORT else None
-            self._ports.real.serve(self._machine, self._access.listen_port, caller, suffers, line)
-
-
-class _Visitor(asyncio.Protocol):
-    """A connection; one to a port of which nothing is known is kept, and nothing is said."""
-
-    def __init__(self, port: _Port) -> None:
-        self.port = port
-        self._loop = asyncio.get_running_loop()
-        self.gone: asyncio.Future[None] = self._loop.create_future()
-        self._transport: asyncio.Transport | None = None
-        self._is_thrown_out = False
-
-    def enter(self, connection: socket.socket) -> None:
-        """Begin to be served."""
-        # Kept, since the event loop does not keep its tasks.
-        self._entering = self._loop.create_task(self._enter(connection))
-
-    async def _enter(self, connection: socket.socket) -> None:
-        try:
-            await self._loop.connect_accepted_socket(lambda: self, connection)
-        except BaseException:
-            connection.close()
-            self._go()
-            raise
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
-        if self._is_thrown_out:
-            self.throw_out()
+    def _hand_over(self, caller: socket.socket) -> None:
+        """Hand a caller to the machine's process."""
+        real, machine, listen_port = self._ports.real, self._machine, self._access.listen_port
+        if real is None:
+            return
+        serve = partial(real.serve, machine, caller, self._suffering.of_machine(machine))
+        if listen_port == SSH_PORT:
+            line = self._suffering.line_of(machine)
+            serve("serve ssh", line=None if line is None else asdict(line))
+        elif listen_port == JUPYTER_PORT and self._access.protocol == "http" and real.has_jupyter:
+            serve("serve jupyter")
         else:
-            self.greet()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._go()
-
-    def _go(self) -> None:
-        if not self.gone.done():
-            self.gone.set_result(None)
-
-    def greet(self) -> None:
-        """Say what the server says first."""
-
-    def write(self, answer: bytes) -> None:
-        """Say something."""
-        if self._transport is not None:
-            self._transport.write(answer)
-
-    def leave(self) -> None:
-        """Close the connection when all is said."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def throw_out(self) -> None:
-        """End the connection at once; one that is still being made, as soon as it is."""
-        self._is_thrown_out = True
-        if self._transport is not None:
-            self._transport.abort()
-
-
-class _SshVisitor(_Visitor):
-    """Is greeted like one of an SSH server, told why nobody is here when it speaks, and sees it hang up."""
-
-    def __init__(self, port: _Port, nobody: str) -> None:
-        super().__init__(port)
-        self._nobody = nobody
-        self._heard = b""
-
-    def greet(self) -> None:
-        self.write(SSH_GREETING)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard += data
-        if self._heard.startswith(b"SSH-") and b"\n" in self._heard:
-            self.write(_disconnect(self._nobody))
-        if len(self._heard) > 255 or b"\n" in self._heard or not self._heard.startswith(b"SSH-"[: len(self._heard)]):
-            self.leave()
-
-
-class _Caller(_Visitor):
-    """Is greeted, and handed to the machine's process when it speaks; who says nothing costs no process."""
-
-    def __init__(self, port: _Port, greeting: bytes) -> None:
-        super().__init__(port)
-        self._greeting = greeting
-        self._connection: socket.socket | None = None
-
-    def enter(self, connection: socket.socket) -> None:
-        """Greet, and listen for the first words; they stay in the connection for whoever serves it."""
-        self._connection = connection
-        self._patience = self._loop.call_later(_SILENT_SECONDS, self.throw_out)
-        if len(self.port.silent) >= _MOST_SILENT:
-            next(iter(self.port.silent)).throw_out()
-        self.port.silent[self] = None
-        try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._greeting:
-                connection.send(self._greeting)
-        except OSError:
-            self.throw_out()
-            return
-        self._loop.add_reader(connection, self._hear)
-
-    def _hear(self) -> None:
-        if self._connection is None:
-            return
-        try:
-            has_spoken = bool(self._connection.recv(1, socket.MSG_PEEK))
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            has_spoken = False
-        if has_spoken:
-            self.port.hand_over(self._connection)
-        self.throw_out()
-
-    def throw_out(self) -> None:
-        """Let go of the connection, which may be another process's by now."""
-        self._patience.cancel()
-        self.port.silent.pop(self, None)
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._loop.remove_reader(connection)
-            connection.close()
-        self._go()
-
-
-class _HttpVisitor(_Visitor):
-    """Gets a page, or a 403 from Jupyter for a token that isn't the one in the url, or for its API without any.
-
-    As of a real Jupyter other paths without a token are let in, to a page on which one would log in: a script that asks
-    whether anything is up there sends none.
-    """
-
-    def __init__(self, port: _Port, machine: Machine, access: Access) -> None:
-        super().__init__(port)
-        self._machine = machine
-        self._access = access
-        self._request = bytearray()
-
-    def data_received(self, data: bytes) -> None:
-        self._request += data
-        if b"\r\n\r\n" not in self._request:
-            if len(self._request) > _MOST_BYTES:
-                self.leave()
-            return
-        if self._is_let_in():
-            status, text = "200 OK", f"This is port {self._access.listen_port} of ins-{self._machine.hash}."
-        else:
-            status, text = "403 Forbidden", "The token is not this machine's."
-        page = (
-            "<!DOCTYPE html><title>GLOWS sandbox</title>"
-            f"<p>{text}</p><p>Nothing runs here: it is a machine of the sandbox.</p>"
-        ).encode()
-        head = (
-            f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(page)}\r\n"
-            "Connection: close\r\n\r\n"
-        )
-        self.write(head.encode() + page)
-        self.leave()
-
-    def _is_let_in(self) -> bool:
-        target = self._request.split(b"\r\n", 1)[0].split(b" ")[1:2]
-        asked = urlsplit(target[0].decode("latin-1") if target else "")
-        given = parse_qs(asked.query)
-        if self._access.listen_port != JUPYTER_PORT or given == parse_qs(urlsplit(self._access.url).query):
-            return True
-        return not given and asked.path.split("/")[1:2] != ["api"]
-
-
-def _disconnect(text: str) -> bytes:
-    """A packet of SSH before keys are agreed upon: the server hangs up, and says why (RFC 4253, 11.1)."""
-    said = text.encode()
-    message = struct.pack(">BII", _DISCONNECT, _BY_APPLICATION, len(said)) + said + struct.pack(">I", 0)
-    padding = 8 + -(len(message) + 5) % 8
-    return struct.pack(">IB", len(message) + padding + 1, padding) + message + bytes(padding)
+            said = page("200 OK", f"This is port {listen_port} of ins-{machine.hash}.", "No program of the machine")
+            serve("serve port", port=listen_port, otherwise=said if self._access.protocol == "http" else "")
 
 
 def _free_port(chance: random.Random) -> socket.socket:

@@ -12,16 +12,14 @@ import shlex
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from glows_nb.sandbox.ids import bare
 from glows_nb.sandbox.machines import folders
-from glows_nb.sandbox.machines.addresses import JUPYTER_PORT, SSH_PORT
+from glows_nb.sandbox.machines.addresses import JUPYTER_PORT
 from glows_nb.sandbox.machines.folders import Folders
-from glows_nb.sandbox.machines.inside.worse_line import WorseLine
 from glows_nb.sandbox.machines.lifecycle import Machine
 from glows_nb.sandbox.machines.machine_faults import MachineFaults, Suffering, clock_variables
 from glows_nb.sandbox.machines.machine_process import MachineProcess
@@ -57,21 +55,29 @@ class RealMachines:
         self._folders.take_over(is_fresh=is_fresh)
         self._saved = {hash_: _done() for hash_ in self._folders.saved()}
 
-    def serve(
-        self, machine: Machine, port: int, caller: socket.socket, suffers: MachineFaults, line: WorseLine | None
-    ) -> None:
-        """Hand a caller, who has spoken, to the machine's process; started if there is none."""
+    def serve(self, machine: Machine, caller: socket.socket, suffers: MachineFaults, do: str, **more: object) -> None:
+        """Hand a caller to the machine's process; started if there is none.
+
+        Args:
+            machine: to which one the caller came.
+            caller: the connection; it is the caller's to close.
+            suffers: what goes wrong with the machine.
+            do: what is to be done, as `inside.program` knows it.
+            more: what that has to know.
+        """
         kept = caller.dup()
 
         async def work(real: _Real) -> None:
             with kept:
                 process = await self._process(real, machine, suffers)
-                if port == SSH_PORT:
-                    process.tell("serve ssh", kept, line=None if line is None else asdict(line))
-                else:
-                    process.tell("serve jupyter", kept)
+                process.tell(do, kept, **more)
 
         self._do(machine.hash, work)
+
+    def is_entered(self, hash_: str) -> bool:
+        """Does a process of this machine run?"""
+        real = self._machines.get(hash_)
+        return real is not None and real.process is not None
 
     def hashes(self) -> set[str]:
         """Return which machines have files, or are getting them."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from tornado.websocket import websocket_connect
@@ -89,14 +91,14 @@ async def run_in_a_kernel(address: str, query: str, code: str) -> tuple[str, str
     request = urllib.request.Request(f"{address}/api/kernels?{query}", b"{}", {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as answer:
         kernel = json.load(answer)["id"]
-    socket = await websocket_connect(f"{address.replace('http', 'ws')}/api/kernels/{kernel}/channels?{query}")
+    channels = await websocket_connect(f"{address.replace('http', 'ws')}/api/kernels/{kernel}/channels?{query}")
     header = {"msg_id": "1", "msg_type": "execute_request", "username": "", "session": "1", "version": "5.3"}
     content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
     parts = {"parent_header": {}, "metadata": {}, "content": content, "channel": "shell", "buffers": []}
-    await socket.write_message(json.dumps({"header": header, **parts}))
+    await channels.write_message(json.dumps({"header": header, **parts}))
     printed, error = "", ""
     while True:
-        message = json.loads(await socket.read_message() or "{}")
+        message = json.loads(await channels.read_message() or "{}")
         if message["parent_header"].get("msg_id") != "1":
             continue
         if message["msg_type"] == "stream":
@@ -104,7 +106,7 @@ async def run_in_a_kernel(address: str, query: str, code: str) -> tuple[str, str
         if message["msg_type"] == "error":
             error = message["content"]["ename"]
         if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-            socket.close()
+            channels.close()
             return printed, error
 
 
@@ -162,3 +164,38 @@ CALLER = (
     "import socket, sys; _, host, port, own = sys.argv; "
     'c = socket.create_connection((host, int(port)), source_address=(own, 0)); print(c.recv(9).decode(), end="")'
 )
+
+
+def test_declared_port_leads_to_the_program_of_the_machine_that_listens_there(
+    client: glows.Client, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    machine = launch(client, ports=[f"{port}/http"], cmd=f"echo here > page; exec python3 -m http.server {port}")
+    [url] = [access.url.get_secret_value() for access in machine.accesses if access.listen_port == port]
+    address = url.partition("?")[0]
+
+    def page(name: str) -> bytes:
+        with urllib.request.urlopen(f"{address}/{name}", timeout=30) as answer:
+            content: bytes = answer.read()
+            return content
+
+    eventually(lambda: b"here" in page("page"))
+    other = launch(client, "other", ports=[f"{port}/http"])
+    way_to(other, tmp_path).ssh("true")
+    address = next(access.url.get_secret_value() for access in other.accesses if access.listen_port == port)
+    assert b"No program of the machine runs here" in page("")
+
+
+def test_server_that_speaks_first_is_heard_at_a_tcp_port(client: glows.Client) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    code = f"import socket; s = socket.create_server(('', {port})); s.accept()[0].sendall(b'welcome')"
+    machine = launch(client, ports=[f"{port}/tcp"], cmd=f'python3 -c "{code}"; sleep 1000')
+    [url] = [access.url.get_secret_value() for access in machine.accesses if access.listen_port == port]
+
+    def heard() -> bytes:
+        with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), 10) as caller:
+            return caller.recv(100)
+
+    eventually(lambda: heard() == b"welcome")

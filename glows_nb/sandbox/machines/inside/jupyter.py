@@ -5,12 +5,11 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from glows_nb.sandbox.machines.inside.forwarding import LOOPBACK, carry, connect
 from glows_nb.sandbox.machines.inside.processes import Processes
 
-_AT_ONCE = 256 * 1024
 _START_SECONDS = 60.0
 _TRY_SECONDS = 0.1
-_LOOPBACK = "127.0.0.1"
 
 
 class Jupyter:
@@ -34,11 +33,7 @@ class Jupyter:
             if server is None:
                 return
             with server:
-                ways = [asyncio.create_task(_carry(caller, server)), asyncio.create_task(_carry(server, caller))]
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                for way in ways:
-                    way.cancel()
-                await asyncio.wait(ways)
+                await carry(caller, server)
 
     async def _connected(self) -> socket.socket | None:
         """A connection to it, started if need be, as soon as it listens."""
@@ -58,30 +53,11 @@ class Jupyter:
             return connection
 
     async def _connect(self) -> socket.socket | None:
-        if self._port is None:
-            return None
-        connection = socket.socket()
-        connection.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(connection, (_LOOPBACK, self._port))
-        except OSError:
-            connection.close()
-            return None
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-
-
-async def _carry(source: socket.socket, target: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    try:
-        while data := await loop.sock_recv(source, _AT_ONCE):
-            await loop.sock_sendall(target, data)
-    except OSError:
-        return  # one of the two has gone
+        return None if self._port is None else await connect(LOOPBACK, self._port)
 
 
 def _free_port() -> int:
     with socket.socket() as taken:
-        taken.bind((_LOOPBACK, 0))
+        taken.bind((LOOPBACK, 0))
         port: int = taken.getsockname()[1]
         return port

@@ -19,6 +19,7 @@ from typing import Any
 
 import asyncssh
 
+from glows_nb.sandbox.machines.inside import forwarding
 from glows_nb.sandbox.machines.inside.confinement import confine
 from glows_nb.sandbox.machines.inside.jupyter import Jupyter
 from glows_nb.sandbox.machines.inside.processes import Processes, limit_this_process
@@ -84,6 +85,8 @@ class MachineProcess:
                 self._serve_ssh(self._next_caller(), WorseLine(**order["line"]) if order["line"] else None)
             case "serve jupyter":
                 self._keep(self._jupyter.serve(self._next_caller()))
+            case "serve port":
+                self._keep(forwarding.serve(self._next_caller(), order["port"], order["otherwise"].encode()))
             case "run first command":
                 self._keep(self._run_first(order["command"]))
             case "stop":
