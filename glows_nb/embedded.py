@@ -225,7 +225,10 @@ def about_machines_here() -> tuple[bool, str]:
     """Would a sandbox's machines be real on this system, and what should one know of that, in one sentence?"""
     from glows_nb.sandbox.machines.choice import choose
 
-    choice = choose()
+    try:
+        choice = choose()
+    except ValueError as error:
+        return False, str(error)
     return choice.is_real, choice.sentence
 
 

@@ -1,5 +1,6 @@
 """Everything behind the calls in one place: state, clock, what can be rented, and what goes wrong with it."""
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ class Backend:
         self._last_snapshot = 0
         if ports is not None and ports.real is not None:
             ports.real.on_command_end = self._end_command
+            ports.real.on_copy_failed = self._fail_snapshot
+            store.is_saved = self._is_saved
         store.is_held = self.faults.holds
         store.is_released_when_saved = self.faults.releases_when_saved
         self._recover()
@@ -99,6 +102,15 @@ class Backend:
         machine = self.store.machine_by_hash(hash_)
         if machine is not None and machine.status == lifecycle.RUNNING:
             self.store.enter(machine, lifecycle.EXITED, now)
+
+    def _is_saved(self, machine: lifecycle.Machine) -> bool:
+        real = self.real_machines
+        return real is None or all(
+            real.is_saved(machine, snapshot) for snapshot in self.store.snapshots.being_saved(machine.hash)
+        )
+
+    def _fail_snapshot(self, hash_: str) -> None:
+        self.store.snapshots.put(hash_, FAILED, time.time())
 
     def _has_disk(self, hash_: str) -> bool:
         machine = self.store.machine_by_hash(hash_)

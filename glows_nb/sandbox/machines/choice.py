@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 
 from glows_nb.sandbox.machines.inside import confinement
+from glows_nb.sandbox.machines.interpreter import of_machines
 
 CONFINED = (
     "Its machines are real: a folder and processes on this computer that run as you, kept to that folder by Landlock, "
@@ -45,6 +46,7 @@ def choose(asked: bool | None = None) -> Choice:
         return Choice(False, False, f"Nobody is behind the ports of this sandbox's machines; {TURN_ON} changes that.")
     if why_not:
         return Choice(False, False, why_not)
+    of_machines()
     if confinement.is_possible():
         return Choice(True, True, CONFINED)
     if asked:

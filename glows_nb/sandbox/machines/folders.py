@@ -10,27 +10,26 @@ import json
 import logging
 import os
 import shlex
-import shutil
-import signal
+import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from glows_nb.sandbox.machines.inside import nvidia_smi
+from glows_nb.sandbox.machines.interpreter import OWN, of_machines, own_packages
 from glows_nb.sandbox.machines.lifecycle import Machine
-
-MARK = "GLOWS_SANDBOX_MACHINE"
-"""The variable by which a machine's processes are known, also after the sandbox was killed."""
-
-PYTHON_VARIABLE = "GLOWS_SANDBOX_PYTHON"
-"""Names the interpreter that machines have as `python3`; without it that is the sandbox's own."""
+from glows_nb.sandbox.machines.survivors import end_survivors
 
 _SNAPSHOTS = "snapshots"
 _PREFIX = "glows-sandbox-"
 _LOCK = "lock"
+_PART = ".part"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SWEEPS = 20
+_PROFILE = """# A login shell has set PATH anew; the machine's own programs come first in it.
+PATH="${HOME%/*}/bin:$PATH"
+"""
 _NO_IPYKERNEL = 'raise ModuleNotFoundError("No module named \'ipykernel\'", name="ipykernel")\n'
 
 _log = logging.getLogger("glows_nb.sandbox")
@@ -47,13 +46,16 @@ class Folders:
         self._is_temporary = place is None
         self._place = place
         self._lock: int | None = None
+        self._making = threading.Lock()
 
     def take_over(self, *, is_fresh: bool) -> None:
         """End what a sandbox that was killed left running here, and remove what lies here if all is to be new."""
-        if self._place is not None and self._place.is_dir():
-            end_survivors(self._place)
-            if is_fresh:
-                _remove(self._place)
+        if self._place is None or not self._place.is_dir():
+            return
+        end_survivors(self._place / hash_ for hash_ in self.hashes())
+        parts = [*self._place.glob(f"*/*{_PART}")]
+        for folder in [self._place] if is_fresh else parts:
+            _remove(folder)
 
     def hashes(self) -> set[str]:
         """Return which machines have a folder."""
@@ -65,7 +67,7 @@ class Folders:
         """Return which snapshots have one."""
         if self._place is None or not (self._place / _SNAPSHOTS).is_dir():
             return set()
-        return {path.name for path in (self._place / _SNAPSHOTS).iterdir()}
+        return {path.name for path in (self._place / _SNAPSHOTS).iterdir() if path.suffix != _PART}
 
     def of(self, hash_: str) -> Path:
         """Return where a machine's files lie."""
@@ -79,36 +81,48 @@ class Folders:
         """Make a machine's folder, with the files of the snapshot that it comes from, unless it is there."""
         folder = self.of(machine.hash)
         saved = self.of_snapshot(machine.snap_id.partition("-")[2])
-        is_new = not (folder / "root").exists()
+        home = folder / "root"
+        is_new = not home.exists()
         for path in (folder, folder / "tmp", folder / "bin"):
             path.mkdir(mode=0o700, exist_ok=True)
         if is_new and machine.snap_id and saved.is_dir():
-            _copy(saved, folder / "root")
+            _copy(saved, home)
         elif is_new:
-            (folder / "root").mkdir(mode=0o700)
+            home.mkdir(mode=0o700)
+            (home / ".profile").write_text(_PROFILE)
+        # A program may have locked all others out, and without root's powers nobody would get in again.
+        home.chmod(stat.S_IMODE(home.stat().st_mode) | 0o700)
         equip(folder)
         if machine.hardware.gpus and not (folder / "bin" / "gpus.json").exists():
             hardware = machine.hardware
             gpu = {"name": hardware.gpu_name, "memory_mb": hardware.gpu_ram_mb, "memory_used_mb": 0, "utilization": 0}
             write_gpus(folder, [gpu] * hardware.gpus)
             program = Path(nvidia_smi.__file__)
-            words = [_python(), "-I", str(program), str(folder / "bin" / "gpus.json")]
+            words = [of_machines().path, "-I", str(program), str(folder / "bin" / "gpus.json")]
             _write_program(folder / "bin" / "nvidia-smi", f'exec {shlex.join(words)} "$@"')
         return folder
 
     def save(self, hash_: str, snapshot: str) -> None:
-        """Copy a machine's home for a snapshot; one that nobody has entered has nothing there."""
-        home, target = self.of(hash_) / "root", self.of_snapshot(snapshot)
-        if home.is_dir():
-            _copy(home, target)
-        else:
-            target.mkdir(mode=0o700)
+        """Copy a machine's home for a snapshot."""
+        _copy(self.of(hash_) / "root", self.of_snapshot(snapshot))
+
+    def save_nothing(self, snapshot: str) -> None:
+        """Note that a snapshot has no files, for a sandbox that goes on later with what lies here."""
+        if not self._is_temporary:
+            self.of_snapshot(snapshot).mkdir(mode=0o700, exist_ok=True)
+
+    def has_files(self, snapshot: str) -> bool:
+        """Has a snapshot files?"""
+        if not snapshot or self._place is None:
+            return False
+        folder = self._place / _SNAPSHOTS / snapshot
+        return folder.is_dir() and any(folder.iterdir())
 
     def remove(self, hash_: str) -> None:
         """End what is left of a machine, and remove its folder."""
-        folder = self.of(hash_)
-        end_survivors(folder)
-        _remove(folder)
+        if self._place is not None:
+            end_survivors([self._place / hash_])
+            _remove(self._place / hash_)
 
     def close(self) -> None:
         """Remove them all if they are temporary."""
@@ -120,15 +134,17 @@ class Folders:
             self._lock = None
 
     def _made(self) -> Path:
-        if self._place is None:
-            _remove_forgotten()
-            self._place = Path(tempfile.mkdtemp(prefix=_PREFIX))
-            # Held as long as this process lives: a folder with a lock that nobody holds is one of a killed sandbox.
-            self._lock = os.open(self._place / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        (self._place / _SNAPSHOTS).mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._place.chmod(0o700)
-        return self._place
+        with self._making:
+            if self._place is None:
+                _remove_forgotten()
+                made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
+                # Held as long as this process lives: a folder with a lock that nobody holds is a killed sandbox's.
+                self._lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._place = made.rename(made.with_name(made.name.removeprefix(".")))
+            (self._place / _SNAPSHOTS).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._place.chmod(0o700)
+            return self._place
 
 
 def writable(folder: Path) -> list[Path]:
@@ -138,10 +154,7 @@ def writable(folder: Path) -> list[Path]:
 
 def readable(folder: Path) -> list[Path]:
     """Return what they may read besides: what the sandbox put there, and the interpreters."""
-    python = Path(_python())
-    of_python = [python.parents[1], python.resolve().parents[1]]
-    package = Path(__file__).parents[2]
-    return [folder / "bin", Path(sys.prefix), Path(sys.base_prefix), package, *of_python]
+    return [folder / "bin", *OWN.readable(), *of_machines().readable(), *own_packages()]
 
 
 def environment(folder: Path, machine: Machine) -> dict[str, str]:
@@ -156,7 +169,6 @@ def environment(folder: Path, machine: Machine) -> dict[str, str]:
         "USER": machine.ssh_user,
         "LOGNAME": machine.ssh_user,
         "SHELL": "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh",
-        MARK: str(folder),
     }
 
 
@@ -175,7 +187,7 @@ def read_gpus(folder: Path) -> list[dict[str, object]]:
 
 def equip(folder: Path, *, has_python: bool = True, has_ipykernel: bool = True) -> None:
     """Give a machine its `python3`, or one that is as if it were not there, or one that finds no ipykernel."""
-    line = f'exec {shlex.quote(_python())} "$@"'
+    line = f'exec {shlex.quote(of_machines().path)} "$@"'
     if not has_python:
         line = 'echo "$0: not found" >&2; exit 127'
     elif not has_ipykernel:
@@ -187,40 +199,6 @@ def equip(folder: Path, *, has_python: bool = True, has_ipykernel: bool = True) 
         _write_program(folder / "bin" / name, line)
 
 
-def end_survivors(folder: Path) -> None:
-    """End what was left running of the machines in a folder, or of one machine: of a sandbox that was killed."""
-    if sys.platform != "linux":
-        return
-    mark = f"{MARK}={folder}".encode()
-    # Stopped before they are ended, and looked for until there are none: some start others.
-    for _ in range(_SWEEPS):
-        found = _marked(mark)
-        if not found:
-            return
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in found:
-                with contextlib.suppress(OSError):
-                    os.kill(pid, number)
-
-
-def _marked(mark: bytes) -> list[int]:
-    found = []
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone are wanted
-        if not entry.isdecimal():
-            continue
-        try:
-            values = Path("/proc", entry, "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # somebody else's, or gone
-        if any(value == mark or value.startswith(mark + b"/") for value in values):
-            found.append(int(entry))
-    return found
-
-
-def _python() -> str:
-    return os.getenv(PYTHON_VARIABLE) or sys.executable
-
-
 def _write_program(path: Path, line: str) -> None:
     new = path.with_name(f"{path.name}.new")
     new.write_text(f"#!/bin/sh\n{line}\n")
@@ -229,23 +207,24 @@ def _write_program(path: Path, line: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a tree as it is, with modes, times, links and pipes; where the disk can share what is the same, it does."""
-    target.mkdir(mode=0o700)
+    """Copy a tree as it is, with modes, times, links and pipes; where the disk can share what is the same, it does.
+
+    The target is there when all of it is. A Ctrl-C that is meant for the sandbox interrupts nothing.
+    """
+    part = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=_PART, dir=target.parent))
     share = ["--reflink=auto"] if sys.platform == "linux" else []
-    command = ["/bin/cp", "-a", *share, f"{source}/.", str(target)]
-    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own
+    command = ["/bin/cp", "-a", *share, f"{source}/.", str(part)]
+    done = subprocess.run(command, capture_output=True, check=False, start_new_session=True)  # noqa: S603 - our own
     if done.returncode:
-        _log.warning("not all files of a machine were copied: %s", done.stderr.decode(errors="replace").strip()[:500])
+        _remove(part)
+        raise OSError(f"not all files were copied: {done.stderr.decode(errors='replace').strip()[:500]}")
+    part.replace(target)
 
 
 def _remove(folder: Path) -> None:
-    """Remove a tree, also where the machine's programs made folders that nobody may look into."""
-    for inside, names, _ in os.walk(folder):
-        for name in names:
-            path = Path(inside, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a tree, also where programs made folders that nobody may look into, or that lie very deep."""
+    for command in (["/bin/chmod", "-R", "u+rwx", str(folder)], ["/bin/rm", "-rf", str(folder)]):
+        subprocess.run(command, capture_output=True, check=False, start_new_session=True)  # noqa: S603 - our own
     if folder.exists():
         _log.warning("the folder of a machine could not be removed: %s", folder)
 
@@ -257,7 +236,7 @@ def _remove_forgotten() -> None:
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                end_survivors(folder)
+                end_survivors(folder.iterdir())
                 _remove(folder)
             finally:
                 os.close(lock)

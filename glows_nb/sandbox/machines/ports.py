@@ -5,6 +5,7 @@ others nobody is behind the ports: ssh gets a banner, http a small page, any oth
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -176,6 +177,9 @@ class _Port:
     def close(self) -> None:
         self._is_closed = True
         self._loop.remove_reader(self._socket)
+        # Or a process that the user forked from this one would keep it open, and let callers wait for ever.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for visitor in self._visitors:
             visitor.throw_out()

@@ -12,8 +12,10 @@ import shlex
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from glows_nb.sandbox.ids import bare
@@ -28,6 +30,11 @@ _JUPYTER = (
     "-m jupyterlab --no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port={port} "
     "--ServerApp.port_retries=0"
 )
+
+_MOST_AT_ONCE = 32
+"""How many folders are copied, made or removed at once, before another has to wait."""
+
+_Result = TypeVar("_Result")
 
 _log = logging.getLogger("glows_nb.sandbox")
 
@@ -46,14 +53,18 @@ class RealMachines:
         self.has_jupyter = importlib.util.find_spec("jupyterlab") is not None
         self.on_command_end: Callable[[str], None] = lambda hash_: None
         """Is called with a machine's hash when its first command has ended."""
+        self.on_copy_failed: Callable[[str], None] = lambda snapshot: None
+        """Is called with a snapshot's hash when not all files of its machine could be copied."""
         self._machines: dict[str, _Real] = {}
-        self._saved: dict[str, asyncio.Event] = {}
+        self._saved: set[str] = set()
+        self._copying: dict[str, asyncio.Event] = {}
+        self._pool = ThreadPoolExecutor(_MOST_AT_ONCE, "glows-sandbox-machines")
         self._working: set[asyncio.Task[None]] = set()
 
     def take_over(self, *, is_fresh: bool) -> None:
         """Begin, with what an earlier sandbox left; not before it is sure that none is still there."""
         self._folders.take_over(is_fresh=is_fresh)
-        self._saved = {hash_: _done() for hash_ in self._folders.saved()}
+        self._saved = self._folders.saved()
 
     def serve(self, machine: Machine, caller: socket.socket, suffers: MachineFaults, do: str, **more: object) -> None:
         """Hand a caller to the machine's process; started if there is none.
@@ -85,20 +96,32 @@ class RealMachines:
 
     def save(self, machine: Machine, snapshot: str) -> None:
         """Copy a machine's files for a snapshot, once; its processes stand still from now on until `follow`."""
-        if snapshot in self._saved:
+        if snapshot in self._saved or snapshot in self._copying:
             return
-        done = self._saved[snapshot] = asyncio.Event()
+        if not self._has_files(machine):
+            self._folders.save_nothing(snapshot)
+            self._saved.add(snapshot)
+            return
+        done = self._copying[snapshot] = asyncio.Event()
 
         async def work(real: _Real) -> None:
             try:
                 await real.stop()
-                if bare(machine.snap_id, "snap-") in self._saved:
-                    await self._folder(machine)  # nobody entered it, and yet it has files
-                await asyncio.to_thread(self._folders.save, machine.hash, snapshot)
+                await self._folder(machine)  # nobody may have entered it, and yet it has files
+                await self._in_thread(self._folders.save, machine.hash, snapshot)
+                self._saved.add(snapshot)
+            except OSError as error:
+                _log.warning("the snapshot snap-%s of ins-%s has failed: %s", snapshot, machine.hash, error)
+                self.on_copy_failed(snapshot)
             finally:
+                del self._copying[snapshot]
                 done.set()
 
         self._do(machine.hash, work)
+
+    def is_saved(self, machine: Machine, snapshot: str) -> bool:
+        """Are all files of a machine in a snapshot of it?"""
+        return snapshot in self._saved or (snapshot not in self._copying and not self._has_files(machine))
 
     def follow(
         self,
@@ -147,7 +170,8 @@ class RealMachines:
             self._do(hash_, _Real.end)
         while self._working:
             await asyncio.wait(self._working)
-        await asyncio.to_thread(self._folders.close)
+        await self._in_thread(self._folders.close)
+        self._pool.shutdown()
 
     def _do(self, hash_: str, work: Callable[["_Real"], Awaitable[None]]) -> asyncio.Task[None]:
         """Do something with a machine after all that is to be done with it already."""
@@ -167,14 +191,19 @@ class RealMachines:
         return task
 
     async def _folder(self, machine: Machine) -> Path:
-        saved = self._saved.get(bare(machine.snap_id, "snap-"))
-        if saved is not None:
-            await saved.wait()
-        return await asyncio.to_thread(self._folders.make, machine)
+        copying = self._copying.get(_source(machine))
+        if copying is not None:
+            await copying.wait()
+        return await self._in_thread(self._folders.make, machine)
+
+    def _has_files(self, machine: Machine) -> bool:
+        source = _source(machine)
+        return machine.hash in self.hashes() or source in self._copying or self._folders.has_files(source)
+
+    async def _in_thread(self, work: Callable[..., _Result], *arguments: object) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     async def _process(self, real: "_Real", machine: Machine, suffers: MachineFaults) -> MachineProcess:
-        if real.process is not None and real.process.has_ended:
-            await real.end()
         if real.process is None:
             folder = await self._folder(machine)
             real.process = MachineProcess(
@@ -182,7 +211,9 @@ class RealMachines:
                 machine,
                 is_confined=self._is_confined,
                 jupyter=_jupyter(machine),
+                pool=self._pool,
                 on_end=partial(self._hear_of_end, machine.hash),
+                on_death=lambda: self._hear_of_death(machine.hash),
             )
             real.suffers = suffers
             real.apply(folder)
@@ -200,8 +231,19 @@ class RealMachines:
 
     async def _remove(self, real: "_Real") -> None:
         await real.end()
-        await asyncio.to_thread(self._folders.remove, real.hash)
+        await self._in_thread(self._folders.remove, real.hash)
         self._machines.pop(real.hash, None)
+
+    def _hear_of_death(self, hash_: str) -> None:
+        self._do(hash_, self._bury)
+
+    async def _bury(self, real: "_Real") -> None:
+        """End what a machine's process that died has left; without its first command the machine is at its end."""
+        _log.warning("the process of ins-%s has died; its log is %s", real.hash, self._folders.of(real.hash) / "log")
+        had_begun = real.has_begun
+        await real.end()
+        if had_begun:
+            self.on_command_end(real.hash)
 
     def _hear_of_end(self, hash_: str, status: int) -> None:
         _log.info("the command of ins-%s has ended with status %d", hash_, status)
@@ -228,7 +270,7 @@ class _Real:
     def go_on(self) -> None:
         if self.process is not None and self._stands_still:
             self._stands_still = False
-            self.process.go_on()
+            self.process.tell("go on")
 
     async def end(self) -> None:
         """End its processes; a machine that runs again, as after its host was lost, begins with its command again."""
@@ -258,7 +300,6 @@ def _jupyter(machine: Machine) -> dict[str, object]:
     return {"command": f"exec {shlex.quote(sys.executable)} {_JUPYTER}", "variables": {"JUPYTER_TOKEN": token}}
 
 
-def _done() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event
+def _source(machine: Machine) -> str:
+    """The snapshot that a machine was made from; "" for none."""
+    return bare(machine.snap_id, "snap-")

@@ -61,9 +61,11 @@ def read_create_request(context: Context) -> CreateRequest:
     image, snapshot = _source(context)
     # Required by the contract although it also names a default; a client must send it.
     category = body.text("instance_category", 16, required=True)
-    cmd = body.text("cmd", 512)
+    cmd, envs = body.text("cmd", 512), body.text("envs", 512)
     if CATEGORY_NUMBERS.get(category) not in image.instance_categories:
         raise illegal("the image is not for this instance_category, or there is no such category")
+    if "\0" in cmd + envs:
+        raise illegal("no process can have a NUL in its command or variables")
     if cmd and category != "container":
         raise illegal("cmd is for containers only")
     if snapshot is not None and category != snapshot.category:
@@ -80,7 +82,7 @@ def read_create_request(context: Context) -> CreateRequest:
         region=body.text("region_name", 128, required=True),
         remark=body.text("remark", 32),
         cmd=cmd,
-        envs=body.text("envs", 512),
+        envs=envs,
         # The greater of the two: which one the service takes where they differ is not known.
         units=max(body.number("unit_qty", low=0, high=INT64_MAX) or 1, units_within),
         accesses=_accesses(image, category, body.text("ports", 16384)),

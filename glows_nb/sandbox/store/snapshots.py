@@ -86,6 +86,11 @@ class SnapshotStore:
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM snapshots WHERE seq > ? ORDER BY seq", (seq,))
         return last, [Snapshot(**dict(row)) for row in rows]
 
+    def being_saved(self, machine: str) -> list[str]:
+        """Return the hashes of the snapshots that are being taken of a machine."""
+        rows = self._database.rows("SELECT hash FROM snapshots WHERE machine = ? AND status = ?", (machine, SAVING))
+        return [row["hash"] for row in rows]
+
     def count(self, owner: int) -> int:
         """Return how many snapshots count for a user's quota: all but failed ones."""
         return self._database.number("SELECT COUNT(*) FROM snapshots WHERE owner = ? AND status <> ?", (owner, FAILED))

@@ -71,6 +71,9 @@ class IdGenerator:
                 return candidate
 
 
+_LOOK_AGAIN_SECONDS = 1.0
+
+
 class Store:
     """The state of one sandbox, in the file at `path`, or in memory when that is None."""
 
@@ -92,6 +95,8 @@ class Store:
         """Is a machine to stay in the queue although there is stock? For scenarios."""
         self.is_released_when_saved: Callable[[Machine], bool] = lambda machine: False
         """Is a machine to be released when its snapshot is there? For scenarios."""
+        self.is_saved: Callable[[Machine], bool] = lambda machine: True
+        """Is all of a paused machine in its snapshot? It stays paused until then."""
         self.changes = 0
         """How many machines have changed status: whoever follows them knows when to look again."""
         self.users = UserStore(self._database, limits, switches)
@@ -164,6 +169,9 @@ class Store:
             return
         with self.transaction():
             while (machine := self._first_due(now)) is not None:
+                if machine.status == lifecycle.PAUSED and not self.is_saved(machine):
+                    self.change(machine, replace(machine, next_at=now + _LOOK_AGAIN_SECONDS))
+                    continue
                 if machine.status == lifecycle.PAUSED and self.is_released_when_saved(machine):
                     machine = replace(machine, next_status=lifecycle.CANCELING)
                 self.change(machine, lifecycle.follow(machine, self._open))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,9 +19,10 @@ import asyncssh
 import pytest
 
 import glows_nb as glows
-from glows_nb.sandbox.machines.folders import MARK
+from glows_nb.sandbox.machines import survivors
 from glows_nb.sandbox.server import SandboxServer
 
+STATE = "state.db"
 IS_REAL_HERE = [
     pytest.mark.skipif(sys.platform != "linux", reason="real machines are tried on Linux"),
     pytest.mark.skipif(not shutil.which("ssh"), reason="OpenSSH's client is not installed"),
@@ -115,18 +118,10 @@ def way_to(machine: glows.Instance, folder: Path) -> Way:
 
 
 def marked(folder: Path) -> list[int]:
-    """The processes of the machines below a folder, also those that left their session."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                environment = (entry / "environ").read_bytes().split(b"\0")
-                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                continue
-            if state != "Z" and any(part.startswith(f"{MARK}={folder}".encode()) for part in environment):
-                found.append(int(entry.name))
-    return found
+    """The processes of all machines that a sandbox with its state in a folder has, or has had."""
+    with contextlib.closing(sqlite3.connect(folder / STATE)) as state:
+        hashes = [row[0] for row in state.execute("SELECT hash FROM instances")]
+    return survivors.marked(survivors.mark_of(folder / f"{STATE}-machines" / hash_) for hash_ in hashes)
 
 
 def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:

@@ -15,9 +15,9 @@ import pytest
 import glows_nb as glows
 from glows_nb import embedded
 from glows_nb.doctor.checks import examine
-from glows_nb.sandbox.machines import choice
+from glows_nb.sandbox.machines import choice, survivors
 from glows_nb.sandbox.machines.inside import confinement
-from tests.sandbox.machines.real import IS_REAL_HERE, eventually, launch, marked, way_to
+from tests.sandbox.machines.real import IS_REAL_HERE, launch, way_to
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ time.sleep(1000)
         assert not folder.exists()
         [own] = tmp_path.glob("glows-sandbox-*")
     assert not own.exists()
-    eventually(lambda: not marked(tmp_path))
+    assert survivors.marked(marks) == []
 
 
 def test_port_of_a_sandbox_on_another_address_leads_nowhere() -> None:

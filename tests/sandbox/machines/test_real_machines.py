@@ -279,7 +279,7 @@ time.sleep(1000)
         killed.send_signal(signal.SIGKILL)
     # The machine's process hears that its sandbox has gone; where it was killed too, the next start finds the rest.
     for pid in marked(tmp_path):
-        if "machine_process" in Path(f"/proc/{pid}/cmdline").read_text():
+        if "inside.program" in Path(f"/proc/{pid}/cmdline").read_text():
             os.kill(pid, signal.SIGKILL)
     with RealSandbox(state) as again, again.client() as client:
         eventually(lambda: not marked(tmp_path))

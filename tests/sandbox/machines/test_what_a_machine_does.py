@@ -48,7 +48,7 @@ def test_command_is_the_first_process_and_with_its_end_the_machine_ends(client: 
 
 
 def test_command_that_is_not_found_ends_the_machine_at_once(client: glows.Client) -> None:
-    machine = client.instances.launch(name="x", **OFFER, cmd="no-such-program --serve", wait=True)
+    machine = client.instances.launch(name="x", **OFFER, cmd="no-such-program --serve")
     assert client.instances.wait(machine.instance_id, until="Finished").status == "Finished"
 
 

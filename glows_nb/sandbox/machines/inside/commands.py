@@ -16,10 +16,9 @@ from typing import IO, Any
 import asyncssh
 
 from glows_nb.sandbox.machines.inside.files import Files
-from glows_nb.sandbox.machines.inside.processes import Processes, Terminal, resize
+from glows_nb.sandbox.machines.inside.processes import CANNOT_BE_STARTED, Processes, Terminal, resize
 
 _AT_ONCE = 256 * 1024
-_CANNOT_BE_STARTED = 126
 _SFTP_VERSION = 3
 
 
@@ -70,7 +69,7 @@ class Session(asyncssh.SSHServerProcess[bytes]):
             status = await self._status()
         except (OSError, ValueError) as error:
             self.stderr.write(f"{error}\n".encode())
-            status = _CANNOT_BE_STARTED
+            status = CANNOT_BE_STARTED
         with contextlib.suppress(OSError, asyncssh.Error):
             if status < 0:
                 self.exit_with_signal(_name_of(-status))
@@ -79,7 +78,7 @@ class Session(asyncssh.SSHServerProcess[bytes]):
 
     async def _status(self) -> int:
         """Run it to the end of its output, and return its status."""
-        more = {name: value for name, value in self._variables() if name == "LANG" or name.startswith("LC_")}
+        more = self._variables()
         if self.term_type is None:
             started = self._processes.start(self.command, more)
             stdin, *outputs = (_taken(stream) for stream in (started.stdin, started.stdout, started.stderr))
@@ -88,7 +87,8 @@ class Session(asyncssh.SSHServerProcess[bytes]):
             ours, theirs = pty.openpty()
             try:
                 resize(ours, Terminal(*self.term_size))
-                started = self._processes.start(self.command, {**more, "TERM": self.term_type}, theirs)
+                more |= {"TERM": self.term_type, "SSH_TTY": os.ttyname(theirs)}
+                started = self._processes.start(self.command, more, theirs)
             except BaseException:
                 os.close(ours)
                 raise
@@ -125,9 +125,16 @@ class Session(asyncssh.SSHServerProcess[bytes]):
             opened.discard(stdin)
             os.close(stdin)
 
-    def _variables(self) -> list[tuple[str, str]]:
-        given = self.channel.get_environment_bytes().items()
-        return [(os.fsdecode(name), os.fsdecode(value)) for name, value in given]
+    def _variables(self) -> dict[str, str]:
+        """What the caller may set, and what a server tells of the line."""
+        given = {os.fsdecode(name): os.fsdecode(value) for name, value in self.channel.get_environment_bytes().items()}
+        variables = {name: value for name, value in given.items() if name == "LANG" or name.startswith("LC_")}
+        ends = [self.get_extra_info(name) for name in ("peername", "sockname")]
+        if all(isinstance(end, tuple) for end in ends):
+            (peer, peer_port, *_), (own, own_port, *_) = ends
+            variables["SSH_CLIENT"] = f"{peer} {peer_port} {own_port}"
+            variables["SSH_CONNECTION"] = f"{peer} {peer_port} {own} {own_port}"
+        return variables
 
 
 def _name_of(number: int) -> str:

@@ -77,7 +77,7 @@ def is_possible() -> bool:
 def confine(folders: Iterable[Path], readable: Iterable[Path] = ()) -> None:
     """Let this process, and all that it starts from now on, read and write no file outside of some folders.
 
-    Signals to this process itself are refused to them all, so that nothing of a machine can end the machine's own.
+    Signals to this process itself are refused to them, so that no `pkill` of a machine ends the machine's own.
 
     Args:
         folders: what it may read, and change what is in it.

@@ -26,6 +26,9 @@ _MOST_OF_A_SIZE = 0xFFFF
 _BEFORE_OTHERS = "500"
 _END_TRIES = 100
 
+CANNOT_BE_STARTED = 126
+"""The exit status of what could not be started, as shells have it."""
+
 
 @dataclass(frozen=True)
 class Terminal:
@@ -38,7 +41,7 @@ class Terminal:
 
     def packed(self) -> bytes:
         """Return it as the system takes it."""
-        sizes = (self.rows or 24, self.columns or 80, self.width, self.height)
+        sizes = (self.rows, self.columns, self.width, self.height)
         return struct.pack("HHHH", *(min(size, _MOST_OF_A_SIZE) for size in sizes))
 
 
@@ -74,7 +77,8 @@ class Processes:
             is_silent: nobody is to hear it, and it hears nobody.
         """
         shell = self._environment["SHELL"]
-        arguments = [f"-{Path(shell).name}"] if command is None else [shell, "-c", command]
+        name = Path(shell).name
+        arguments = [f"-{name}"] if command is None else [name, "-c", command]
         stream = subprocess.DEVNULL if is_silent else subprocess.PIPE if terminal is None else terminal
         started = subprocess.Popen(  # noqa: S603 - what to run is the caller's, who has the machine's password
             arguments,
@@ -174,14 +178,19 @@ def _with_parents() -> list[tuple[int, int]]:
     return found
 
 
-def limit_this_process() -> None:
+def limit_this_process(mark: int) -> None:
     """Bound what a runaway program can do to the computer.
 
     No file and no number of processes grows for ever, and where memory runs out, what runs here is ended before what
     else the user has.
+
+    Args:
+        mark: by what all that runs here is known for the machine's (`machines.survivors`).
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_FSIZE, _MOST_FILE_BYTES)
+    if sys.platform == "linux":
+        _lower(resource.RLIMIT_RTTIME, mark)
     # Of all that the user has, threads too; nothing for root, whom the system does not count.
     _lower(resource.RLIMIT_NPROC, _MOST_PROCESSES)
     with contextlib.suppress(OSError):

@@ -9,9 +9,11 @@ a command line or an environment.
 import asyncio
 import json
 import os
+import select
 import signal
 import socket
 import sys
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,7 @@ import asyncssh
 from glows_nb.sandbox.machines.inside import forwarding
 from glows_nb.sandbox.machines.inside.confinement import confine
 from glows_nb.sandbox.machines.inside.jupyter import Jupyter
-from glows_nb.sandbox.machines.inside.processes import Processes, limit_this_process
+from glows_nb.sandbox.machines.inside.processes import CANNOT_BE_STARTED, Processes, limit_this_process
 from glows_nb.sandbox.machines.inside.ssh_server import Service, serve
 from glows_nb.sandbox.machines.inside.worse_line import WorseLine, put_between
 
@@ -49,9 +51,10 @@ class MachineProcess:
         self._jupyter = Jupyter(self._processes, told["jupyter"])
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard = b""
+        self._orders: deque[dict[str, Any]] = deque()
         self._handed: list[int] = []
         self._let_go = asyncio.Event()
-        limit_this_process()
+        limit_this_process(told["mark"])
         if told["is_confined"]:
             confine(map(Path, told["writable"]), map(Path, told["readable"]))
         os.chdir(told["home"])
@@ -65,6 +68,11 @@ class MachineProcess:
         self._processes.end_all()
 
     def _hear(self) -> None:
+        self._receive()
+        while self._orders:
+            self._do(self._orders.popleft())
+
+    def _receive(self) -> None:
         try:
             data, descriptors, _, _ = socket.recv_fds(self._control, _AT_ONCE, _MOST_DESCRIPTORS)
         except (BlockingIOError, InterruptedError):
@@ -76,23 +84,24 @@ class MachineProcess:
             self._let_go.set()
             return
         *lines, self._heard = (self._heard + data).split(b"\n")
-        for line in lines:
-            self._do(json.loads(line))
+        self._orders.extend(map(json.loads, lines))
 
     def _do(self, order: Mapping[str, Any]) -> None:
         match order["do"]:
             case "serve ssh":
                 self._serve_ssh(self._next_caller(), WorseLine(**order["line"]) if order["line"] else None)
             case "serve jupyter":
-                self._keep(self._jupyter.serve(self._next_caller()))
+                if (caller := self._next_caller()) is not None:
+                    self._keep(self._jupyter.serve(caller))
             case "serve port":
-                self._keep(forwarding.serve(self._next_caller(), order["port"], order["otherwise"].encode()))
+                if (caller := self._next_caller()) is not None:
+                    self._keep(forwarding.serve(caller, order["port"], order["otherwise"].encode()))
             case "run first command":
                 self._keep(self._run_first(order["command"]))
             case "stop":
                 self._processes.signal_all(signal.SIGSTOP)
                 self._say({"stopped": True})
-            case "go on":
+                self._stand_still()
                 self._processes.signal_all(signal.SIGCONT)
             case "suffer":
                 self._service = replace(self._service, has_files=order["has_files"])
@@ -100,17 +109,30 @@ class MachineProcess:
                 self._processes.fill_disk(order["is_disk_full"])
                 self._processes.variables = order["variables"]
 
-    def _serve_ssh(self, caller: socket.socket, line: WorseLine | None) -> None:
+    def _stand_still(self) -> None:
+        """Do nothing at all, so that no file changes by SFTP either, until told to go on or let go."""
+        while not self._let_go.is_set() and all(order["do"] != "go on" for order in self._orders):
+            select.select([self._control], [], [])
+            self._receive()
+
+    def _serve_ssh(self, caller: socket.socket | None, line: WorseLine | None) -> None:
+        if caller is None:
+            return
         if line is not None:
             caller = put_between(caller, line, self._tasks)
         service = replace(self._service, host_key=self._other_host_key) if self._is_other else self._service
         self._keep(serve(caller, service))
 
     async def _run_first(self, command: str) -> None:
-        started = self._processes.start(command, {}, is_silent=True)
-        self._say({"ended": await self._processes.wait(started)})
+        try:
+            status = await self._processes.wait(self._processes.start(command, {}, is_silent=True))
+        except (OSError, ValueError):
+            status = CANNOT_BE_STARTED
+        self._say({"ended": status})
 
-    def _next_caller(self) -> socket.socket:
+    def _next_caller(self) -> socket.socket | None:
+        if not self._handed:
+            return None  # this process has as many open files as it may have
         caller = socket.socket(fileno=self._handed.pop(0))
         caller.setblocking(False)
         return caller

@@ -8,7 +8,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncssh
@@ -19,6 +19,7 @@ from glows_nb.sandbox.machines.inside.processes import Processes
 
 _TRIES = 3
 _LOGIN_SECONDS = 120
+_MOST_OUTSIDE = 100
 _LOOPBACK = "127.0.0.1"
 _ENCRYPTIONS = (
     "aes256-gcm@openssh.com",
@@ -56,6 +57,8 @@ class Service:
     host_key: asyncssh.SSHKey
     has_files: bool = True
     """Is there SFTP?"""
+    outside: dict[asyncssh.SSHServerConnection, None] = field(default_factory=dict)
+    """Who has come and not logged in, oldest first."""
 
 
 async def serve(connection: socket.socket, service: Service) -> None:
@@ -72,7 +75,7 @@ async def serve(connection: socket.socket, service: Service) -> None:
             login_timeout=_LOGIN_SECONDS,
             encryption_algs=_ENCRYPTIONS,
         )
-    except (OSError, asyncssh.Error, TimeoutError) as error:
+    except Exception as error:  # noqa: BLE001 - of a caller who may say anything; the next one is served
         _log.debug("a caller of a machine was not served: %s", error)
         return
     await served.wait_closed()
@@ -86,8 +89,20 @@ class _Login(asyncssh.SSHServer):
         self._failures = 0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        """Keep the connection, to end it after too many tries."""
+        """Keep the connection, to end it after too many tries; the oldest of too many that have not logged in goes."""
         self._connection = conn
+        outside = self._service.outside
+        if len(outside) >= _MOST_OUTSIDE:
+            next(iter(outside)).abort()
+        outside[conn] = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._service.outside.pop(self._connection, None)
+
+    def auth_completed(self) -> None:
+        """It is inside."""
+        self._service.outside.pop(self._connection, None)
 
     def begin_auth(self, username: str) -> bool:
         """Everybody has to say the password."""
