@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -9,10 +10,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import asyncssh
@@ -28,6 +29,7 @@ IS_REAL_HERE = [
     pytest.mark.skipif(not shutil.which("ssh"), reason="OpenSSH's client is not installed"),
 ]
 
+T = TypeVar("T")
 OFFER: dict[str, Any] = {
     "gpu_name": "NVIDIA GeForce RTX 4090",
     "region_name": "TW-03",
@@ -54,6 +56,7 @@ class Way:
     port: int
     password: str
     folder: Path
+    user: str = "root"
 
     def options(self) -> list[str]:
         """What OpenSSH's programs are told: nobody's keys and settings, and no host key to remember."""
@@ -84,7 +87,7 @@ class Way:
 
     def ssh(self, *command: str, more: Sequence[str] = (), **options: Any) -> subprocess.CompletedProcess[bytes]:
         """Run a command on the machine by OpenSSH's client."""
-        program = ["ssh", *self.options(), *more, "-p", str(self.port), f"root@{self.host}"]
+        program = ["ssh", *self.options(), *more, "-p", str(self.port), f"{self.user}@{self.host}"]
         return self.run(*program, *command, **options)
 
     def connect(self, password: str | None = None) -> Any:
@@ -92,13 +95,25 @@ class Way:
         return asyncssh.connect(
             self.host,
             self.port,
-            username="root",
-            password=self.password if password is None else password,
+            username=self.user,
             known_hosts=None,
             config=None,
             agent_path=None,
-            client_keys=None,
+            **self.credentials(password),
         )
+
+    def on_line(self, work: Callable[[Any], Awaitable[T]], seconds: float = 30) -> T:
+        """Do something on one line by asyncssh, for so long at most."""
+
+        async def do() -> T:
+            async with self.connect() as line:
+                return await work(line)
+
+        return asyncio.run(asyncio.wait_for(do(), seconds))
+
+    def credentials(self, password: str | None) -> dict[str, Any]:
+        """What asyncssh shows to be let in."""
+        return {"password": self.password if password is None else password, "client_keys": None}
 
 
 def launch(client: glows.Client, name: str = "x", **fields: Any) -> glows.Instance:
@@ -130,3 +145,11 @@ def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:
     while not is_so():
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    """Does a process run that has not ended?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -133,36 +132,6 @@ def test_signal_ends_a_command_and_the_client_hears_by_which(way: Way) -> None:
     ended = asyncio.run(asyncio.wait_for(work(), 30))
     assert ended is not None
     assert ended[0] == "TERM"
-
-
-@pytest.mark.parametrize("program", ["scp", "scp -O", "sftp", "rsync"])
-def test_files_go_there_and_back_by_the_usual_programs(program: str, way: Way, tmp_path: Path) -> None:
-    name, *more = program.split()
-    if not shutil.which(name):
-        pytest.skip(f"{name} is not installed")
-    here, back = tmp_path / "here", tmp_path / "back"
-    here.mkdir()
-    for number in range(20):
-        (here / f"file {number}").write_bytes(os.urandom(1000 + number))
-    (here / "file 0").chmod(0o750)
-    there = f"root@{way.host}"
-    if name == "scp":
-        options = [*more, *way.options(), "-rp", "-P", str(way.port)]
-        sent = way.run("scp", *options, str(here), f"{there}:data")
-        got = way.run("scp", *options, f"{there}:data", str(back))
-    elif name == "sftp":
-        options = [*way.options(), "-P", str(way.port)]
-        sent = way.run("sftp", *options, there, given=f"mkdir data\nput -rp {here}/* data\n".encode())
-        got = way.run("sftp", *options, there, given=f"get -rp data {back}\n".encode())
-    else:
-        shell = " ".join(["ssh", *way.options(), "-p", str(way.port)])
-        sent = way.run("rsync", "-a", "-e", shell, f"{here}/", f"{there}:data/")
-        got = way.run("rsync", "-a", "-e", shell, f"{there}:data/", f"{back}/")
-    assert (sent.returncode, got.returncode) == (0, 0), sent.stderr + got.stderr + sent.stdout + got.stdout
-    assert {path.name: path.read_bytes() for path in here.iterdir()} == {
-        path.name: path.read_bytes() for path in back.iterdir()
-    }
-    assert (back / "file 0").stat().st_mode & 0o777 == 0o750
 
 
 def test_ports_are_forwarded_to_loopback_and_nowhere_else(way: Way) -> None:

@@ -16,10 +16,15 @@ from typing import IO, Any
 import asyncssh
 
 from glows_nb.sandbox.machines.inside.files import Files
-from glows_nb.sandbox.machines.inside.processes import CANNOT_BE_STARTED, Processes, Terminal, resize
+from glows_nb.sandbox.machines.inside.processes import Processes, Terminal, resize
+from glows_nb.sandbox.machines.inside.terminal_modes import set_modes
 
 _AT_ONCE = 256 * 1024
+_CANNOT_BE_STARTED = 1
 _SFTP_VERSION = 3
+_NAMED_SIGNALS = ("ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2")
+"""Those of RFC 4254, 6.10."""
+_OTHER_SIGNAL = "SIG@openssh.com"
 
 
 class Session(asyncssh.SSHServerProcess[bytes]):
@@ -32,6 +37,12 @@ class Session(asyncssh.SSHServerProcess[bytes]):
         self._started: subprocess.Popen[bytes] | None = None
         self._terminal: int | None = None
         self._running: asyncio.Task[None] | None = None
+        self._is_over = False
+
+    @property
+    def is_over(self) -> bool:
+        """Has what was asked for ended, or the channel? From then on it is none of those that a line may have."""
+        return self._is_over
 
     def subsystem_requested(self, subsystem: str) -> bool:
         """There is only SFTP, and not always."""
@@ -53,6 +64,7 @@ class Session(asyncssh.SSHServerProcess[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what was started: its streams close, and a terminal's closing is a hang-up."""
+        self._is_over = True
         super().connection_lost(exc)
         if self._running is not None:
             self._running.cancel()
@@ -68,17 +80,20 @@ class Session(asyncssh.SSHServerProcess[bytes]):
         try:
             status = await self._status()
         except (OSError, ValueError) as error:
-            self.stderr.write(f"{error}\n".encode())
-            status = CANNOT_BE_STARTED
+            said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+            self.stderr.write(f"{said}\n".encode())
+            status = _CANNOT_BE_STARTED
+        self._is_over = True
         with contextlib.suppress(OSError, asyncssh.Error):
             if status < 0:
-                self.exit_with_signal(_name_of(-status))
+                self.exit_with_signal(_name_of(-status), lang="")
             else:
                 self.exit(status)
 
     async def _status(self) -> int:
         """Run it to the end of its output, and return its status."""
-        more = self._variables()
+        more = {name: value for name, value in self._variables() if name == "LANG" or name.startswith("LC_")}
+        more |= self._of_the_line()
         if self.term_type is None:
             started = self._processes.start(self.command, more)
             stdin, *outputs = (_taken(stream) for stream in (started.stdin, started.stdout, started.stderr))
@@ -87,8 +102,9 @@ class Session(asyncssh.SSHServerProcess[bytes]):
             ours, theirs = pty.openpty()
             try:
                 resize(ours, Terminal(*self.term_size))
-                more |= {"TERM": self.term_type, "SSH_TTY": os.ttyname(theirs)}
-                started = self._processes.start(self.command, more, theirs)
+                set_modes(theirs, self.term_modes)
+                of_terminal = {"TERM": self.term_type, "SSH_TTY": os.ttyname(theirs)}
+                started = self._processes.start(self.command, more | of_terminal, theirs)
             except BaseException:
                 os.close(ours)
                 raise
@@ -125,23 +141,30 @@ class Session(asyncssh.SSHServerProcess[bytes]):
             opened.discard(stdin)
             os.close(stdin)
 
-    def _variables(self) -> dict[str, str]:
-        """What the caller may set, and what a server tells of the line."""
-        given = {os.fsdecode(name): os.fsdecode(value) for name, value in self.channel.get_environment_bytes().items()}
-        variables = {name: value for name, value in given.items() if name == "LANG" or name.startswith("LC_")}
-        ends = [self.get_extra_info(name) for name in ("peername", "sockname")]
-        if all(isinstance(end, tuple) for end in ends):
-            (peer, peer_port, *_), (own, own_port, *_) = ends
-            variables["SSH_CLIENT"] = f"{peer} {peer_port} {own_port}"
-            variables["SSH_CONNECTION"] = f"{peer} {peer_port} {own} {own_port}"
-        return variables
+    def _of_the_line(self) -> dict[str, str]:
+        """Who calls and where, as programs look it up: Debian's bash reads ~/.bashrc for a command that has these."""
+        theirs, ours = (self.get_extra_info(name) for name in ("peername", "sockname"))
+        if not theirs or not ours:
+            return {}  # something lies between
+        return {
+            "SSH_CONNECTION": f"{theirs[0]} {theirs[1]} {ours[0]} {ours[1]}",
+            "SSH_CLIENT": f"{theirs[0]} {theirs[1]} {ours[1]}",
+        }
+
+    def _variables(self) -> list[tuple[str, str]]:
+        """What the client gives, but for what no environment can hold."""
+        given = self.channel.get_environment_bytes().items()
+        return [
+            (os.fsdecode(name), os.fsdecode(value))
+            for name, value in given
+            if b"=" not in name and b"\0" not in name + value
+        ]
 
 
 def _name_of(number: int) -> str:
-    try:
-        return signal.Signals(number).name.removeprefix("SIG")
-    except ValueError:
-        return f"RTMIN+{number - signal.SIGRTMIN}"  # one of those for real time
+    """What a client is told, as OpenSSH's server says it: few signals have a name that everybody knows."""
+    names = (name for name in _NAMED_SIGNALS if getattr(signal, f"SIG{name}") == number)
+    return next(names, _OTHER_SIGNAL)
 
 
 def _taken(stream: IO[bytes] | None) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import asyncssh
 
+_TAKEN_AS_SAID = ("OpenSSH", "paramiko")
+
 
 class Files(asyncssh.SFTPServer):
     """What asyncssh serves, made fit for a machine that others use at the same time."""
@@ -20,6 +22,15 @@ class Files(asyncssh.SFTPServer):
         if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
             raise asyncssh.SFTPFailure(f"{os.fsdecode(path)} is no file")
         return super().open(path, pflags, attrs)
+
+    def symlink(self, oldpath: bytes, newpath: bytes) -> None:
+        """Make a link; every client says where it leads first, since OpenSSH's server, as which this one greets, does.
+
+        asyncssh takes that order for a mistake of the clients that are named here, and turns the others' around.
+        """
+        client = self.channel.get_extra_info("client_version", "")
+        is_as_said = any(name in client for name in _TAKEN_AS_SAID)
+        super().symlink(*((oldpath, newpath) if is_as_said else (newpath, oldpath)))
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
         """Write; where no file may grow any more, the disk is full."""

@@ -18,6 +18,7 @@ from glows_nb.sandbox.machines.inside.commands import Session
 from glows_nb.sandbox.machines.inside.processes import Processes
 
 _TRIES = 3
+_MOST_SESSIONS = 10
 _LOGIN_SECONDS = 120
 _MOST_OUTSIDE = 100
 _LOOPBACK = "127.0.0.1"
@@ -87,6 +88,7 @@ class _Login(asyncssh.SSHServer):
     def __init__(self, service: Service) -> None:
         self._service = service
         self._failures = 0
+        self._sessions: list[Session] = []
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Keep the connection, to end it after too many tries; the oldest of too many that have not logged in goes."""
@@ -123,9 +125,13 @@ class _Login(asyncssh.SSHServer):
             )
         return is_right
 
-    def session_requested(self) -> Session:
-        """Every channel is a command, a shell, or files."""
-        return Session(self._service.processes, has_files=self._service.has_files)
+    def session_requested(self) -> Session | bool:
+        """Every channel is a command, a shell, or files; a line has as many at once as OpenSSH's server lets it."""
+        self._sessions = [session for session in self._sessions if not session.is_over]
+        if len(self._sessions) >= _MOST_SESSIONS:
+            return False
+        self._sessions.append(Session(self._service.processes, has_files=self._service.has_files))
+        return self._sessions[-1]
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         """Forward to this computer's loopback alone."""
