@@ -1,10 +1,11 @@
-"""A real machine of a sandbox, and the ways onto it: OpenSSH's programs and asyncssh."""
+"""A real machine of a sandbox, the ways onto it (OpenSSH's programs and asyncssh), and what is left of it."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import asyncssh
 
 import glows_nb as glows
+from glows_nb.sandbox.machines.folders import MARK
 from glows_nb.sandbox.server import SandboxServer
 
 OFFER: dict[str, Any] = {
@@ -25,8 +27,8 @@ OFFER: dict[str, Any] = {
 class RealSandbox(SandboxServer):
     """A sandbox whose machines are real; nothing public turns that on yet."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(speed=200, path=path, has_real_machines=True)
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(path=path, **({"speed": 200, "has_real_machines": True} | options))
 
     def client(self, **options: Any) -> glows.Client:
         """A client for it."""
@@ -102,3 +104,26 @@ def way_to(machine: glows.Instance, folder: Path) -> Way:
     assert address.hostname is not None
     assert address.port is not None
     return Way(address.hostname, address.port, machine.ssh_password.get_secret_value(), folder)
+
+
+def marked(folder: Path) -> list[int]:
+    """The processes of the machines below a folder, also those that left their session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                environment = (entry / "environ").read_bytes().split(b"\0")
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if state != "Z" and any(part.startswith(f"{MARK}={folder}".encode()) for part in environment):
+                found.append(int(entry.name))
+    return found
+
+
+def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)

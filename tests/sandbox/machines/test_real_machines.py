@@ -11,17 +11,15 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncssh
 import pytest
 
 import glows_nb as glows
-from glows_nb.sandbox.machines.folders import MARK
 from glows_nb.sandbox.machines.inside import confinement
-from tests.sandbox.machines.real import RealSandbox, Way, launch, way_to
+from tests.sandbox.machines.real import RealSandbox, Way, eventually, launch, marked, way_to
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="real machines are for Linux"),
@@ -50,28 +48,6 @@ def bystander() -> Iterator[int]:
 @pytest.fixture
 def way(client: glows.Client, tmp_path: Path) -> Way:
     return way_to(launch(client, envs={"EPOCHS": "3"}), tmp_path)
-
-
-def marked(folder: Path) -> list[int]:
-    """The processes of the machines below a folder, also those that left their session."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                environment = (entry / "environ").read_bytes().split(b"\0")
-                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                continue
-            if state != "Z" and any(part.startswith(f"{MARK}={folder}".encode()) for part in environment):
-                found.append(int(entry.name))
-    return found
-
-
-def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
 
 
 def test_openssh_runs_a_command_and_says_its_exit_status(way: Way) -> None:
@@ -327,19 +303,6 @@ def test_gpus_are_shown_by_a_stand_in_that_says_so(client: glows.Client, tmp_pat
     assert b"stand-in of the GLOWS sandbox" in way.ssh("nvidia-smi").stdout
     unknown = way.ssh("nvidia-smi --query-gpu=colour --format=csv")
     assert (unknown.returncode, b"not a valid field" in unknown.stdout) == (2, True)
-
-
-def test_a_thousand_who_say_nothing_or_garbage_hold_up_nobody(client: glows.Client, way: Way) -> None:
-    callers = []
-    for number in range(1000):
-        caller = socket.create_connection((way.host, way.port), 10)
-        if number % 10 == 0:
-            caller.sendall(os.urandom(2000))
-        callers.append(caller)
-    assert client.instances.stats() == {"Running": 1}
-    assert way.ssh("echo fine").stdout == b"fine\n"
-    for caller in callers:
-        caller.close()
 
 
 def test_machines_that_come_and_go_leave_nothing(sandbox: RealSandbox, client: glows.Client, tmp_path: Path) -> None:
