@@ -155,7 +155,7 @@ def test_siege_holds_up_nobody_and_leaves_nothing(sandbox: RealSandbox, way: Way
         coming = answer_times(sandbox, lambda number: number >= CALLS and not siege.is_alive())
         staying = answer_times(sandbox, lambda number: number >= CALLS)
         said = enters(way)
-        # One is the sandbox's own end of a connection: the silent that it keeps are as many as OpenSSH's server has.
+        # Both ends are this process's here; those who spoke have theirs in the machine's.
         kept = descriptors("self") - before[0] - len(siege.callers)
     finally:
         siege.leave()
