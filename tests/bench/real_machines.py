@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -184,19 +184,15 @@ def _run(words: Sequence[str], data: bytes, variables: dict[str, str] | None = N
     )
 
 
-def _against_sshd(size: Size, measure: Callable[[Any, int], Awaitable[float]]) -> Figures:
+def _against_sshd(size: Size, measure: Callable[[Any, int], Coroutine[Any, Any, float]]) -> Figures:
     times = 100 if size.is_full else 2
     with sides(size) as both:
 
         def of(side: Way | Entrance) -> Callable[[], float]:
-            return lambda: asyncio.run(_float(measure(side, times))) * 1000
+            return lambda: asyncio.run(measure(side, times)) * 1000
 
         of(both.way)(), of(both.sshd)()
         return in_turns(of(both.way), of(both.sshd), size.runs, "ms")
-
-
-async def _float(result: Awaitable[float]) -> float:
-    return await result
 
 
 async def _seconds_of_commands(side: Way | Entrance, times: int) -> float:

@@ -23,6 +23,7 @@ import psutil
 import glows_nb as glows
 from glows_nb.sandbox.catalogue import CATALOGUE
 from glows_nb.sandbox.machines.addresses import PORTS
+from glows_nb.sandbox.server import SandboxServer
 from glows_nb.sandbox.settings import Limits
 from tests.sandbox.machines.real import OFFER, RealSandbox, marked, way_to
 
@@ -114,7 +115,7 @@ def as_table(counts: Mapping[str, Held]) -> str:
     return "\n".join(" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
-async def _turn(sandbox: RealSandbox, folder: Path, machines: int, turn: int) -> Held:
+async def _turn(sandbox: SandboxServer, folder: Path, machines: int, turn: int) -> Held:
     """Start them, enter them, count, and release them."""
     async with glows.AsyncClient(sandbox.token, sandbox.base_url) as client:
 

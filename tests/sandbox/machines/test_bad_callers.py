@@ -20,6 +20,7 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.sandbox.machines.ports import _MOST_SILENT
+from glows_nb.sandbox.server import SandboxServer
 from tests.sandbox.machines.real import RealSandbox, Way, eventually, launch, marked, way_to
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="real machines are for Linux")
@@ -33,7 +34,7 @@ KEXINIT = 20
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
+def sandbox(tmp_path: Path) -> Iterator[SandboxServer]:
     """A sandbox in a process that may have as many connections as both sides of a siege need."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     if before[1] != resource.RLIM_INFINITY and before[1] < DESCRIPTORS:
@@ -109,7 +110,7 @@ class Siege(threading.Thread):
             caller.close()
 
 
-def answer_times(sandbox: RealSandbox, is_enough: Callable[[int], bool]) -> list[float]:
+def answer_times(sandbox: SandboxServer, is_enough: Callable[[int], bool]) -> list[float]:
     """How long the API takes to tell of its machines, again and again."""
     taken: list[float] = []
     with httpx.Client(headers={"Authorization": f"Bearer {sandbox.token}"}, timeout=30) as http:
@@ -143,7 +144,7 @@ def in_ms(times: list[float]) -> str:
     )
 
 
-def test_siege_holds_up_nobody_and_leaves_nothing(sandbox: RealSandbox, way: Way, tmp_path: Path) -> None:
+def test_siege_holds_up_nobody_and_leaves_nothing(sandbox: SandboxServer, way: Way, tmp_path: Path) -> None:
     assert enters(way) == "fine\n"
     [process] = marked(tmp_path)
     usual = answer_times(sandbox, lambda number: number >= CALLS)
