@@ -28,7 +28,9 @@ StrictModes no
 PasswordAuthentication no
 PermitRootLogin yes
 Subsystem sftp internal-sftp
+SetEnv SHLVL=1
 """
+"""With that level of shells bash does not read the user's `.bashrc` first, which may take longer than anything else."""
 
 
 @dataclass(frozen=True)

@@ -106,14 +106,12 @@ def memory(size: Size) -> Figures:
     with real_sandbox.serving() as sandbox, sandbox.client() as client:
 
         def launch(prefix: str) -> None:
-            def one(number: int) -> None:
-                machine = client.instances.launch(name=f"{prefix}{number}", **OFFER, wait=True)
+            names = [f"{prefix}{number}" for number in range(machines)]
+            started = [client.instances.launch(name=name, **OFFER) for name in names]
+            for machine in started:
                 client.instances.wait_reachable(machine.instance_id, port=22, timeout=60)
 
-            with ThreadPoolExecutor(8) as threads:
-                list(threads.map(one, range(machines)))
-
-        # The first ones pay for what is loaded once, and for the threads and connections that they come over.
+        # The first ones pay for what is loaded once, and for the connections that they come over.
         launch("first")
         before = sandbox.resident_kb()
         launch("more")
