@@ -84,7 +84,8 @@ def serving(folder: Path) -> Iterator[Entrance]:
         port = free.getsockname()[1]
     configuration = folder / "sshd_config"
     configuration.write_text(CONFIGURATION.format(port=port, folder=folder))
-    with _place_of_privileges(), (folder / "sshd.log").open("wb") as log:
+    _make_place_of_privileges()
+    with (folder / "sshd.log").open("wb") as log:
         command = [sshd, "-D", "-e", "-f", str(configuration)]
         with subprocess.Popen(command, stderr=log) as process:  # noqa: S603 - the system's own
             try:
@@ -94,17 +95,13 @@ def serving(folder: Path) -> Iterator[Entrance]:
                 process.terminate()
 
 
-@contextmanager
-def _place_of_privileges() -> Iterator[None]:
-    """The empty folder without which it does not start as root; the system makes it where the service runs."""
-    is_ours = PRIVILEGES_FOLDER.parent.is_dir() and getuser() == "root" and not PRIVILEGES_FOLDER.exists()
-    if is_ours:
-        PRIVILEGES_FOLDER.mkdir(mode=0o755)
-    try:
-        yield
-    finally:
-        if is_ours:
-            PRIVILEGES_FOLDER.rmdir()
+def _make_place_of_privileges() -> None:
+    """Make the empty folder without which it does not start as root; the system does so where the service runs.
+
+    It stays: another server may have started meanwhile that needs it too.
+    """
+    if getuser() == "root":
+        PRIVILEGES_FOLDER.mkdir(mode=0o755, exist_ok=True)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
