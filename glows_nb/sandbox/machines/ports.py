@@ -170,7 +170,8 @@ class _Port:
         if os.name == "posix":
             # For those who come: or one that is still inside, or has just left, would keep the port after a snapshot.
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.listen(32)
+        # Who knocks on a port where too many wait is heard only a second later: as many may wait as the system allows.
+        taken.listen(socket.SOMAXCONN)
         taken.setblocking(False)
         self._watch()
 
@@ -261,7 +262,7 @@ def _port_again(access: Access) -> socket.socket | None:
             # Or connections that have just ended would keep the port for a minute.
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((HOST, address.port))
-        taken.listen(32)
+        taken.listen(socket.SOMAXCONN)
     except OSError as error:
         _log.warning("A machine can't be reached at %s any more: %s", access.url.partition("?")[0], error)
         taken.close()

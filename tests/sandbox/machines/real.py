@@ -1,4 +1,4 @@
-"""A real machine of a sandbox, and the ways onto it: OpenSSH's programs and asyncssh."""
+"""A real machine of a sandbox, the ways onto it (OpenSSH's programs and asyncssh), and what is left of it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ OFFER: dict[str, Any] = {
 class RealSandbox(SandboxServer):
     """A fast sandbox whose machines are real."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(speed=200, path=path, has_real_machines=True)
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(path=path, **({"speed": 200, "has_real_machines": True} | options))
 
     def client(self, **options: Any) -> glows.Client:
         """A client for it."""

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import getpass
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -14,12 +15,13 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 
-from glows_nb.sandbox.machines import folders
+from glows_nb.sandbox.machines import survivors
 from tests.sandbox.machines.real import Way
 
 PROGRAM = shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
@@ -84,7 +86,7 @@ def real_sshd(folder: Path) -> Iterator[SshdWay]:
         # Not the usual ten at the start, of which it drops some by chance: tests come at once.
         MaxStartups 100
         AcceptEnv LANG LC_*
-        SetEnv HOME={home} {folders.MARK}={folder}
+        SetEnv HOME={home}
         Subsystem sftp internal-sftp
         """
     )
@@ -96,7 +98,7 @@ def real_sshd(folder: Path) -> Iterator[SshdWay]:
             stderr=log,
             start_new_session=True,
             env={"PATH": os.defpath},
-            preexec_fn=_end_with_the_tests,
+            preexec_fn=partial(_end_with_the_tests, survivors.mark_of(folder)),
         )
     try:
         _wait_for(server, port, folder / "sshd.log")
@@ -105,12 +107,13 @@ def real_sshd(folder: Path) -> Iterator[SshdWay]:
         # It and those of it that serve a line are one group; what they started for a caller carries the mark.
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-        folders.end_survivors(folder)
+        survivors.end_survivors([folder])
 
 
-def _end_with_the_tests() -> None:
-    """Also when these are killed, and end nothing any more."""
+def _end_with_the_tests(mark: int) -> None:
+    """Also when these are killed, and end nothing any more; what is started for a caller is known by the mark."""
     if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_RTTIME, (mark, mark))
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 

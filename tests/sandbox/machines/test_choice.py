@@ -121,6 +121,8 @@ time.sleep(1000)
         assert killed.stdout.readline() == b"up\n"
         [folder] = tmp_path.glob("glows-sandbox-*")
         assert folder.stat().st_mode & 0o777 == 0o700
+        marks = [survivors.mark_of(path) for path in folder.iterdir()]
+        assert len(survivors.marked(marks)) >= 2
         killed.kill()
     with glows.sandbox(speed=200, real_machines=True) as sandbox, sandbox.client() as client:
         assert way_to(launch(client), tmp_path).ssh("true").returncode == 0

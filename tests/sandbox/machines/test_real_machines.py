@@ -257,19 +257,6 @@ time.sleep(1000)
         assert way_to(machine, tmp_path).ssh("ls").returncode == 0
 
 
-def test_a_thousand_who_say_nothing_or_garbage_hold_up_nobody(client: glows.Client, way: Way) -> None:
-    callers = []
-    for number in range(1000):
-        caller = socket.create_connection((way.host, way.port), 10)
-        if number % 10 == 0:
-            caller.sendall(os.urandom(2000))
-        callers.append(caller)
-    assert client.instances.stats() == {"Running": 1}
-    assert way.ssh("echo fine").stdout == b"fine\n"
-    for caller in callers:
-        caller.close()
-
-
 def test_machines_that_come_and_go_leave_nothing(sandbox: RealSandbox, client: glows.Client, tmp_path: Path) -> None:
     def left() -> tuple[int, int]:
         return len(os.listdir("/proc/self/fd")), len(threading.enumerate())  # noqa: PTH208

@@ -1,0 +1,254 @@
+"""What real machines cost, and how near they come to OpenSSH's server: `python -m tests.bench.real_machines`.
+
+That needs OpenSSH's client and server and takes some minutes; nothing of it is kept. Both sides run beside each other,
+and are asked in turns by the same client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+
+from tests.bench import openssh, real_sandbox
+from tests.bench.measuring import FULL, SHORT, Figures, Size, in_turns
+from tests.bench.openssh import Entrance
+from tests.bench.real_sandbox import RealSandbox
+from tests.bench.report import as_markdown, results_of
+from tests.bench.rows import Compared, Row
+from tests.sandbox.machines.real import OFFER, Way
+
+MEGABYTE = 1 << 20
+TRANSFER_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A machine of a sandbox and OpenSSH's server, side by side, and the bytes that go to and fro."""
+
+    sandbox: RealSandbox
+    way: Way
+    sshd: Entrance
+    megabytes: int
+
+    @property
+    def file(self) -> Path:
+        """What is sent; nothing that can be compressed."""
+        return self.sshd.folder / "sent"
+
+
+@contextmanager
+def sides(size: Size) -> Iterator[Sides]:
+    """Start both."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        openssh.serving(Path(folder)) as sshd,
+        real_sandbox.serving() as sandbox,
+    ):
+        both = Sides(sandbox, sandbox.enter(), sshd, 200 if size.is_full else 2)
+        both.file.write_bytes(os.urandom(MEGABYTE) * both.megabytes)
+        # The first one to enter a machine waits for its process to start.
+        _ssh_of_machine(both, "true", b"")
+        yield both
+
+
+def calls_beside_bytes_out(size: Size) -> Figures:
+    """GET /instance/list while a machine sends, against the same while nothing else is done."""
+    return _calls_beside(size, _ssh_of_machine, "head -c {bytes} /dev/zero", is_sent=False)
+
+
+def calls_beside_bytes_in(size: Size) -> Figures:
+    """The same while a machine receives."""
+    return _calls_beside(size, _ssh_of_machine, "cat > /dev/null", is_sent=True)
+
+
+def calls_beside_bytes_of_sshd(size: Size) -> Figures:
+    """The same while OpenSSH's server sends, and the sandbox has nothing to do with it: what a busy computer costs."""
+    return _calls_beside(size, _ssh_of_sshd, "head -c {bytes} /dev/zero", is_sent=False)
+
+
+def commands(size: Size) -> Figures:
+    """`true` on a line that is open already."""
+    return _against_sshd(size, _seconds_of_commands)
+
+
+def lines(size: Size) -> Figures:
+    """A line opened, who it is made sure of, and closed: by password here, by a key there."""
+    return _against_sshd(size, _seconds_of_lines)
+
+
+def files_fetched(size: Size) -> Figures:
+    """A file fetched by OpenSSH's `sftp`."""
+    return _sftp(size, "get {there} {here}.fetched")
+
+
+def files_sent(size: Size) -> Figures:
+    """The same file sent."""
+    return _sftp(size, "put {here} {there}.sent")
+
+
+def memory(size: Size) -> Figures:
+    """What the sandbox's process takes more for each machine that runs, and that nobody enters."""
+    machines = 100 if size.is_full else 5
+    with real_sandbox.serving() as sandbox, sandbox.client() as client:
+
+        def launch(prefix: str) -> None:
+            names = [f"{prefix}{number}" for number in range(machines)]
+            started = [client.instances.launch(name=name, **OFFER) for name in names]
+            for machine in started:
+                client.instances.wait_reachable(machine.instance_id, port=22, timeout=60)
+
+        # The first ones pay for what is loaded once, and for the connections that they come over.
+        launch("first")
+        before = sandbox.resident_kb()
+        launch("more")
+        return Figures(max(sandbox.resident_kb() - before, 0.1) / machines, None, "KB a machine")
+
+
+ROWS = (
+    Row(
+        "GET /instance/list while 200 MB come out of a machine by ssh",
+        "the same call with nothing going on",
+        calls_beside_bytes_out,
+        3.0,
+    ),
+    Row("the same while 200 MB go in", "the same", calls_beside_bytes_in, 3.0),
+    Row("the same while 200 MB come out of OpenSSH's server", "the same", calls_beside_bytes_of_sshd, 3.0),
+    Row("`true` on an open line", "OpenSSH's server", commands, 2.0),
+    Row("connection with password", "OpenSSH's server, with a key", lines, 1.0),
+    Row("200 MB fetched by sftp", "OpenSSH's server", files_fetched, 3.0),
+    Row("200 MB sent by sftp", "OpenSSH's server", files_sent, 3.0),
+    Row("memory of the sandbox for a machine that nobody entered", "", memory, 1024.0, compared=Compared.ALONE),
+)
+
+
+def _calls_beside(size: Size, ssh: Callable[[Sides, str, bytes], None], command: str, *, is_sent: bool) -> Figures:
+    with sides(size) as both, both.sandbox.asking() as http, ThreadPoolExecutor(1) as thread:
+        data = both.file.read_bytes() if is_sent else b""
+        words = command.format(bytes=both.megabytes * MEGABYTE)
+
+        def beside() -> float:
+            going = thread.submit(ssh, both, words, data)
+            taken = _call_seconds(both, http, lambda number: going.done() and number > 0)
+            going.result()
+            return median(taken) * 1000
+
+        def alone() -> float:
+            return median(_call_seconds(both, http, lambda number: number >= size.requests)) * 1000
+
+        alone()
+        return in_turns(beside, alone, size.runs, "ms")
+
+
+def _call_seconds(both: Sides, http: httpx.Client, is_enough: Callable[[int], bool]) -> list[float]:
+    taken: list[float] = []
+    url = f"{both.sandbox.base_url}/instance/list?page=1&per_page=20"
+    while not is_enough(len(taken)):
+        begun = time.perf_counter()
+        answer = http.get(url)
+        taken.append(time.perf_counter() - begun)
+        assert answer.json()["code"] == 0
+    return taken
+
+
+def _ssh_of_machine(both: Sides, command: str, data: bytes) -> None:
+    way = both.way
+    words = ["ssh", *way.options(), "-p", str(way.port), f"root@{way.host}", command]
+    _run(words, data, way.variables())
+
+
+def _ssh_of_sshd(both: Sides, command: str, data: bytes) -> None:
+    sshd = both.sshd
+    _run(["ssh", *sshd.options(), "-p", str(sshd.port), sshd.address, command], data)
+
+
+def _run(words: Sequence[str], data: bytes, variables: dict[str, str] | None = None) -> None:
+    """What it says goes nowhere, so that this process does not have to read it."""
+    subprocess.run(  # noqa: S603 - OpenSSH's programs
+        words, input=data, env=variables, stdout=subprocess.DEVNULL, check=True, timeout=TRANSFER_SECONDS
+    )
+
+
+def _against_sshd(size: Size, measure: Callable[[Any, int], Coroutine[Any, Any, float]]) -> Figures:
+    times = 100 if size.is_full else 2
+    with sides(size) as both:
+
+        def of(side: Way | Entrance) -> Callable[[], float]:
+            return lambda: asyncio.run(measure(side, times)) * 1000
+
+        of(both.way)(), of(both.sshd)()
+        return in_turns(of(both.way), of(both.sshd), size.runs, "ms")
+
+
+async def _seconds_of_commands(side: Way | Entrance, times: int) -> float:
+    taken = []
+    async with side.connect() as line:
+        for _ in range(times):
+            begun = time.perf_counter()
+            await line.run("true", check=True)
+            taken.append(time.perf_counter() - begun)
+    return median(taken)
+
+
+async def _seconds_of_lines(side: Way | Entrance, times: int) -> float:
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        async with side.connect():
+            taken.append(time.perf_counter() - begun)
+    return median(taken)
+
+
+def _sftp(size: Size, order: str) -> Figures:
+    with sides(size) as both:
+        here, way, sshd = both.file, both.way, both.sshd
+        # Commands come over the input, and all the same a password may be asked for.
+        batch = ["sftp", "-q", "-o", "BatchMode=no", "-b", "-"]
+        machine = [*batch, *way.options(), "-P", str(way.port), f"root@{way.host}"]
+        _run(machine, f"put {here} file\n".encode(), way.variables())
+        (sshd.folder / "file").write_bytes(here.read_bytes())
+        server = [*batch, *sshd.options(), "-P", str(sshd.port), sshd.address]
+
+        def seconds(words: Sequence[str], there: str, variables: dict[str, str] | None) -> float:
+            lines = f"{order.format(here=here, there=there)}\n".encode()
+            begun = time.perf_counter()
+            _run(words, lines, variables)
+            return time.perf_counter() - begun
+
+        return in_turns(
+            lambda: seconds(machine, "file", way.variables()),
+            lambda: seconds(server, str(sshd.folder / "file"), None),
+            size.runs,
+            "s",
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is asked for, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.real_machines")
+    parser.add_argument("--short", action="store_true", help="as little as shows that every row computes")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only rows whose name holds this")
+    given = parser.parse_args(arguments)
+    measured: list[tuple[Row, Figures]] = []
+    for row in ROWS:
+        if given.only in row.what:
+            print(f"… {row.what}", file=sys.stderr, flush=True)
+            measured.append((row, row.measure(SHORT if given.short else FULL)))
+    print(as_markdown(results_of(measured)))
+
+
+if __name__ == "__main__":
+    main()
