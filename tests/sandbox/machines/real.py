@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -28,6 +26,9 @@ IS_REAL_HERE = [
     pytest.mark.skipif(sys.platform != "linux", reason="real machines are tried on Linux"),
     pytest.mark.skipif(not shutil.which("ssh"), reason="OpenSSH's client is not installed"),
 ]
+
+_ENTERED: set[str] = set()
+"""Machines that tests have had a way to: their processes are known also when their folders have gone."""
 
 T = TypeVar("T")
 OFFER: dict[str, Any] = {
@@ -126,6 +127,7 @@ def way_to(machine: glows.Instance, folder: Path) -> Way:
     """How it is reached; `folder` holds what the client's side needs."""
     [url] = [access.url for access in machine.accesses if access.listen_port == 22]
     address = urlsplit(url.get_secret_value())
+    _ENTERED.add(machine.instance_id.removeprefix("ins-"))
     assert machine.ssh_password is not None
     assert address.hostname is not None
     assert address.port is not None
@@ -133,10 +135,10 @@ def way_to(machine: glows.Instance, folder: Path) -> Way:
 
 
 def marked(folder: Path) -> list[int]:
-    """The processes of all machines that a sandbox with its state in a folder has, or has had."""
-    with contextlib.closing(sqlite3.connect(folder / STATE)) as state:
-        hashes = [row[0] for row in state.execute("SELECT hash FROM instances")]
-    return survivors.marked(survivors.mark_of(folder / f"{STATE}-machines" / hash_) for hash_ in hashes)
+    """The processes of all machines that sandboxes with their state in a folder have, or have had."""
+    place = folder / f"{STATE}-machines"
+    hashes = _ENTERED | {path.name for path in place.glob("*")}
+    return survivors.marked(survivors.mark_of(place / hash_) for hash_ in hashes)
 
 
 def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:

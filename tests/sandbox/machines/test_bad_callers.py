@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 import glows_nb as glows
-from glows_nb.sandbox.machines.ports import _MOST_SILENT
+from glows_nb.sandbox.machines.visitors import _MOST_SILENT
 from glows_nb.sandbox.server import SandboxServer
 from tests.sandbox.machines.real import RealSandbox, Way, eventually, launch, marked, way_to
 
