@@ -89,11 +89,13 @@ def sandbox(
                 f"WARNING: OTHER MACHINES CAN REACH THIS SANDBOX: it listens on {host}, not on this machine alone."
             )
             click.secho(warning, err=True, fg="red", bold=True)
-        click.echo("SANDBOX: nothing here costs money. Stop it with Ctrl-C. In the shell that is to use it:")
+        click.echo(
+            f"SANDBOX: nothing here costs money. {server.about_machines} Stop it with Ctrl-C. "
+            "In the shell that is to use it:"
+        )
         click.echo(f"export {BASE_URL_VARIABLE}={server.base_url}")
         click.echo(f"export {TOKEN_VARIABLE}={server.token}")
         click.echo(f"export {embedded.ADMIN_TOKEN_VARIABLE}={server.admin_token}")
-        click.echo(server.about_machines)
         server.run()
 
 

@@ -47,6 +47,7 @@ def running_sandbox(*words: str) -> Iterator[tuple[subprocess.Popen[str], Mappin
     try:
         lines = [process.stdout.readline() for _ in range(3)]
         assert "SANDBOX" in lines[0]
+        assert "machines" in lines[0]
         exports = [re.fullmatch(r"export (\w+)=(\S+)\n", line) for line in lines[1:]]
         yield process, {found[1]: found[2] for found in exports if found}
     finally:
@@ -73,7 +74,6 @@ def test_sandbox_prints_address_and_token_serves_and_stops_cleanly(number: signa
             output, errors = process.communicate(timeout=20)
         assert (process.returncode, errors) == (0, "")
         assert "Traceback" not in output
-        assert "machines" in output.splitlines()[-1]
         assert not is_open(address)
 
 
