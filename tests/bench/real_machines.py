@@ -23,13 +23,13 @@ from typing import Any
 
 import httpx
 
-from tests.bench import openssh, real_sandbox
+from tests.bench import real_sandbox
 from tests.bench.measuring import FULL, SHORT, Figures, Size, in_turns
-from tests.bench.openssh import Entrance
 from tests.bench.real_sandbox import RealSandbox
 from tests.bench.report import as_markdown, results_of
 from tests.bench.rows import Compared, Row
 from tests.sandbox.machines.real import OFFER, Way
+from tests.sandbox.machines.sshd import real_sshd
 
 MEGABYTE = 1 << 20
 TRANSFER_SECONDS = 300
@@ -41,7 +41,7 @@ class Sides:
 
     sandbox: RealSandbox
     way: Way
-    sshd: Entrance
+    sshd: Way
     megabytes: int
 
     @property
@@ -55,29 +55,29 @@ def sides(size: Size) -> Iterator[Sides]:
     """Start both."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        openssh.serving(Path(folder)) as sshd,
+        real_sshd(Path(folder)) as sshd,
         real_sandbox.serving() as sandbox,
     ):
         both = Sides(sandbox, sandbox.enter(), sshd, 200 if size.is_full else 2)
         both.file.write_bytes(os.urandom(MEGABYTE) * both.megabytes)
         # The first one to enter a machine waits for its process to start.
-        _ssh_of_machine(both, "true", b"")
+        _ssh(both.way, "true", b"")
         yield both
 
 
 def calls_beside_bytes_out(size: Size) -> Figures:
     """GET /instance/list while a machine sends, against the same while nothing else is done."""
-    return _calls_beside(size, _ssh_of_machine, "head -c {bytes} /dev/zero", is_sent=False)
+    return _calls_beside(size, lambda both: both.way, "head -c {bytes} /dev/zero", is_sent=False)
 
 
 def calls_beside_bytes_in(size: Size) -> Figures:
     """The same while a machine receives."""
-    return _calls_beside(size, _ssh_of_machine, "cat > /dev/null", is_sent=True)
+    return _calls_beside(size, lambda both: both.way, "cat > /dev/null", is_sent=True)
 
 
 def calls_beside_bytes_of_sshd(size: Size) -> Figures:
     """The same while OpenSSH's server sends, and the sandbox has nothing to do with it: what a busy computer costs."""
-    return _calls_beside(size, _ssh_of_sshd, "head -c {bytes} /dev/zero", is_sent=False)
+    return _calls_beside(size, lambda both: both.sshd, "head -c {bytes} /dev/zero", is_sent=False)
 
 
 def commands(size: Size) -> Figures:
@@ -135,13 +135,13 @@ ROWS = (
 )
 
 
-def _calls_beside(size: Size, ssh: Callable[[Sides, str, bytes], None], command: str, *, is_sent: bool) -> Figures:
+def _calls_beside(size: Size, of: Callable[[Sides], Way], command: str, *, is_sent: bool) -> Figures:
     with sides(size) as both, both.sandbox.asking() as http, ThreadPoolExecutor(1) as thread:
         data = both.file.read_bytes() if is_sent else b""
         words = command.format(bytes=both.megabytes * MEGABYTE)
 
         def beside() -> float:
-            going = thread.submit(ssh, both, words, data)
+            going = thread.submit(_ssh, of(both), words, data)
             taken = _call_seconds(both, http, lambda number: going.done() and number > 0)
             going.result()
             return median(taken) * 1000
@@ -164,18 +164,11 @@ def _call_seconds(both: Sides, http: httpx.Client, is_enough: Callable[[int], bo
     return taken
 
 
-def _ssh_of_machine(both: Sides, command: str, data: bytes) -> None:
-    way = both.way
-    words = ["ssh", *way.options(), "-p", str(way.port), f"root@{way.host}", command]
-    _run(words, data, way.variables())
+def _ssh(side: Way, command: str, data: bytes) -> None:
+    _run(["ssh", *side.options(), "-p", str(side.port), f"{side.user}@{side.host}", command], data, side.variables())
 
 
-def _ssh_of_sshd(both: Sides, command: str, data: bytes) -> None:
-    sshd = both.sshd
-    _run(["ssh", *sshd.options(), "-p", str(sshd.port), sshd.address, command], data)
-
-
-def _run(words: Sequence[str], data: bytes, variables: dict[str, str] | None = None) -> None:
+def _run(words: Sequence[str], data: bytes, variables: dict[str, str]) -> None:
     """What it says goes nowhere, so that this process does not have to read it."""
     subprocess.run(  # noqa: S603 - OpenSSH's programs
         words, input=data, env=variables, stdout=subprocess.DEVNULL, check=True, timeout=TRANSFER_SECONDS
@@ -186,14 +179,14 @@ def _against_sshd(size: Size, measure: Callable[[Any, int], Coroutine[Any, Any, 
     times = 100 if size.is_full else 2
     with sides(size) as both:
 
-        def of(side: Way | Entrance) -> Callable[[], float]:
+        def of(side: Way) -> Callable[[], float]:
             return lambda: asyncio.run(measure(side, times)) * 1000
 
         of(both.way)(), of(both.sshd)()
         return in_turns(of(both.way), of(both.sshd), size.runs, "ms")
 
 
-async def _seconds_of_commands(side: Way | Entrance, times: int) -> float:
+async def _seconds_of_commands(side: Way, times: int) -> float:
     taken = []
     async with side.connect() as line:
         for _ in range(times):
@@ -203,7 +196,7 @@ async def _seconds_of_commands(side: Way | Entrance, times: int) -> float:
     return median(taken)
 
 
-async def _seconds_of_lines(side: Way | Entrance, times: int) -> float:
+async def _seconds_of_lines(side: Way, times: int) -> float:
     taken = []
     for _ in range(times):
         begun = time.perf_counter()
@@ -214,26 +207,22 @@ async def _seconds_of_lines(side: Way | Entrance, times: int) -> float:
 
 def _sftp(size: Size, order: str) -> Figures:
     with sides(size) as both:
-        here, way, sshd = both.file, both.way, both.sshd
-        # Commands come over the input, and all the same a password may be asked for.
-        batch = ["sftp", "-q", "-o", "BatchMode=no", "-b", "-"]
-        machine = [*batch, *way.options(), "-P", str(way.port), f"root@{way.host}"]
-        _run(machine, f"put {here} file\n".encode(), way.variables())
-        (sshd.folder / "file").write_bytes(here.read_bytes())
-        server = [*batch, *sshd.options(), "-P", str(sshd.port), sshd.address]
+        there = {both.way: "file", both.sshd: str(both.sshd.folder / "file")}
 
-        def seconds(words: Sequence[str], there: str, variables: dict[str, str] | None) -> float:
-            lines = f"{order.format(here=here, there=there)}\n".encode()
+        def carry(side: Way, line: str) -> None:
+            # Commands come over the input, and all the same a password may be asked for.
+            words = ["sftp", "-q", "-o", "BatchMode=no", "-b", "-", *side.options(), "-P", str(side.port)]
+            asked = line.format(here=both.file, there=there[side])
+            _run([*words, f"{side.user}@{side.host}"], f"{asked}\n".encode(), side.variables())
+
+        def seconds(side: Way) -> float:
             begun = time.perf_counter()
-            _run(words, lines, variables)
+            carry(side, order)
             return time.perf_counter() - begun
 
-        return in_turns(
-            lambda: seconds(machine, "file", way.variables()),
-            lambda: seconds(server, str(sshd.folder / "file"), None),
-            size.runs,
-            "s",
-        )
+        for side in there:
+            carry(side, "put {here} {there}")
+        return in_turns(lambda: seconds(both.way), lambda: seconds(both.sshd), size.runs, "s")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

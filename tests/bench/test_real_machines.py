@@ -8,15 +8,15 @@ import sys
 
 import pytest
 
-from tests.bench import openssh
 from tests.bench.measuring import SHORT
 from tests.bench.real_machines import ROWS
 from tests.bench.report import as_markdown, results_of
 from tests.bench.rows import Row
+from tests.sandbox.machines.sshd import PROGRAM
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="real machines are for Linux"),
-    pytest.mark.skipif(not shutil.which("sftp") or not openssh.program(), reason="OpenSSH is not installed"),
+    pytest.mark.skipif(not shutil.which("sftp") or not PROGRAM, reason="OpenSSH is not installed"),
 ]
 
 
