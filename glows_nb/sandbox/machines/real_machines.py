@@ -212,7 +212,7 @@ class RealMachines:
                 is_confined=self._is_confined,
                 jupyter=_jupyter(machine),
                 pool=self._pool,
-                on_end=partial(self._hear_of_end, machine.hash),
+                on_end=partial(self._hear_of_end, real),
                 on_death=lambda: self._hear_of_death(machine.hash),
             )
             real.suffers = suffers
@@ -224,7 +224,10 @@ class RealMachines:
         if suffers != real.suffers:
             real.suffers = suffers
             real.apply(self._folders.of(machine.hash))
-        if has_command and not real.has_begun:
+        if real.is_over:
+            # It may have ended while the machine was paused, when nothing else could.
+            self.on_command_end(real.hash)
+        elif has_command and not real.has_begun:
             real.has_begun = True
             process = await self._process(real, machine, suffers)
             process.tell("run first command", command=machine.cmd)
@@ -240,14 +243,15 @@ class RealMachines:
     async def _bury(self, real: "_Real") -> None:
         """End what a machine's process that died has left; without its first command the machine is at its end."""
         _log.warning("the process of ins-%s has died; its log is %s", real.hash, self._folders.of(real.hash) / "log")
-        had_begun = real.has_begun
+        real.is_over = real.has_begun
         await real.end()
-        if had_begun:
+        if real.is_over:
             self.on_command_end(real.hash)
 
-    def _hear_of_end(self, hash_: str, status: int) -> None:
-        _log.info("the command of ins-%s has ended with status %d", hash_, status)
-        self.on_command_end(hash_)
+    def _hear_of_end(self, real: "_Real", status: int) -> None:
+        _log.info("the command of ins-%s has ended with status %d", real.hash, status)
+        real.is_over = True
+        self.on_command_end(real.hash)
 
 
 class _Real:
@@ -260,6 +264,8 @@ class _Real:
         self.suffers = MachineFaults()
         self.has_begun = False
         """Was its first command started?"""
+        self.is_over = False
+        """Has that ended, and with it the machine?"""
         self._stands_still = False
 
     async def stop(self) -> None:

@@ -165,6 +165,30 @@ def test_process_of_a_machine_that_dies_takes_all_along_and_the_command_is_not_r
     eventually(lambda: not marked(tmp_path) and not folder.exists())
 
 
+def test_process_that_dies_while_its_machine_is_paused_ends_the_command_and_the_machine_afterwards(
+    client: glows.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = launch(client, cmd="echo begun >> log; exec sleep 1000")
+    folder = tmp_path / "state.db-machines" / machine.instance_id.removeprefix("ins-")
+    eventually(lambda: (folder / "root" / "log").exists())
+    may_copy = threading.Event()
+    copy = folders._copy
+
+    def wait_and_copy(source: Path, target: Path) -> None:
+        may_copy.wait(30)
+        copy(source, target)
+
+    monkeypatch.setattr(folders, "_copy", wait_and_copy)
+    client.snapshots.create(machine.instance_id)
+    client.instances.wait(machine.instance_id, until="Paused")
+    os.kill(program_of(folder), signal.SIGKILL)
+    may_copy.set()
+    client.instances.wait(machine.instance_id, until="Finished")
+    [snapshot] = client.snapshots.all()
+    assert snapshot.status == 3
+    assert (tmp_path / "state.db-machines" / "snapshots" / snapshot.snapshot_id[5:] / "log").read_text() == "begun\n"
+
+
 def test_machine_without_a_command_outlives_its_process_and_is_entered_again(
     client: glows.Client, tmp_path: Path
 ) -> None:
