@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["glows_client", "glows_sandbox"]
 
 FIXTURE: Final = "glows_sandbox"
-SETTINGS: Final = {"speed": 200.0, "scenario": None, "seed": None}
+SETTINGS: Final = {"speed": 200.0, "scenario": None, "seed": None, "real_machines": None}
 """What the marker can set: `speed` is virtual seconds per real one, so that a launch takes a quarter of a second."""
 
 
@@ -33,8 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of the marker."""
     config.addinivalue_line(
         "markers",
-        f"{FIXTURE}(speed=200, scenario=None, seed=None): run the test against a sandbox of its own, which plays this "
-        "scenario from the start and whose clock runs so much faster than real time",
+        f"{FIXTURE}(speed=200, scenario=None, seed=None, real_machines=None): run the test against a sandbox of its "
+        "own, which plays this scenario from the start and whose clock runs so much faster than real time",
     )
 
 
@@ -53,8 +53,9 @@ def glows_sandbox(
     `glows.connect()`, the functions that take no client, `%glows` and programs that the test starts all find it. The
     user's own token, profiles and ledger are out of reach. `.admin` orders faults and plays scenarios.
 
-    `@pytest.mark.glows_sandbox(speed=200, scenario=None, seed=None)` sets how much faster than real its clock runs, the
-    scenario that it plays from the start, and what makes its chance the same in every run.
+    `@pytest.mark.glows_sandbox(speed=200, scenario=None, seed=None, real_machines=None)` sets how much faster than real
+    its clock runs, the scenario that it plays from the start, what makes its chance the same in every run, and whether
+    its machines are real, as in `glows.sandbox`: where they are, the commands of machines are really run.
     """
     from glows_nb import connection, embedded
     from glows_nb.api.credentials import config

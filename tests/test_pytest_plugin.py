@@ -107,7 +107,7 @@ def test_marker_with_a_wrong_word_is_one_sentence(pytester: pytest.Pytester) -> 
     )
     result = pytester.runpytest_inprocess(*PLUGIN)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*takes speed, scenario, seed by name, and not 'sped'."])
+    result.stdout.fnmatch_lines(["*takes speed, scenario, seed, real_machines by name, and not 'sped'."])
 
 
 def test_marker_with_an_unknown_scenario_says_which_there_are(pytester: pytest.Pytester) -> None:
