@@ -303,7 +303,7 @@ class Faults:
             has_ipykernel="no_ipykernel" not in hit,
             has_files="no_sftp" not in hit,
             is_disk_full="disk_full" in hit,
-            is_other="other_host_key" in hit,
+            has_other_host_key="other_host_key" in hit,
             clock_ahead=round(hit["clock_off"].seconds) if "clock_off" in hit else 0,
         )
 

@@ -1,7 +1,14 @@
 """Where the files of real machines lie: a folder each, and one for each snapshot.
 
-A machine's processes may change what is in `root`, its home, and in `tmp`, and nothing else; so whatever is put beside
-these is what the sandbox put there, and never a link to somewhere else.
+Of its folder a machine's processes may change what is in `root`, its home, and in `tmp`, and nothing else; so whatever is
+put beside these is what the sandbox put there, and never a link to somewhere else:
+
+    HASH/root, HASH/tmp       the machine's home and its temporary files
+    HASH/bin                  what comes first in its PATH: python3, pip, nvidia-smi
+    HASH/host.key             its host key
+    HASH/log, command.log     what its process complains of; what its command and its Jupyter server say
+    python                    the environment that all machines have their `python3` in
+    snapshots/HASH            the home of a machine, as it was; HASH.….part is one that is being copied
 """
 
 import contextlib
@@ -18,17 +25,20 @@ import threading
 from pathlib import Path
 
 from glows_nb.sandbox.machines.inside import nvidia_smi
-from glows_nb.sandbox.machines.interpreter import OWN, of_machines, own_packages
+from glows_nb.sandbox.machines.interpreter import OWN, make_environment, of_machines, own_packages
 from glows_nb.sandbox.machines.lifecycle import Machine
 from glows_nb.sandbox.machines.survivors import end_survivors
 
+COMMAND_LOG = "command.log"
+_MOST_LAST_WORDS = 500
 _SNAPSHOTS = "snapshots"
 _PREFIX = "glows-sandbox-"
 _LOCK = "lock"
 _PART = ".part"
+_PYTHON = "python"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROFILE = """# A login shell has set PATH anew; the machine's own programs come first in it.
-PATH="${HOME%/*}/bin:$PATH"
+PATH="${HOME%/*}/bin:$HOME/.local/bin:$PATH"
 """
 _NO_IPYKERNEL = 'raise ModuleNotFoundError("No module named \'ipykernel\'", name="ipykernel")\n'
 
@@ -61,7 +71,7 @@ class Folders:
         """Return which machines have a folder."""
         if self._place is None or not self._place.is_dir():
             return set()
-        return {path.name for path in self._place.iterdir() if path.is_dir() and path.name != _SNAPSHOTS}
+        return {path.name for path in self._place.iterdir() if path.is_dir() and path.name not in (_SNAPSHOTS, _PYTHON)}
 
     def saved(self) -> set[str]:
         """Return which snapshots have one."""
@@ -92,6 +102,8 @@ class Folders:
             (home / ".profile").write_text(_PROFILE)
         # A program may have locked all others out, and without root's powers nobody would get in again.
         home.chmod(stat.S_IMODE(home.stat().st_mode) | 0o700)
+        with self._making:
+            make_environment(python_of(folder))
         equip(folder)
         if machine.hardware.gpus and not (folder / "bin" / "gpus.json").exists():
             hardware = machine.hardware
@@ -117,6 +129,15 @@ class Folders:
             return False
         folder = self._place / _SNAPSHOTS / snapshot
         return folder.is_dir() and any(folder.iterdir())
+
+    def last_words(self, hash_: str) -> str:
+        """Return the end of what a machine's command said."""
+        log = self.of(hash_) / COMMAND_LOG
+        if not log.is_file():
+            return ""
+        with log.open("rb") as said:
+            said.seek(max(log.stat().st_size - _MOST_LAST_WORDS, 0))
+            return said.read().decode(errors="replace").strip()
 
     def remove(self, hash_: str) -> None:
         """End what is left of a machine, and remove its folder."""
@@ -154,18 +175,24 @@ def writable(folder: Path) -> list[Path]:
 
 def readable(folder: Path) -> list[Path]:
     """Return what they may read besides: what the sandbox put there, and the interpreters."""
-    return [folder / "bin", *OWN.readable(), *of_machines().readable(), *own_packages()]
+    return [folder / "bin", python_of(folder), *OWN.readable(), *of_machines().readable(), *own_packages()]
+
+
+def python_of(folder: Path) -> Path:
+    """Return where the environment lies in which a machine has its `python3`."""
+    return folder.parent / _PYTHON
 
 
 def environment(folder: Path, machine: Machine) -> dict[str, str]:
     """Return what a machine's processes know: nothing of the environment of the sandbox or its user."""
     given = dict(part.partition("=")[::2] for part in machine.envs.split(";") if part)
     return {
-        "PATH": f"{folder / 'bin'}:{_SYSTEM_PATH}",
+        "PATH": f"{folder / 'bin'}:{folder / 'root' / '.local' / 'bin'}:{_SYSTEM_PATH}",
         "LANG": "C.UTF-8",
         **given,
         "HOME": str(folder / "root"),
         "TMPDIR": str(folder / "tmp"),
+        "TMUX_TMPDIR": str(folder / "tmp"),
         "USER": machine.ssh_user,
         "LOGNAME": machine.ssh_user,
         "SHELL": "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh",
@@ -187,9 +214,10 @@ def read_gpus(folder: Path) -> list[dict[str, object]]:
 
 def equip(folder: Path, *, has_python: bool = True, has_ipykernel: bool = True) -> None:
     """Give a machine its `python3`, or one that is as if it were not there, or one that finds no ipykernel."""
-    line = f'exec {shlex.quote(of_machines().path)} "$@"'
+    python = shlex.quote(str(python_of(folder) / "bin" / "python3"))
+    line = f'exec {python} "$@"'
     if not has_python:
-        line = 'echo "$0: not found" >&2; exit 127'
+        line = 'echo "${0##*/}: not found" >&2; exit 127'
     elif not has_ipykernel:
         hiding = folder / "bin" / "without-ipykernel"
         hiding.mkdir(exist_ok=True)
@@ -197,6 +225,8 @@ def equip(folder: Path, *, has_python: bool = True, has_ipykernel: bool = True) 
         line = f'PYTHONPATH={shlex.quote(str(hiding))}"${{PYTHONPATH:+:$PYTHONPATH}}" {line}'
     for name in ("python", "python3"):
         _write_program(folder / "bin" / name, line)
+    for name in ("pip", "pip3"):
+        _write_program(folder / "bin" / name, f'exec {python} -m pip "$@"')
 
 
 def _write_program(path: Path, line: str) -> None:

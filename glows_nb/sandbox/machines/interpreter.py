@@ -1,10 +1,12 @@
 """The Python that machines have as `python3`, and what of it their processes may read."""
 
+import json
 import os
+import shlex
 import shutil
+import site
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,25 +14,32 @@ from pathlib import Path
 PYTHON_VARIABLE = "GLOWS_SANDBOX_PYTHON"
 """Names the interpreter that machines have; without it that is the sandbox's own."""
 
-_ASKED = "import sys; print(sys.executable, sys.prefix, sys.base_prefix, sep='\\n')"
-_SECONDS = 20
+_ASKED = """
+import json, site, sys
+packages = site.getsitepackages() + [site.getusersitepackages()]
+print(json.dumps([sys.executable, [sys.prefix, sys.base_prefix], packages]))
+"""
+_SECONDS = 60
 _PARTS = ("bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "plugins", "pyvenv.cfg", "share", "ssl")
 """Of an installation: who makes one in a folder with other things, or in the home, does not hand out all of it."""
+_MADE_FOR = "made-for"
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """An interpreter, and the folders in which it and what it imports are installed."""
+    """An interpreter, where it is installed, and where the packages are that it imports."""
 
     path: str
-    prefixes: tuple[Path, ...]
+    prefixes: tuple[str, ...]
+    packages: tuple[str, ...]
 
     def readable(self) -> list[Path]:
         """Return what whoever runs it has to read."""
-        return [Path(self.path).resolve(), *(prefix / part for prefix in self.prefixes for part in _PARTS)]
+        parts = [Path(prefix, part) for prefix in self.prefixes for part in _PARTS]
+        return [Path(self.path).resolve(), *parts, *map(Path, self.packages)]
 
 
-OWN = Interpreter(sys.executable, (Path(sys.prefix), Path(sys.base_prefix)))
+OWN = Interpreter(sys.executable, (sys.prefix, sys.base_prefix), (*site.getsitepackages(), site.getusersitepackages()))
 
 
 def of_machines() -> Interpreter:
@@ -43,12 +52,43 @@ def of_machines() -> Interpreter:
     return _ask(named) if named else OWN
 
 
-def own_packages() -> Iterable[Path]:
-    """Return what the sandbox's own program imports from elsewhere than its interpreter's folders."""
-    package = Path(__file__).parents[2]
-    # Installed for one user alone, all that it needs lies beside it.
-    is_installed = package.parent.name in ("site-packages", "dist-packages")
-    return [package.parent if is_installed else package]
+def make_environment(folder: Path) -> Path:
+    """Make the environment in which machines run theirs, unless it is there, and return its `python3`.
+
+    It has all packages of the interpreter and can't be written, so that `pip install` puts what it installs into the
+    machine's home.
+    """
+    interpreter = of_machines()
+    made_for = folder / _MADE_FOR
+    python = folder / "bin" / "python3"
+    if made_for.exists() and made_for.read_text() == interpreter.path:
+        return python
+    command = [interpreter.path, "-m", "venv", "--clear", "--without-pip", "--system-site-packages", str(folder)]
+    subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS)  # noqa: S603 - the user's own
+    [packages] = (folder / "lib").glob("python3*/site-packages")
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in interpreter.packages]
+    (packages / "of-the-sandbox.pth").write_text("".join(lines))
+    kernel = folder / "share" / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    started = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    described = {"argv": started, "display_name": "Python 3 (ipykernel)", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(described))
+    made_for.write_text(interpreter.path)
+    return python
+
+
+def jupyter_command(environment: Path) -> tuple[str, dict[str, str]]:
+    """Return how the sandbox's own Jupyter is started with kernels in the machines' environment: words, variables."""
+    words = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
+    return (
+        f"exec {shlex.join(words)} --ServerApp.port={{port}} --ServerApp.port_retries=0",
+        {"JUPYTER_PATH": str(environment / "share" / "jupyter")},
+    )
+
+
+def own_packages() -> list[Path]:
+    """Return what the sandbox's own program imports from elsewhere than its interpreter's folders: this package."""
+    return [Path(__file__).parents[2]]
 
 
 @cache
@@ -60,7 +100,7 @@ def _ask(named: str) -> Interpreter:
         asked = subprocess.run(  # noqa: S603 - named by the user
             [found, "-I", "-c", _ASKED], capture_output=True, text=True, check=True, timeout=_SECONDS
         )
-        path, *prefixes = asked.stdout.splitlines()
+        path, prefixes, packages = json.loads(asked.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise ValueError(f"{PYTHON_VARIABLE} names no Python that runs: {named}") from error
-    return Interpreter(path, tuple(map(Path, prefixes)))
+    return Interpreter(path, tuple(prefixes), tuple(packages))

@@ -20,8 +20,8 @@ class MachineFaults:
     has_files: bool = True
     """Is there SFTP?"""
     is_disk_full: bool = False
-    is_other: bool = False
-    """Has it another host key than before?"""
+    has_other_host_key: bool = False
+    """Is it another than before?"""
     clock_ahead: int = 0
     """By how many seconds its programs see the clock ahead."""
 

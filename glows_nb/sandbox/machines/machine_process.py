@@ -63,6 +63,7 @@ class MachineProcess:
             "password": machine.password,
             "environment": environment,
             "jupyter": jupyter,
+            "log": str(folder / folders.COMMAND_LOG),
             "is_confined": is_confined,
             "mark": mark_of(folder),
             "writable": [str(path) for path in folders.writable(folder)],

@@ -8,9 +8,7 @@ thread, and other machines don't wait for it.
 import asyncio
 import importlib.util
 import logging
-import shlex
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,14 +20,10 @@ from glows_nb.sandbox.ids import bare
 from glows_nb.sandbox.machines import folders
 from glows_nb.sandbox.machines.addresses import JUPYTER_PORT
 from glows_nb.sandbox.machines.folders import Folders
+from glows_nb.sandbox.machines.interpreter import jupyter_command
 from glows_nb.sandbox.machines.lifecycle import Machine
 from glows_nb.sandbox.machines.machine_faults import MachineFaults, Suffering, clock_variables
 from glows_nb.sandbox.machines.machine_process import MachineProcess
-
-_JUPYTER = (
-    "-m jupyterlab --no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port={port} "
-    "--ServerApp.port_retries=0"
-)
 
 _MOST_AT_ONCE = 32
 """How many folders are copied, made or removed at once, before another has to wait."""
@@ -210,7 +204,7 @@ class RealMachines:
                 folder,
                 machine,
                 is_confined=self._is_confined,
-                jupyter=_jupyter(machine),
+                jupyter=_jupyter(folder, machine),
                 pool=self._pool,
                 on_end=partial(self._hear_of_end, real),
                 on_death=lambda: self._hear_of_death(machine.hash),
@@ -249,7 +243,12 @@ class RealMachines:
             self.on_command_end(real.hash)
 
     def _hear_of_end(self, real: "_Real", status: int) -> None:
-        _log.info("the command of ins-%s has ended with status %d", real.hash, status)
+        said = self._folders.last_words(real.hash) if status else ""
+        _log.log(
+            logging.WARNING if status else logging.INFO,
+            "The command of ins-%s has ended with status %d, and with it the machine. %s",
+            *(real.hash, status, said),
+        )
         real.is_over = True
         self.on_command_end(real.hash)
 
@@ -294,16 +293,17 @@ class _Real:
             "suffer",
             has_files=self.suffers.has_files,
             is_disk_full=self.suffers.is_disk_full,
-            is_other=self.suffers.is_other,
+            has_other_host_key=self.suffers.has_other_host_key,
             variables=clock_variables(self.suffers.clock_ahead),
         )
 
 
-def _jupyter(machine: Machine) -> dict[str, object]:
+def _jupyter(folder: Path, machine: Machine) -> dict[str, object]:
     """How its Jupyter server is started: with the token that its address has, and by nothing that shows it."""
     urls = [access.url for access in machine.accesses if access.listen_port == JUPYTER_PORT]
     token = "".join(parse_qs(urlsplit("".join(urls)).query).get("token", []))
-    return {"command": f"exec {shlex.quote(sys.executable)} {_JUPYTER}", "variables": {"JUPYTER_TOKEN": token}}
+    command, variables = jupyter_command(folders.python_of(folder))
+    return {"command": command, "variables": variables | {"JUPYTER_TOKEN": token}}
 
 
 def _source(machine: Machine) -> str:

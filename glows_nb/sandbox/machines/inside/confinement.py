@@ -13,6 +13,7 @@ for the user, such as Docker or the bus of the session, hears whoever calls.
 
 import ctypes
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,13 +36,14 @@ _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 
 SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/proc", "/sys"),
-    *("/run/systemd/resolve", "/etc/alternatives", "/etc/ssl", "/etc/ca-certificates", "/etc/pki", "/etc/terminfo"),
-    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf"),
-    *("/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/localtime", "/etc/timezone", "/etc/services"),
-    *("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/inputrc", "/etc/mime.types", "/etc/fonts"),
+    "/run/systemd/resolve",
 )
-"""What every process may read. Of the processes outside /proc tells names, and neither environment nor memory."""
+"""What every process may read, beside what everybody may in /etc.
 
+Of the processes outside /proc tells names and command lines, and neither environment nor memory.
+"""
+
+_ETC = Path("/etc")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts")
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the system has it
@@ -81,7 +83,7 @@ def confine(folders: Iterable[Path], readable: Iterable[Path] = ()) -> None:
 
     Args:
         folders: what it may read, and change what is in it.
-        readable: what it may read besides the system's own.
+        readable: what it may read besides the system's own; for a machine that is what `folders.readable` says.
 
     Raises:
         OSError: the system can't do that, or something went wrong; nothing may be served then.
@@ -98,6 +100,7 @@ def confine(folders: Iterable[Path], readable: Iterable[Path] = ()) -> None:
     try:
         for path in (*map(Path, SYSTEM), *readable):
             _allow(libc, rules, path, _READ & handled)
+        _allow_etc(libc, rules, handled)
         for path in map(Path, DEVICES):
             _allow(libc, rules, path, (_READ | _WRITE_FILE | _IOCTL) & handled)
         _allow(libc, rules, SHARED_MEMORY, handled & ~_READ_DIR)
@@ -131,6 +134,26 @@ def _allow(libc: ctypes.CDLL, rules: int, path: Path, allowed: int, *, is_needed
         _checked(libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, ctypes.byref(beneath), 0))
     finally:
         os.close(parent)
+
+
+def _allow_etc(libc: ctypes.CDLL, rules: int, handled: int) -> None:
+    """Let be read what everybody may read there; for root, who may read all, the system makes no difference."""
+    if os.geteuid() != 0:
+        _allow(libc, rules, _ETC, _READ & handled)
+        return
+    _allow(libc, rules, _ETC, _READ_DIR & handled)
+    for folder, names, files in os.walk(_ETC):
+        names[:] = [name for name in names if _is_everybodys(Path(folder, name))]
+        for path in (Path(folder, name) for name in files):
+            if _is_everybodys(path):
+                _allow(libc, rules, path, _READ & handled)
+
+
+def _is_everybodys(path: Path) -> bool:
+    try:
+        return bool(path.lstat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 def _libc() -> ctypes.CDLL:

@@ -18,11 +18,13 @@ class Jupyter:
     Args:
         processes: those of the machine, among which it is.
         told: its `command` with `{port}` for the port to listen on, and its `variables`.
+        log: where it says what it says.
     """
 
-    def __init__(self, processes: Processes, told: Mapping[str, Any]) -> None:
+    def __init__(self, processes: Processes, told: Mapping[str, Any], log: int) -> None:
         self._processes = processes
         self._told = told
+        self._log = log
         self._port: int | None = None
         self._starting = asyncio.Lock()
 
@@ -43,7 +45,7 @@ class Jupyter:
                 return connection
             self._port = _free_port()
             command = self._told["command"].replace("{port}", str(self._port))
-            started = self._processes.start(command, self._told["variables"], is_silent=True)
+            started = self._processes.start(command, self._told["variables"], output=self._log)
             deadline = asyncio.get_running_loop().time() + _START_SECONDS
             while connection is None and started.returncode is None:
                 if asyncio.get_running_loop().time() > deadline:

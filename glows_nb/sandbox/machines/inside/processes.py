@@ -66,7 +66,7 @@ class Processes:
         more: Mapping[str, str],
         terminal: int | None = None,
         *,
-        is_silent: bool = False,
+        output: int | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a command by the machine's shell, or without one the shell itself.
 
@@ -74,18 +74,18 @@ class Processes:
             command: what the shell is to do.
             more: further variables.
             terminal: the descriptor of the terminal that it is to have; without it its three streams are pipes.
-            is_silent: nobody is to hear it, and it hears nobody.
+            output: where it is to write instead, when nobody speaks to it.
         """
         shell = self._environment["SHELL"]
         name = Path(shell).name
         arguments = [f"-{name}"] if command is None else [name, "-c", command]
-        stream = subprocess.DEVNULL if is_silent else subprocess.PIPE if terminal is None else terminal
+        stream = subprocess.PIPE if terminal is None else terminal
         started = subprocess.Popen(  # noqa: S603 - what to run is the caller's, who has the machine's password
             arguments,
             executable=shell,
-            stdin=stream,
-            stdout=stream,
-            stderr=stream,
+            stdin=stream if output is None else subprocess.DEVNULL,
+            stdout=stream if output is None else output,
+            stderr=stream if output is None else output,
             cwd=self._home,
             env={**self._environment, **self.variables, **more},
             start_new_session=True,

@@ -1,7 +1,16 @@
 """The process of one machine: `program.py NUMBER`, where NUMBER is the descriptor of a socket to the sandbox.
 
-Over it the sandbox hands callers in and says what else there is to do, a JSON object a line, and hears when the
-machine's first command has ended. When the sandbox's end of it is closed, for whatever reason, everything below this
+Over it the sandbox says what is to be done, a JSON object a line:
+
+    serve ssh            the caller who is handed over; `line` is what is wrong with the line
+    serve jupyter        the caller; the server is started with the first
+    serve port           the caller, by the machine's program that listens at `port`, or by saying `otherwise`
+    run first command    `command`; its end is answered by {"ended": STATUS}
+    stop                 all that runs, and this process; answered by {"stopped": true}
+    go on                the end of a stop
+    suffer               what goes wrong with the machine from now on (`machines.machine_faults`)
+
+When the sandbox's end of it is closed, for whatever reason, everything below this
 process is ended and then it ends itself. What it has to know at first comes over stdin, so that no password stands in
 a command line or an environment.
 """
@@ -32,7 +41,7 @@ _AT_ONCE = 64 * 1024
 _MOST_DESCRIPTORS = 64
 
 
-class MachineProcess:
+class Program:
     """What the sandbox tells this machine to do, and who is inside.
 
     Args:
@@ -47,8 +56,9 @@ class MachineProcess:
         host_key = _host_key(Path(told["host_key"]))
         self._other_host_key = asyncssh.generate_private_key("ssh-ed25519")
         self._service = Service(self._processes, told["user"], told["password"], host_key)
-        self._is_other = False
-        self._jupyter = Jupyter(self._processes, told["jupyter"])
+        self._has_other_host_key = False
+        self._log = os.open(told["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._jupyter = Jupyter(self._processes, told["jupyter"], self._log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard = b""
         self._orders: deque[dict[str, Any]] = deque()
@@ -105,7 +115,7 @@ class MachineProcess:
                 self._processes.signal_all(signal.SIGCONT)
             case "suffer":
                 self._service = replace(self._service, has_files=order["has_files"])
-                self._is_other = order["is_other"]
+                self._has_other_host_key = order["has_other_host_key"]
                 self._processes.fill_disk(order["is_disk_full"])
                 self._processes.variables = order["variables"]
 
@@ -120,12 +130,12 @@ class MachineProcess:
             return
         if line is not None:
             caller = put_between(caller, line, self._tasks)
-        service = replace(self._service, host_key=self._other_host_key) if self._is_other else self._service
+        service = replace(self._service, host_key=self._other_host_key) if self._has_other_host_key else self._service
         self._keep(serve(caller, service))
 
     async def _run_first(self, command: str) -> None:
         try:
-            status = await self._processes.wait(self._processes.start(command, {}, is_silent=True))
+            status = await self._processes.wait(self._processes.start(command, {}, output=self._log))
         except (OSError, ValueError):
             status = CANNOT_BE_STARTED
         self._say({"ended": status})
@@ -156,7 +166,7 @@ def _host_key(path: Path) -> asyncssh.SSHKey:
 
 
 async def _run(told: Mapping[str, Any]) -> None:
-    await MachineProcess(socket.socket(fileno=int(sys.argv[1])), told).run()
+    await Program(socket.socket(fileno=int(sys.argv[1])), told).run()
 
 
 def main() -> None:
