@@ -218,7 +218,7 @@ def start(
 @cache
 def _tell(sentence: str) -> None:
     """Tell the user once."""
-    _log.warning("The sandbox runs on this computer. %s", sentence)
+    _log.warning("About the sandbox: %s", sentence)
 
 
 def about_machines_here() -> tuple[bool, str]:

@@ -31,7 +31,7 @@ from glows_nb.sandbox.http.admin import Admin
 from glows_nb.sandbox.http.admin_client import AdminClient
 from glows_nb.sandbox.http.app import BASE_PATH, Api, create_app
 from glows_nb.sandbox.machines.addresses import named_like_the_service
-from glows_nb.sandbox.machines.choice import choose
+from glows_nb.sandbox.machines.choice import ELSEWHERE, Choice, choose
 from glows_nb.sandbox.machines.ports import MachinePorts
 from glows_nb.sandbox.settings import DEFAULT_LIMITS, DEFAULT_SWITCHES, Limits, Switches
 from glows_nb.sandbox.store.store import Store
@@ -93,7 +93,7 @@ class SandboxServer:
         self._switches = switches
         self._is_fresh = is_fresh
         self._is_reachable = _is_loopback(host) if is_reachable is None else is_reachable
-        self.machines = choose(has_real_machines)
+        self.machines = choose(has_real_machines) if self._is_reachable else Choice(False, False, ELSEWHERE)
         """Whether its machines are real, in words too."""
         self._running: _Running | None = None
         self._token = ""
@@ -207,7 +207,7 @@ class SandboxServer:
         # Loaded where it is wanted: not every system has processes and folders as it needs them.
         from glows_nb.sandbox.machines.real_machines import RealMachines
 
-        beside = None if self._path is None else self._path.absolute().with_name(f"{self._path.name}-machines")
+        beside = None if self._path is None else self._path.resolve().with_name(f"{self._path.name}-machines")
         return RealMachines(beside, is_confined=self.machines.is_confined)
 
     @property

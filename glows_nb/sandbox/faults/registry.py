@@ -43,11 +43,12 @@ MACHINE_KINDS = {
     "no_python": "`python3` is not found",
     "no_ipykernel": "`python3` finds no ipykernel",
     "no_sftp": "there is no sftp",
-    "clock_off": "what is started sees the clock `seconds` ahead; needs libfaketime, Debian's package of that name",
+    "clock_off": "what is started sees the clock `seconds` ahead, or behind; needs libfaketime, Debian's package",
 }
 """Of machines that are real alone. Those of lines count lines, and the others machines."""
 KINDS = CALL_KINDS | BACKEND_KINDS | MACHINE_KINDS
 _OF_OFFERS = ("no_stock", "price_change")
+_NEEDED = {"line_slow": ("seconds", "bytes_per_second"), "clock_off": ("seconds",)}
 _OF_LINES = ("line_breaks", "line_slow")
 _OF_QUEUES = ("stuck_queue", "balance_exhausted")
 _MOMENTS = ("before", "after", "late")
@@ -104,8 +105,13 @@ def read_fault(order: Mapping[str, object]) -> Fault:
             raise ValueError(f"{name} can't be {value!r}")
     if order.get("kind") not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}")
+    if order["kind"] != "clock_off" and float(str(order.get("seconds", 0))) < 0:
+        raise ValueError("seconds must be 0 or more; only a clock can be behind")
     if order["kind"] == "clock_off" and clock_library() is None:
         raise ValueError("clock_off needs libfaketime, which this system has not; Debian's package has that name")
+    needed = _NEEDED.get(str(order["kind"]), ())
+    if needed and not any(order.get(name) for name in needed):
+        raise ValueError(f"{order['kind']} needs {' or '.join(needed)}")
     is_of_calls = order["kind"] in CALL_KINDS
     fault = Fault(**({"count": 1 if is_of_calls else None} | dict(order)))  # type: ignore[arg-type]
     if fault.when not in _MOMENTS or (fault.when != "before" and not is_of_calls):
@@ -333,7 +339,7 @@ def _is_like(value: object, default: object, name: str) -> bool:
     if isinstance(value, bool):
         return False
     if isinstance(default, float):
-        return isinstance(value, int | float) and 0 <= value < float("inf")
+        return isinstance(value, int | float) and abs(value) < float("inf") and (value >= 0 or name == "seconds")
     if isinstance(default, int):
         return isinstance(value, int) and (value >= 0 or name in ("code", "seed"))
     return isinstance(value, str)

@@ -21,9 +21,18 @@ class AdminClient:
         self._token = token
 
     def order(self, kind: str, operation: str = "*", **more: object) -> str:
-        """Order a fault and return its id; `more` is what `faults.Fault` has."""
+        """Order a fault and return its id; `kinds()` has them all, with what they take beside what tells whom they hit.
+
+        That is `operation` and `user` of calls, `region`, `gpu_name` and `meta_key` of machines, `first`, `count`,
+        `probability` and `seed`.
+        """
         id_: str = self._call("POST", "/faults", {"kind": kind, "operation": operation, **more})["id"]
         return id_
+
+    def kinds(self) -> dict[str, str]:
+        """Return all kinds of faults, with what they do."""
+        kinds: dict[str, str] = self._call("GET", "/fault-kinds")
+        return kinds
 
     def faults(self, *, fired: bool | None = None) -> list[dict[str, Any]]:
         """Return all faults, or those that have fired, or those that never have."""

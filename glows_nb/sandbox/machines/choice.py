@@ -8,12 +8,15 @@ from glows_nb.sandbox.machines.inside import confinement
 from glows_nb.sandbox.machines.interpreter import of_machines
 
 CONFINED = (
-    "Its machines are real: a folder and processes on this computer that run as you, kept to that folder by Landlock, "
-    "and reached by nobody from outside."
+    "Its machines can be entered: each is a folder and processes of yours on this computer, kept to that folder by "
+    "Landlock."
 )
 UNCONFINED = (
-    "Its machines are real, and nothing confines them: what runs there runs on this computer as you, with all your "
-    "files in reach."
+    "Its machines can be entered: each is a folder and processes of yours on this computer, and nothing confines them, "
+    "so that all your files are in reach of what runs there."
+)
+ELSEWHERE = (
+    "Its machines can't be entered, as it listens elsewhere than on this computer alone: nobody is behind their ports."
 )
 TURN_ON = "glows.sandbox(real_machines=True) or --real-machines"
 

@@ -1,7 +1,7 @@
 """Where the files of real machines lie: a folder each, and one for each snapshot.
 
-Of its folder a machine's processes may change what is in `root`, its home, and in `tmp`, and nothing else; so whatever is
-put beside these is what the sandbox put there, and never a link to somewhere else:
+Of its folder a machine's processes may change what is in `root`, its home, and in `tmp`, and nothing else; so whatever
+is put beside these is what the sandbox put there, and never a link to somewhere else:
 
     HASH/root, HASH/tmp       the machine's home and its temporary files
     HASH/bin                  what comes first in its PATH: python3, pip, nvidia-smi
@@ -34,6 +34,7 @@ _MOST_LAST_WORDS = 500
 _SNAPSHOTS = "snapshots"
 _PREFIX = "glows-sandbox-"
 _LOCK = "lock"
+_LOCK_SAYS = b"machines of a sandbox; removed by the next one when it was killed\n"
 _PART = ".part"
 _PYTHON = "python"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -60,7 +61,10 @@ class Folders:
 
     def take_over(self, *, is_fresh: bool) -> None:
         """End what a sandbox that was killed left running here, and remove what lies here if all is to be new."""
-        if self._place is None or not self._place.is_dir():
+        if self._place is None:
+            _remove_forgotten()
+            return
+        if not self._place.is_dir():
             return
         end_survivors(self._place / hash_ for hash_ in self.hashes())
         parts = [*self._place.glob(f"*/*{_PART}")]
@@ -157,10 +161,10 @@ class Folders:
     def _made(self) -> Path:
         with self._making:
             if self._place is None:
-                _remove_forgotten()
                 made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
                 # Held as long as this process lives: a folder with a lock that nobody holds is a killed sandbox's.
                 self._lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                os.write(self._lock, _LOCK_SAYS)
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._place = made.rename(made.with_name(made.name.removeprefix(".")))
             (self._place / _SNAPSHOTS).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -242,13 +246,33 @@ def _copy(source: Path, target: Path) -> None:
     The target is there when all of it is. A Ctrl-C that is meant for the sandbox interrupts nothing.
     """
     part = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=_PART, dir=target.parent))
+    locked = _unlocked(source)
     share = ["--reflink=auto"] if sys.platform == "linux" else []
     command = ["/bin/cp", "-a", *share, f"{source}/.", str(part)]
     done = subprocess.run(command, capture_output=True, check=False, start_new_session=True)  # noqa: S603 - our own
+    for path, mode in reversed(locked):
+        for copied in (source / path, part / path):
+            with contextlib.suppress(OSError):
+                copied.chmod(mode)
     if done.returncode:
         _remove(part)
         raise OSError(f"not all files were copied: {done.stderr.decode(errors='replace').strip()[:500]}")
     part.replace(target)
+
+
+def _unlocked(folder: Path) -> list[tuple[Path, int]]:
+    """Make readable to its owner what is not, and return what that was, with its modes; root can read all."""
+    locked: list[tuple[Path, int]] = []
+    if os.geteuid() == 0:
+        return locked
+    for inside, names, files in os.walk(folder):
+        for name, needed in [*((name, stat.S_IRWXU) for name in names), *((name, stat.S_IRUSR) for name in files)]:
+            path = Path(inside, name)
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and mode & needed != needed:
+                locked.append((path.relative_to(folder), stat.S_IMODE(mode)))
+                path.chmod(stat.S_IMODE(mode) | needed)
+    return locked
 
 
 def _remove(folder: Path) -> None:
@@ -263,8 +287,13 @@ def _remove_forgotten() -> None:
     """Remove temporary folders of sandboxes that were killed, and end what is left of their machines."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+                continue
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
+                if os.read(lock, len(_LOCK_SAYS) + 1) != _LOCK_SAYS:
+                    continue
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 end_survivors(folder.iterdir())
                 _remove(folder)

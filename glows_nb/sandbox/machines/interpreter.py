@@ -22,6 +22,7 @@ print(json.dumps([sys.executable, [sys.prefix, sys.base_prefix], packages]))
 _SECONDS = 60
 _PARTS = ("bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "plugins", "pyvenv.cfg", "share", "ssl")
 """Of an installation: who makes one in a folder with other things, or in the home, does not hand out all of it."""
+_FOLDERS_FOR_PACKAGES = ("site-packages", "dist-packages")
 _MADE_FOR = "made-for"
 
 
@@ -35,7 +36,7 @@ class Interpreter:
 
     def readable(self) -> list[Path]:
         """Return what whoever runs it has to read."""
-        parts = [Path(prefix, part) for prefix in self.prefixes for part in _PARTS]
+        parts = [part for prefix in self.prefixes for part in _parts_of(Path(prefix))]
         return [Path(self.path).resolve(), *parts, *map(Path, self.packages)]
 
 
@@ -82,13 +83,32 @@ def jupyter_command(environment: Path) -> tuple[str, dict[str, str]]:
     words = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
     return (
         f"exec {shlex.join(words)} --ServerApp.port={{port}} --ServerApp.port_retries=0",
-        {"JUPYTER_PATH": str(environment / "share" / "jupyter")},
+        {"JUPYTER_PATH": str(environment / "share" / "jupyter")} | _of_the_user(),
     )
 
 
+def _of_the_user() -> dict[str, str]:
+    """Packages that are installed for the user alone, who has another home there."""
+    folder = site.getusersitepackages()
+    return {"PYTHONPATH": folder} if folder in sys.path else {}
+
+
+def import_path() -> list[str]:
+    """Return where the sandbox's own program imports from: as the sandbox does, but not from where it was started."""
+    return [*filter(os.path.isabs, sys.path), str(Path(__file__).parents[3])]
+
+
 def own_packages() -> list[Path]:
-    """Return what the sandbox's own program imports from elsewhere than its interpreter's folders: this package."""
-    return [Path(__file__).parents[2]]
+    """Return what of that it has to read: folders for packages, and this package wherever it lies."""
+    folders = [Path(path) for path in import_path() if Path(path).name in _FOLDERS_FOR_PACKAGES]
+    return [Path(__file__).parents[2], *folders]
+
+
+def _parts_of(prefix: Path) -> list[Path]:
+    """What belongs to an installation; of one in the home, where others keep what is theirs, as little as can be."""
+    if prefix in (Path.home(), Path.home() / ".local"):
+        return [prefix / "pyvenv.cfg", prefix / "share" / "jupyter", *prefix.glob("lib*/python3*")]
+    return [prefix / part for part in _PARTS]
 
 
 @cache

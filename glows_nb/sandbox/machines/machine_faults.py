@@ -23,7 +23,7 @@ class MachineFaults:
     has_other_host_key: bool = False
     """Is it another than before?"""
     clock_ahead: int = 0
-    """By how many seconds its programs see the clock ahead."""
+    """By how many seconds its programs see the clock ahead, or behind."""
 
 
 class Suffering(Protocol):
@@ -52,10 +52,10 @@ def clock_variables(seconds_ahead: int) -> dict[str, str]:
     library = clock_library()
     if not seconds_ahead or library is None:
         return {}
-    # Without memory that is shared, which would be left in /dev/shm by programs that are killed.
+    # Without memory that is shared, where it knows of that: it would be left in /dev/shm by programs that are killed.
     return {
         "LD_PRELOAD": str(library),
-        "FAKETIME": f"+{seconds_ahead}s",
+        "FAKETIME": f"{seconds_ahead:+}s",
         "DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_DISABLE_SHM": "1",
     }

@@ -234,7 +234,7 @@ class _Port:
         elif listen_port == JUPYTER_PORT and self._access.protocol == "http" and real.has_jupyter:
             serve("serve jupyter")
         else:
-            said = page("200 OK", f"This is port {listen_port} of ins-{machine.hash}.", "No program of the machine")
+            said = page("502 Bad Gateway", f"No program listens at port {listen_port} of ins-{machine.hash}.")
             serve("serve port", port=listen_port, otherwise=said if self._access.protocol == "http" else "")
 
 

@@ -23,7 +23,7 @@ from glows_nb.sandbox.machines.folders import Folders
 from glows_nb.sandbox.machines.interpreter import jupyter_command
 from glows_nb.sandbox.machines.lifecycle import Machine
 from glows_nb.sandbox.machines.machine_faults import MachineFaults, Suffering, clock_variables
-from glows_nb.sandbox.machines.machine_process import MachineProcess
+from glows_nb.sandbox.machines.machine_process import MachineProcess, start
 
 _MOST_AT_ONCE = 32
 """How many folders are copied, made or removed at once, before another has to wait."""
@@ -200,12 +200,11 @@ class RealMachines:
     async def _process(self, real: "_Real", machine: Machine, suffers: MachineFaults) -> MachineProcess:
         if real.process is None:
             folder = await self._folder(machine)
+            begin = partial(start, folder, machine, _jupyter(folder, machine), is_confined=self._is_confined)
             real.process = MachineProcess(
                 folder,
-                machine,
-                is_confined=self._is_confined,
-                jupyter=_jupyter(folder, machine),
-                pool=self._pool,
+                await self._in_thread(begin),
+                self._pool,
                 on_end=partial(self._hear_of_end, real),
                 on_death=lambda: self._hear_of_death(machine.hash),
             )

@@ -187,10 +187,13 @@ class HttpVisitor(Visitor):
                 self.leave()
             return
         if self._is_let_in():
-            status, text = "200 OK", f"This is port {self._access.listen_port} of ins-{self._machine.hash}."
+            status, text = (
+                "200 OK",
+                f"This is port {self._access.listen_port} of ins-{self._machine.hash}. Nothing runs here.",
+            )
         else:
             status, text = "403 Forbidden", "The token is not this machine's."
-        self.write(page(status, text, "Nothing").encode())
+        self.write(page(status, text).encode())
         self.leave()
 
     def _is_let_in(self) -> bool:
@@ -202,12 +205,9 @@ class HttpVisitor(Visitor):
         return not given and asked.path.split("/")[1:2] != ["api"]
 
 
-def page(status: str, text: str, who: str) -> str:
-    """Return a whole answer over HTTP: a page that says where one is, and who runs here."""
-    shown = (
-        "<!DOCTYPE html><title>GLOWS sandbox</title>"
-        f"<p>{text}</p><p>{who} runs here: it is a machine of the sandbox.</p>"
-    )
+def page(status: str, text: str) -> str:
+    """Return a whole answer over HTTP: a page that says where one is."""
+    shown = f"<!DOCTYPE html><title>GLOWS sandbox</title><p>{text}</p><p>This is a machine of the sandbox.</p>"
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(shown.encode())}\r\n"
         f"Connection: close\r\n\r\n{shown}"

@@ -69,9 +69,7 @@ def test_whoever_opens_a_sandbox_is_told_once(caplog: pytest.LogCaptureFixture) 
     embedded._tell.cache_clear()
     with caplog.at_level(logging.WARNING, "glows_nb.sandbox"), glows.sandbox(), glows.sandbox():
         pass
-    assert [record.getMessage() for record in caplog.records] == [
-        f"The sandbox runs on this computer. {choice.CONFINED}"
-    ]
+    assert [record.getMessage() for record in caplog.records] == [f"About the sandbox: {choice.CONFINED}"]
 
 
 @IS_REAL_HERE[1]
@@ -139,3 +137,4 @@ def test_port_of_a_sandbox_on_another_address_leads_nowhere() -> None:
         )
         [url] = [access.url.get_secret_value() for access in machine.accesses if access.listen_port == 22]
         assert not str(urlsplit(url).hostname).startswith("127.")
+        assert (sandbox.has_real_machines, sandbox.about_machines) == (False, choice.ELSEWHERE)

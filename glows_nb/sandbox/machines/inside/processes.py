@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,7 @@ class Processes:
         self._awaited: dict[int, tuple[subprocess.Popen[bytes], asyncio.Future[int]]] = {}
         if sys.platform == "linux":
             ctypes.CDLL(None, use_errno=True).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._stopped: list[int] = []
         self._prepare: Callable[[], None] | None = None
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
 
@@ -107,22 +108,32 @@ class Processes:
             return started.returncode
         return await asyncio.shield(self._awaited[started.pid][1])
 
-    def signal_all(self, number: int) -> None:
-        """Send a signal to whatever runs below this process, also to what was started meanwhile."""
-        told: set[int] = set()
-        while new := descendants(os.getpid()) - told:
-            told |= new
-            for pid in new:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+    def stop_all(self) -> None:
+        """Let whatever runs below this process stand still, also what is started meanwhile.
+
+        Parents before their children, as a shell would take a child that stands still for one that was sent to the
+        background. What stands still already is not let go on later.
+        """
+        seen: set[int] = set()
+        while new := [child for child in _below(os.getpid()) if child.pid not in seen]:
+            seen.update(child.pid for child in new)
+            stopped = [child.pid for child in new if not child.stands_still]
+            self._stopped += stopped
+            _send(stopped, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let go on what was stopped: children before their parents."""
+        _send(reversed(self._stopped), signal.SIGCONT)
+        self._stopped.clear()
 
     def end_all(self) -> None:
         """End whatever runs below this process; stopped first, so that nothing starts more than is ended."""
         for _ in range(_END_TRIES):
-            if not descendants(os.getpid()):
+            self.stop_all()
+            below = descendants(os.getpid())
+            if not below:
                 return
-            self.signal_all(signal.SIGSTOP)
-            self.signal_all(signal.SIGKILL)
+            _send(below, signal.SIGKILL)
             self._reap()
 
     def _prepare_with_terminal(self) -> None:
@@ -144,27 +155,44 @@ class Processes:
                 ended.set_result(started.returncode)
 
 
-def descendants(pid: int) -> set[int]:
-    """Return the ids of all processes below one."""
-    parents: dict[int, list[int]] = {}
-    for child, parent in _with_parents():
-        parents.setdefault(parent, []).append(child)
-    found: set[int] = set()
-    todo = [pid]
-    while todo:
-        for child in parents.get(todo.pop(), ()):
-            if child not in found:
-                found.add(child)
-                todo.append(child)
+@dataclass(frozen=True)
+class _Process:
+    pid: int
+    parent: int
+    state: str
+
+    @property
+    def stands_still(self) -> bool:
+        return self.state.startswith("T")
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the ids of all processes below one, parents before their children."""
+    return [process.pid for process in _below(pid)]
+
+
+def _below(pid: int) -> list[_Process]:
+    children: dict[int, list[_Process]] = {}
+    for process in _all():
+        children.setdefault(process.parent, []).append(process)
+    found = list(children.pop(pid, ()))
+    for process in found:  # it grows meanwhile
+        found += children.pop(process.pid, ())
     return found
 
 
-def _with_parents() -> list[tuple[int, int]]:
-    """All processes that have not ended, each with its parent."""
+def _send(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _all() -> list[_Process]:
+    """All processes that have not ended."""
     if sys.platform != "linux":  # not tried
         listed = subprocess.run(["/bin/ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=False)
         rows = [line.split() for line in listed.stdout.splitlines()]
-        return [(int(pid), int(parent)) for pid, parent, state in rows if not state.startswith("Z")]
+        return [_Process(int(pid), int(parent), state) for pid, parent, state in rows if not state.startswith("Z")]
     found = []
     for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone are wanted
         if entry.isdecimal():
@@ -174,7 +202,7 @@ def _with_parents() -> list[tuple[int, int]]:
                 continue
             state, parent = stat.rpartition(")")[2].split()[:2]
             if state != "Z":
-                found.append((int(entry), int(parent)))
+                found.append(_Process(int(entry), int(parent), state))
     return found
 
 

@@ -109,10 +109,10 @@ class Program:
             case "run first command":
                 self._keep(self._run_first(order["command"]))
             case "stop":
-                self._processes.signal_all(signal.SIGSTOP)
+                self._processes.stop_all()
                 self._say({"stopped": True})
                 self._stand_still()
-                self._processes.signal_all(signal.SIGCONT)
+                self._processes.go_on()
             case "suffer":
                 self._service = replace(self._service, has_files=order["has_files"])
                 self._has_other_host_key = order["has_other_host_key"]
