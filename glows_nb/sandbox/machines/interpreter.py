@@ -67,8 +67,10 @@ def make_environment(folder: Path) -> Path:
     command = [interpreter.path, "-m", "venv", "--clear", "--without-pip", "--system-site-packages", str(folder)]
     subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS)  # noqa: S603 - the user's own
     [packages] = (folder / "lib").glob("python3*/site-packages")
-    lines = [f"import site; site.addsitedir({path!r})\n" for path in interpreter.packages]
-    (packages / "of-the-sandbox.pth").write_text("".join(lines))
+    # As they are: what is installed from elsewhere, such as a project that is being worked on, is out of reach there.
+    (packages / "of-the-sandbox.pth").write_text("".join(f"{path}\n" for path in interpreter.packages))
+    # Asked for, since pip looks at modes alone and would take this environment for one that can be written.
+    (folder / "pip.conf").write_text("[install]\nuser = true\n")
     kernel = folder / "share" / "jupyter" / "kernels" / "python3"
     kernel.mkdir(parents=True)
     started = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]

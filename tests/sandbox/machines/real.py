@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,9 +20,11 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.sandbox.machines import survivors
+from glows_nb.sandbox.machines.folders import Folders
 from glows_nb.sandbox.server import SandboxServer
 
 STATE = "state.db"
+ROOT = Path(__file__).parents[3]
 IS_REAL_HERE = [
     pytest.mark.skipif(sys.platform != "linux", reason="real machines are tried on Linux"),
     pytest.mark.skipif(not shutil.which("ssh"), reason="OpenSSH's client is not installed"),
@@ -137,8 +140,31 @@ def way_to(machine: glows.Instance, folder: Path) -> Way:
 def marked(folder: Path) -> list[int]:
     """The processes of all machines that sandboxes with their state in a folder have, or have had."""
     place = folder / f"{STATE}-machines"
-    hashes = _ENTERED | {path.name for path in place.glob("*")}
+    hashes = _ENTERED | Folders(place).hashes()
     return survivors.marked(survivors.mark_of(place / hash_) for hash_ in hashes)
+
+
+def folders_of(state: Path) -> list[Path]:
+    """The folders of the machines of a sandbox with this file."""
+    place = state.with_name(f"{state.name}-machines")
+    return [place / hash_ for hash_ in Folders(place).hashes()]
+
+
+@contextlib.contextmanager
+def running(script: str, *words: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Python code in a process of its own, which is ended with the test if not before."""
+    command = [sys.executable, "-c", script, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, **options) as process:  # noqa: S603 - our own code
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def said_by(process: subprocess.Popen[bytes]) -> bytes:
+    """Return the next line that a process says."""
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def eventually(is_so: Callable[[], object], seconds: float = 15) -> None:

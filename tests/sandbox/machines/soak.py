@@ -25,7 +25,7 @@ from glows_nb.sandbox.catalogue import CATALOGUE
 from glows_nb.sandbox.machines.addresses import PORTS
 from glows_nb.sandbox.server import SandboxServer
 from glows_nb.sandbox.settings import Limits
-from tests.sandbox.machines.real import OFFER, RealSandbox, marked, way_to
+from tests.sandbox.machines.real import OFFER, RealSandbox, folders_of, marked, way_to
 
 LEAVE_BEHIND = "setsid sleep 1000 < /dev/null > /dev/null 2>&1 & echo up"
 PROCESSES_OF_A_MACHINE = 2
@@ -55,14 +55,13 @@ class Held:
 
 def held(folder: Path) -> Held:
     """Count it; `folder` is where the sandbox has its state."""
-    machines = folder / "state.db-machines"
     this = psutil.Process()
     listening = [
         connection.laddr.port for connection in this.net_connections("tcp") if connection.status == psutil.CONN_LISTEN
     ]
     return Held(
         processes=len(marked(folder)),
-        folders=len({path.name for path in machines.iterdir()} - {"snapshots"}) if machines.is_dir() else 0,
+        folders=len(folders_of(folder / "state.db")),
         ports=sum(port in PORTS for port in listening),
         threads=threading.active_count(),
         descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - names alone are wanted

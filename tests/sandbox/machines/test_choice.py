@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from glows_nb import embedded
 from glows_nb.doctor.checks import examine
 from glows_nb.sandbox.machines import choice, survivors
 from glows_nb.sandbox.machines.inside import confinement
-from tests.sandbox.machines.real import IS_REAL_HERE, launch, way_to
+from tests.sandbox.machines.real import IS_REAL_HERE, launch, running, said_by, way_to
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def test_without_landlock_they_are_real_only_when_asked_for_and_the_sentence_say
     assert "real_machines=True" in choice.choose().sentence
     asked = choice.choose(True)
     assert (asked.is_real, asked.is_confined) == (True, False)
-    assert "all your files in reach" in asked.sentence
+    assert "all your files are in reach" in asked.sentence
 
 
 @pytest.mark.parametrize("asked", [None, False, True])
@@ -110,13 +109,8 @@ time.sleep(1000)
 """
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    root = Path(__file__).parents[3]
-    command = [sys.executable, "-c", script, str(tmp_path)]
-    with subprocess.Popen(  # noqa: S603 - our own code
-        command, stdout=subprocess.PIPE, cwd=root, stderr=subprocess.DEVNULL
-    ) as killed:
-        assert killed.stdout is not None
-        assert killed.stdout.readline() == b"up\n"
+    with running(script, str(tmp_path), stderr=subprocess.DEVNULL) as killed:
+        assert said_by(killed) == b"up\n"
         [folder] = tmp_path.glob("glows-sandbox-*")
         assert folder.stat().st_mode & 0o777 == 0o700
         marks = [survivors.mark_of(path) for path in folder.iterdir()]

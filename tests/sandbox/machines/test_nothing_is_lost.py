@@ -17,10 +17,20 @@ import pytest
 import glows_nb as glows
 from glows_nb.sandbox.machines import folders, survivors
 from glows_nb.sandbox.machines.inside import confinement
-from tests.sandbox.machines.real import IS_REAL_HERE, OFFER, RealSandbox, eventually, launch, marked, way_to
+from tests.sandbox.machines.real import (
+    IS_REAL_HERE,
+    OFFER,
+    RealSandbox,
+    eventually,
+    folders_of,
+    launch,
+    marked,
+    running,
+    said_by,
+    way_to,
+)
 
 pytestmark = IS_REAL_HERE
-ROOT = Path(__file__).parents[3]
 COPIES_FOR_EVER = """
 import sys, time, glows_nb as glows
 from pathlib import Path
@@ -98,11 +108,9 @@ def test_snapshot_that_could_not_be_copied_has_failed_and_park_keeps_its_machine
 
 
 def test_sandbox_killed_within_a_copy_has_a_whole_snapshot_afterwards_and_no_process(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", COPIES_FOR_EVER, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as killed:  # noqa: S603 - our own code
-        assert killed.stdout is not None
-        assert killed.stdout.readline() == b"copying\n"
-        [folder] = [path for path in (tmp_path / "state.db-machines").iterdir() if path.name != "snapshots"]
+    with running(COPIES_FOR_EVER, str(tmp_path)) as killed:
+        assert said_by(killed) == b"copying\n"
+        [folder] = folders_of(tmp_path / "state.db")
         assert len(survivors.marked([survivors.mark_of(folder)])) == 2
         killed.send_signal(signal.SIGKILL)
     # Its processes stood still, and end nevertheless.

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,17 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.sandbox.machines.inside import confinement
-from tests.sandbox.machines.real import IS_REAL_HERE, RealSandbox, Way, eventually, launch, marked, way_to
+from tests.sandbox.machines.real import (
+    IS_REAL_HERE,
+    RealSandbox,
+    Way,
+    eventually,
+    launch,
+    marked,
+    running,
+    said_by,
+    way_to,
+)
 
 pytestmark = IS_REAL_HERE
 CONFINED = pytest.mark.skipif(not confinement.version(), reason="this system has no Landlock")
@@ -192,11 +201,8 @@ print("up", flush=True)
 time.sleep(1000)
 """
     state = tmp_path / "state.db"
-    command = [sys.executable, "-c", script, str(state), str(tmp_path)]
-    root = Path(__file__).parents[3]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as killed:  # noqa: S603 - our own code
-        assert killed.stdout is not None
-        assert killed.stdout.readline() == b"up\n"
+    with running(script, str(state), str(tmp_path)) as killed:
+        assert said_by(killed) == b"up\n"
         assert marked(tmp_path) != []
         killed.send_signal(signal.SIGKILL)
     # The machine's process hears that its sandbox has gone; where it was killed too, the next start finds the rest.
