@@ -15,7 +15,8 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ _MOST_PROCESSES = 4096
 _MOST_OF_A_SIZE = 0xFFFF
 _BEFORE_OTHERS = "500"
 _END_TRIES = 100
+_STOP_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.001
 
 CANNOT_BE_STARTED = 126
 """The exit status of what could not be started, as shells have it."""
@@ -112,14 +115,16 @@ class Processes:
         """Let whatever runs below this process stand still, also what is started meanwhile.
 
         Parents before their children, as a shell would take a child that stands still for one that was sent to the
-        background. What stands still already is not let go on later.
+        background: it has to stand still itself by then. What stands still already is not let go on later.
         """
         seen: set[int] = set()
-        while new := [child for child in _below(os.getpid()) if child.pid not in seen]:
-            seen.update(child.pid for child in new)
-            stopped = [child.pid for child in new if not child.stands_still]
-            self._stopped += stopped
-            _send(stopped, signal.SIGSTOP)
+        while generations := _generations(os.getpid(), seen):
+            for generation in generations:
+                seen.update(process.pid for process in generation)
+                stopped = [process.pid for process in generation if not process.stands_still]
+                self._stopped += stopped
+                _send(stopped, signal.SIGSTOP)
+                _await_stop(stopped)
 
     def go_on(self) -> None:
         """Let go on what was stopped: children before their parents."""
@@ -129,7 +134,7 @@ class Processes:
     def end_all(self) -> None:
         """End whatever runs below this process; stopped first, so that nothing starts more than is ended."""
         for _ in range(_END_TRIES):
-            self.stop_all()
+            _send(descendants(os.getpid()), signal.SIGSTOP)
             below = descendants(os.getpid())
             if not below:
                 return
@@ -168,17 +173,31 @@ class _Process:
 
 def descendants(pid: int) -> list[int]:
     """Return the ids of all processes below one, parents before their children."""
-    return [process.pid for process in _below(pid)]
+    return [process.pid for generation in _generations(pid, ()) for process in generation]
 
 
-def _below(pid: int) -> list[_Process]:
+def _generations(pid: int, known: Collection[int]) -> list[list[_Process]]:
+    """All processes below one but those that are known: its children, then theirs, and so on."""
     children: dict[int, list[_Process]] = {}
     for process in _all():
         children.setdefault(process.parent, []).append(process)
-    found = list(children.pop(pid, ()))
-    for process in found:  # it grows meanwhile
-        found += children.pop(process.pid, ())
-    return found
+    generations = [children.get(pid, [])]
+    while generations[-1]:
+        generations.append([child for process in generations[-1] for child in children.get(process.pid, ())])
+    new = ([process for process in generation if process.pid not in known] for generation in generations)
+    return [generation for generation in new if generation]
+
+
+def _await_stop(pids: Collection[int]) -> None:
+    """Wait until they stand still or have ended, but not for one that the system holds up."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline and not all(_stands_still(pid) for pid in pids):
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _stands_still(pid: int) -> bool:
+    process = _look_at(pid)
+    return process is None or process.stands_still
 
 
 def _send(pids: Iterable[int], number: int) -> None:
@@ -193,17 +212,18 @@ def _all() -> list[_Process]:
         listed = subprocess.run(["/bin/ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=False)
         rows = [line.split() for line in listed.stdout.splitlines()]
         return [_Process(int(pid), int(parent), state) for pid, parent, state in rows if not state.startswith("Z")]
-    found = []
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone are wanted
-        if entry.isdecimal():
-            try:
-                stat = Path("/proc", entry, "stat").read_text("utf-8", "replace")
-            except OSError:
-                continue
-            state, parent = stat.rpartition(")")[2].split()[:2]
-            if state != "Z":
-                found.append(_Process(int(entry), int(parent), state))
-    return found
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208 - names alone are wanted
+    return [process for process in map(_look_at, pids) if process is not None]
+
+
+def _look_at(pid: int) -> _Process | None:
+    """A process as it is now; None where it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    state, parent = stat.rpartition(")")[2].split()[:2]
+    return None if state == "Z" else _Process(pid, int(parent), state)
 
 
 def limit_this_process(mark: int) -> None:
