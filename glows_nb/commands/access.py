@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glows_nb.api.ports import JUPYTER_PORT
+from glows_nb.api.statuses import LEAVING
 from glows_nb.commands.environment import has_front_end
 from glows_nb.commands.group import JSON, MAGIC_PROGRAM, CommandError, group, program, say
 from glows_nb.commands.parameter_types import MACHINE
@@ -86,7 +87,9 @@ def _address(instance: Instance, port: int) -> AccessUrl:
 def _not_there(instance: Instance, what: str) -> CommandError:
     ports = ", ".join(str(access.listen_port) for access in instance.accesses if access.url)
     next_step = (
-        f"it has addresses for {ports}; other ports are opened by launch --port."
+        "nothing will answer there any more."
+        if instance.status in LEAVING
+        else f"it has addresses for {ports}; other ports are opened by launch --port."
         if ports
         else f"run {program()} wait {instance.instance_id} first."
     )

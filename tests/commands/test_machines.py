@@ -51,6 +51,13 @@ def test_wait_gives_the_machine_in_the_status_waited_for(said: Callable[[], str]
     assert run("wait train --until finished").status == "Finished"
 
 
+def test_way_into_a_machine_that_has_ended_is_not_waited_for() -> None:
+    run(f"{TRAIN} --wait")
+    run("cancel train --wait --yes")
+    with pytest.raises(CommandError, match="is Finished and has no address for ssh; nothing will answer there"):
+        run("ssh train")
+
+
 def test_wait_for_what_can_not_come_any_more_is_an_error() -> None:
     run(f"{TRAIN} --wait")
     run("cancel train --wait --yes")
