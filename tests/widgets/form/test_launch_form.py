@@ -227,7 +227,7 @@ def test_without_a_widget_front_end_the_form_says_what_it_is(form: LaunchForm) -
         assert words in plain
     form.fields.ports.values = [{"port": "8000", "protocol": "http"}]
     form.fields.envs.values = [{"name": "HF_TOKEN", "value": "hf-not-in-a-file"}]
-    form.fields.command.value = "TOKEN=hush serve"
+    form.fields.command.value = "TOKEN=hush sleep 1000"
     form.launch()
     eventually(lambda: "✓ Reachable" in form._plain())
     plain = form._plain()

@@ -169,8 +169,16 @@ async def _run(told: Mapping[str, Any]) -> None:
     await Program(socket.socket(fileno=int(sys.argv[1])), told).run()
 
 
+def _forget_what_is_ignored() -> None:
+    """Begin with no signal ignored or held back, whatever the sandbox was started by: `nohup` ignores hang-ups."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def main() -> None:
     """Read what there is to know, and serve."""
+    _forget_what_is_ignored()
     # A Ctrl-C in the terminal of the sandbox is the sandbox's. Not ignored, since commands would begin so too.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     asyncio.run(_run(json.load(sys.stdin)))
