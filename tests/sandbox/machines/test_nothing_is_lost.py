@@ -53,6 +53,25 @@ time.sleep(1000)
 """
 
 
+FORKS = """
+import os, signal, sys, time
+from pathlib import Path
+from tests.sandbox.machines.real import RealSandbox, launch, way_to
+sandbox = RealSandbox(Path(sys.argv[1]) / "state.db").start()
+client = sandbox.client()
+machine = launch(client)
+way = way_to(machine, Path(sys.argv[1]))
+assert way.ssh("true").returncode == 0
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    signal.pause()
+client.instances.cancel(machine.instance_id)
+print(client.instances.wait(machine.instance_id, until="Finished").status, way.port, child, sep="\\n", flush=True)
+time.sleep(1000)
+"""
+
+
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
     with RealSandbox(tmp_path / "state.db") as running:
@@ -220,30 +239,18 @@ def program_of(folder: Path) -> int:
     return found[0]
 
 
-def test_port_of_a_released_machine_is_closed_also_where_the_user_has_forked_a_process(
-    client: glows.Client, tmp_path: Path
-) -> None:
-    machine = launch(client)
-    way = way_to(machine, tmp_path)
-    assert way.ssh("true").returncode == 0
-    with subprocess.Popen(["sleep", "1000"], close_fds=False) as forked:  # noqa: S607 - it has what can be inherited
-        child = os.fork()
-        if child == 0:
-            signal.pause()
-        client.instances.cancel(machine.instance_id)
-        client.instances.wait(machine.instance_id, until="Finished")
+def test_port_of_a_released_machine_is_closed_also_where_the_user_has_forked_a_process(tmp_path: Path) -> None:
+    with running(FORKS, str(tmp_path)) as forked:
+        assert said_by(forked) == b"Finished\n"
+        port = int(said_by(forked))
 
         def is_refused() -> bool:
             with socket.socket() as caller:
-                return caller.connect_ex((way.host, way.port)) != 0
+                return caller.connect_ex(("127.0.0.1", port)) != 0
 
-        try:
-            eventually(is_refused)
-            eventually(lambda: not marked(tmp_path))
-        finally:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            forked.kill()
+        eventually(is_refused)
+        eventually(lambda: not folders_of(tmp_path / "state.db"))
+        os.kill(int(said_by(forked)), signal.SIGKILL)
 
 
 def test_login_shell_has_the_machines_programs_first(client: glows.Client, tmp_path: Path) -> None:
