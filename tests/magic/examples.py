@@ -127,7 +127,7 @@ DISPLAYS = {
     "stats": r"'Running': \d",
     "spend": r"SANDBOX · \d\.\d{3} Credits for \d machines?",
     "form": r"LaunchForm SANDBOX",
-    "panel": r"Machines panel\nSANDBOX · Machines: \d machines running at",
+    "panel": r"Machines panel\s+SANDBOX · Machines: \d machines running at",
     "login": r"Logged in at http://127\.0\.0\.1.*a SANDBOX where nothing costs money",
     "logout": r"The token of profile 'default' is removed; it stays valid until it expires\.",
     "use lab": r"Profile 'lab' at http://127\.0\.0\.1.*a SANDBOX",
