@@ -58,13 +58,21 @@ def recorder_of(client: Client) -> Recorder:
 
     Clients of `connect`, and those that were given to a function such as `glows.spending`, have one.
     """
+    # Nobody waits for a lock who only looks: not for one either that an interrupt has left behind.
+    there = _attached(client)
+    if there is not None:
+        return there
     with _attaching:
-        for observer in client.observers:
-            if isinstance(observer, Recorder):
-                return observer
+        there = _attached(client)
+        if there is not None:
+            return there
         recorder = Recorder(Ledger(), Account(client.account_mark, client.base_url, client.is_sandbox))
         client.observers.add(recorder)
         return recorder
+
+
+def _attached(client: Client) -> Recorder | None:
+    return next((observer for observer in client.observers if isinstance(observer, Recorder)), None)
 
 
 class _Seen(NamedTuple):
