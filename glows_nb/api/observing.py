@@ -9,6 +9,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from threading import RLock
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from glows_nb.api.steps import Adopted, Noted, Operation
@@ -54,6 +55,8 @@ class Observers:
     def __init__(self) -> None:
         self._all: tuple[Observer, ...] = ()
         self._broken: set[Observer] = set()
+        self.attaching = RLock()
+        """For who adds one unless there is one of its kind."""
 
     def add(self, observer: Observer) -> None:
         """Tell this one too, from now on; it may be called from several threads at once."""

@@ -50,9 +50,6 @@ CREATE_INSTANCE: Final = ROUTES["create instance"].name
 CREATE_SNAPSHOT: Final = ROUTES["create snapshot"].name
 
 
-_attaching: Final = RLock()
-
-
 def recorder_of(client: Client) -> Recorder:
     """What keeps the ledger for a client; a client that has none yet gets one, and what it does is recorded then.
 
@@ -62,7 +59,7 @@ def recorder_of(client: Client) -> Recorder:
     there = _attached(client)
     if there is not None:
         return there
-    with _attaching:
+    with client.observers.attaching:
         there = _attached(client)
         if there is not None:
             return there
