@@ -1,6 +1,5 @@
 """What goes wrong with one real machine, as `faults` decides it and its process suffers it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -41,16 +40,15 @@ class Suffering(Protocol):
 
 def clock_library() -> Path | None:
     """Return the library by which programs see another clock (libfaketime), if the system has it."""
-    found: Iterable[Path] = (
-        path for folder in _FAKETIME for path in sorted(Path(folder).glob("**/faketime/libfaketime.so.1"))
-    )
-    return next(iter(found), None)
+    # Debian has it below the name of the architecture. Not deeper: there are ten thousands of files.
+    patterns = ("faketime/libfaketime.so.1", "*/faketime/libfaketime.so.1")
+    return next((path for folder in _FAKETIME for pattern in patterns for path in Path(folder).glob(pattern)), None)
 
 
 def clock_variables(seconds_ahead: int) -> dict[str, str]:
     """Return the variables with which a program sees the clock ahead; none of its own where it is right."""
-    library = clock_library()
-    if not seconds_ahead or library is None:
+    library = clock_library() if seconds_ahead else None
+    if library is None:
         return {}
     # Without memory that is shared, where it knows of that: it would be left in /dev/shm by programs that are killed.
     return {

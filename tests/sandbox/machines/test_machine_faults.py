@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,10 @@ from glows_nb.sandbox.faults import registry
 from glows_nb.sandbox.http.admin_client import AdminError
 from glows_nb.sandbox.machines import machine_faults
 from glows_nb.sandbox.machines.inside.worse_line import WorseLine, put_between
-from tests.sandbox.machines.real import IS_REAL_HERE, RealSandbox, Way, eventually, launch, way_to
+from tests.sandbox.machines.real import IS_REAL_HERE, RealSandbox, Way, eventually, way_to
 
 pytestmark = IS_REAL_HERE
 HOURS = 3600
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
-    with RealSandbox(tmp_path / "state.db") as running:
-        yield running
-
-
-@pytest.fixture
-def way(client: glows.Client, tmp_path: Path) -> Way:
-    return way_to(launch(client), tmp_path)
 
 
 def run(way: Way, command: str, **more: Any) -> tuple[int | None, str]:
@@ -106,6 +94,11 @@ def test_clock_is_refused_where_the_system_has_no_libfaketime(
     monkeypatch.setattr(registry, "clock_library", lambda: None)
     with pytest.raises(AdminError, match="libfaketime"):
         sandbox.admin.order("clock_off", seconds=HOURS)
+
+
+def test_right_clock_costs_no_look_for_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_faults, "clock_library", lambda: pytest.fail("it was looked for"))
+    assert machine_faults.clock_variables(0) == {}
 
 
 def test_other_host_key_is_shown_until_it_is_cleared(sandbox: RealSandbox, way: Way) -> None:
