@@ -34,14 +34,16 @@ class Sandbox:
         self,
         host: str,
         port: int,
-        speed: float | None,
-        path: Path | None,
-        fresh: bool,
-        seed: int | None,
-        reachable: bool | None,
-        real_machines: bool | None,
+        *,
+        speed: float | None = None,
+        path: str | os.PathLike[str] | None = None,
+        fresh: bool = False,
+        seed: int | None = None,
+        reachable: bool | None = None,
+        real_machines: bool | None = None,
     ) -> None:
-        given = _given(host=host, port=port, speed=speed, path=path, seed=seed, is_reachable=reachable)
+        place = None if path is None else Path(path)
+        given = _given(host=host, port=port, speed=speed, path=place, seed=seed, is_reachable=reachable)
         self._server = _server_class()(**given, is_fresh=fresh, has_real_machines=real_machines)
 
     @property
@@ -179,23 +181,10 @@ def sandbox(
     return started
 
 
-def start(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    speed: float | None = None,
-    path: str | os.PathLike[str] | None = None,
-    fresh: bool = False,
-    scenario: str | None = None,
-    seed: int | None = None,
-    reachable: bool | None = None,
-    real_machines: bool | None = None,
-) -> Sandbox:
-    """Start a sandbox as `sandbox` does, for callers who tell its user themselves of its machines."""
+def start(*, host: str = "127.0.0.1", port: int = 0, scenario: str | None = None, **options: Any) -> Sandbox:
+    """Start a sandbox as `sandbox` does, whose options it takes, for callers who tell of its machines themselves."""
     try:
-        started = Sandbox(
-            host, port, speed, None if path is None else Path(path), fresh, seed, reachable, real_machines
-        )
+        started = Sandbox(host, port, **options)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     from glows_nb.sandbox.http.admin_client import AdminError
@@ -204,7 +193,7 @@ def start(
     try:
         started.start()
         if scenario is not None:
-            started.admin.play(scenario, seed or 0)
+            started.admin.play(scenario, options.get("seed") or 0)
         return started
     except AdminError as error:
         started.close()

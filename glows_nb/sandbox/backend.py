@@ -27,9 +27,9 @@ class Backend:
         self._ports = ports
         self._seen_changes = -1
         self._last_snapshot = 0
-        if ports is not None and ports.real is not None:
-            ports.real.on_command_end = self._end_command
-            ports.real.on_copy_failed = self._fail_snapshot
+        if self.real_machines is not None:
+            self.real_machines.on_command_end = self._end_command
+            self.real_machines.on_copy_failed = self._fail_snapshot
             store.is_saved = self._is_saved
         store.is_held = self.faults.holds
         store.is_released_when_saved = self.faults.releases_when_saved
@@ -85,7 +85,7 @@ class Backend:
         if self._ports is None:
             return
         paused: list[lifecycle.Machine] = []
-        real = self._ports.real
+        real = self.real_machines
         if real is not None:
             self._last_snapshot, snapshots = self.store.snapshots.after(self._last_snapshot)
             for snapshot in snapshots:

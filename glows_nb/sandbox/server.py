@@ -6,7 +6,6 @@ or in the foreground until it is told to stop. The command line is not here.
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import os
 import random
@@ -30,8 +29,8 @@ from glows_nb.sandbox.faults.wire import Transcript
 from glows_nb.sandbox.http.admin import Admin
 from glows_nb.sandbox.http.admin_client import AdminClient
 from glows_nb.sandbox.http.app import BASE_PATH, Api, create_app
-from glows_nb.sandbox.machines.addresses import named_like_the_service
-from glows_nb.sandbox.machines.choice import ELSEWHERE, Choice, choose
+from glows_nb.sandbox.machines.addresses import is_loopback, named_like_the_service
+from glows_nb.sandbox.machines.choice import ELSEWHERE, choose, nobody
 from glows_nb.sandbox.machines.ports import MachinePorts
 from glows_nb.sandbox.settings import DEFAULT_LIMITS, DEFAULT_SWITCHES, Limits, Switches
 from glows_nb.sandbox.store.store import Store
@@ -92,8 +91,8 @@ class SandboxServer:
         self._limits = limits
         self._switches = switches
         self._is_fresh = is_fresh
-        self._is_reachable = _is_loopback(host) if is_reachable is None else is_reachable
-        self.machines = choose(has_real_machines) if self._is_reachable else Choice(False, False, ELSEWHERE)
+        self._is_reachable = is_loopback(host) if is_reachable is None else is_reachable
+        self.machines = choose(has_real_machines) if self._is_reachable else nobody(ELSEWHERE)
         """Whether its machines are real, in words too."""
         self._running: _Running | None = None
         self._token = ""
@@ -177,7 +176,7 @@ class SandboxServer:
     @property
     def is_exposed(self) -> bool:
         """Can other machines reach it?"""
-        return not _is_loopback(self._host)
+        return not is_loopback(self._host)
 
     @property
     def store(self) -> Store:
@@ -370,12 +369,3 @@ def _config(app: object, connections: Connections) -> uvicorn.Config:
         # At the end idle connections are closed at once; this is for requests that never end.
         timeout_graceful_shutdown=1,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -105,15 +105,15 @@ def read_fault(order: Mapping[str, object]) -> Fault:
             raise ValueError(f"{name} can't be {value!r}")
     if order.get("kind") not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}")
-    if order["kind"] != "clock_off" and float(str(order.get("seconds", 0))) < 0:
-        raise ValueError("seconds must be 0 or more; only a clock can be behind")
-    if order["kind"] == "clock_off" and clock_library() is None:
-        raise ValueError("clock_off needs libfaketime, which this system has not; Debian's package has that name")
     needed = _NEEDED.get(str(order["kind"]), ())
     if needed and not any(order.get(name) for name in needed):
         raise ValueError(f"{order['kind']} needs {' or '.join(needed)}")
     is_of_calls = order["kind"] in CALL_KINDS
     fault = Fault(**({"count": 1 if is_of_calls else None} | dict(order)))  # type: ignore[arg-type]
+    if fault.kind == "clock_off" and clock_library() is None:
+        raise ValueError("clock_off needs libfaketime, which this system has not; Debian's package has that name")
+    if fault.seconds < 0 and fault.kind != "clock_off":
+        raise ValueError("seconds must be 0 or more; only a clock can be behind")
     if fault.when not in _MOMENTS or (fault.when != "before" and not is_of_calls):
         raise ValueError("when must be before, after or late, and only for what hits calls")
     if fault.kind == "latency" and fault.when == "late":

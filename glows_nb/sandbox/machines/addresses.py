@@ -3,6 +3,7 @@
 Nothing listens there; machines that really accept are in `ports`.
 """
 
+import ipaddress
 import random
 from dataclasses import replace
 from typing import Protocol
@@ -19,6 +20,16 @@ SSH_PORT, JUPYTER_PORT = 22, 8888
 SSH_VERSION = "OpenSSH_9.6p1 GLOWS-sandbox"
 SSH_GREETING = f"SSH-2.0-{SSH_VERSION}\r\n".encode()
 """What an ssh port says to whoever comes, before anybody serves them."""
+
+
+def is_loopback(host: str) -> bool:
+    """Does a name or an address lead nowhere but to this computer?"""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Addresses(Protocol):

@@ -46,21 +46,24 @@ def choose(asked: bool | None = None) -> Choice:
     if why_not and asked:
         raise ValueError(why_not)
     if asked is False:
-        return Choice(False, False, f"Nobody is behind the ports of this sandbox's machines; {TURN_ON} changes that.")
+        return nobody(f"Nobody is behind the ports of this sandbox's machines; {TURN_ON} changes that.")
     if why_not:
-        return Choice(False, False, why_not)
+        return nobody(why_not)
     of_machines()
     if confinement.is_possible():
-        return Choice(True, True, CONFINED)
+        return Choice(is_real=True, is_confined=True, sentence=CONFINED)
     if asked:
-        return Choice(True, False, UNCONFINED)
-    return Choice(
-        False,
-        False,
+        return Choice(is_real=True, is_confined=False, sentence=UNCONFINED)
+    return nobody(
         "Nobody is behind the ports of this sandbox's machines, since this system can't keep to a folder what runs "
         f"there (Linux can, from 5.13 on, by Landlock); {TURN_ON} lets it run all the same, with all your files in "
-        "reach.",
+        "reach."
     )
+
+
+def nobody(sentence: str) -> Choice:
+    """Return the choice of machines that are not real, for the reason that the sentence tells."""
+    return Choice(is_real=False, is_confined=False, sentence=sentence)
 
 
 def _why_not() -> str:

@@ -25,7 +25,7 @@ import threading
 from pathlib import Path
 
 from glows_nb.sandbox.machines.inside import nvidia_smi
-from glows_nb.sandbox.machines.interpreter import OWN, make_environment, of_machines, own_packages
+from glows_nb.sandbox.machines.interpreter import OWN, make_environment, of_machines, own_packages, program_of
 from glows_nb.sandbox.machines.lifecycle import Machine
 from glows_nb.sandbox.machines.survivors import end_survivors
 
@@ -58,6 +58,8 @@ class Folders:
         self._place = place
         self._lock: int | None = None
         self._making = threading.Lock()
+        self._making_python = threading.Lock()
+        """Another, since that takes so long that the event loop must not wait for it."""
 
     def take_over(self, *, is_fresh: bool) -> None:
         """End what a sandbox that was killed left running here, and remove what lies here if all is to be new."""
@@ -94,21 +96,20 @@ class Folders:
     def make(self, machine: Machine) -> Path:
         """Make a machine's folder, with the files of the snapshot that it comes from, unless it is there."""
         folder = self.of(machine.hash)
-        saved = self.of_snapshot(machine.snap_id.partition("-")[2])
+        saved = self.of_snapshot(machine.source_snapshot)
         home = folder / "root"
         is_new = not home.exists()
         for path in (folder, folder / "tmp", folder / "bin"):
             path.mkdir(mode=0o700, exist_ok=True)
-        if is_new and machine.snap_id and saved.is_dir():
+        if is_new and machine.source_snapshot and saved.is_dir():
             _copy(saved, home)
         elif is_new:
             home.mkdir(mode=0o700)
             (home / ".profile").write_text(_PROFILE)
         # A program may have locked all others out, and without root's powers nobody would get in again.
         home.chmod(stat.S_IMODE(home.stat().st_mode) | 0o700)
-        with self._making:
+        with self._making_python:
             make_environment(python_of(folder))
-        equip(folder)
         if machine.hardware.gpus and not (folder / "bin" / "gpus.json").exists():
             hardware = machine.hardware
             gpu = {"name": hardware.gpu_name, "memory_mb": hardware.gpu_ram_mb, "memory_used_mb": 0, "utilization": 0}
@@ -218,7 +219,7 @@ def read_gpus(folder: Path) -> list[dict[str, object]]:
 
 def equip(folder: Path, *, has_python: bool = True, has_ipykernel: bool = True) -> None:
     """Give a machine its `python3`, or one that is as if it were not there, or one that finds no ipykernel."""
-    python = shlex.quote(str(python_of(folder) / "bin" / "python3"))
+    python = shlex.quote(str(program_of(python_of(folder))))
     line = f'exec {python} "$@"'
     if not has_python:
         line = 'echo "${0##*/}: not found" >&2; exit 127'

@@ -53,17 +53,21 @@ def of_machines() -> Interpreter:
     return _ask(named) if named else OWN
 
 
-def make_environment(folder: Path) -> Path:
-    """Make the environment in which machines run theirs, unless it is there, and return its `python3`.
+def program_of(environment: Path) -> Path:
+    """Return the `python3` of an environment."""
+    return environment / "bin" / "python3"
+
+
+def make_environment(folder: Path) -> None:
+    """Make the environment in which machines run theirs, unless it is there.
 
     It has all packages of the interpreter and can't be written, so that `pip install` puts what it installs into the
     machine's home.
     """
     interpreter = of_machines()
     made_for = folder / _MADE_FOR
-    python = folder / "bin" / "python3"
     if made_for.exists() and made_for.read_text() == interpreter.path:
-        return python
+        return
     command = [interpreter.path, "-m", "venv", "--clear", "--without-pip", "--system-site-packages", str(folder)]
     subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS)  # noqa: S603 - the user's own
     [packages] = (folder / "lib").glob("python3*/site-packages")
@@ -73,11 +77,10 @@ def make_environment(folder: Path) -> Path:
     (folder / "pip.conf").write_text("[install]\nuser = true\n")
     kernel = folder / "share" / "jupyter" / "kernels" / "python3"
     kernel.mkdir(parents=True)
-    started = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    started = [str(program_of(folder)), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     described = {"argv": started, "display_name": "Python 3 (ipykernel)", "language": "python"}
     (kernel / "kernel.json").write_text(json.dumps(described))
     made_for.write_text(interpreter.path)
-    return python
 
 
 def jupyter_command(environment: Path) -> tuple[str, dict[str, str]]:

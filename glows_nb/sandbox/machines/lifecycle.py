@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from glows_nb.sandbox.ids import bare
+
 SCHED_QUEUED = "SchedQueued"
 PENDING = "Pending"
 RUNNING = "Running"
@@ -125,6 +127,11 @@ class Machine:
     command_left: float | None = None
     """For how many seconds of Running its command still has work; None is for ever."""
     source: str = "SourceSDK"
+
+    @property
+    def source_snapshot(self) -> str:
+        """The hash of the snapshot that it was made from; "" when it was made from its image."""
+        return bare(self.snap_id, "snap-")
 
     @property
     def price_cent(self) -> int:

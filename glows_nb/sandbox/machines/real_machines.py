@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from glows_nb.sandbox.ids import bare
 from glows_nb.sandbox.machines import folders
 from glows_nb.sandbox.machines.addresses import JUPYTER_PORT
 from glows_nb.sandbox.machines.folders import Folders
@@ -104,7 +103,7 @@ class RealMachines:
                 await self._folder(machine)  # nobody may have entered it, and yet it has files
                 await self._in_thread(self._folders.save, machine.hash, snapshot)
                 self._saved.add(snapshot)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, not all is there, and the machine must go on
                 _log.warning("the snapshot snap-%s of ins-%s has failed: %s", snapshot, machine.hash, error)
                 self.on_copy_failed(snapshot)
             finally:
@@ -185,13 +184,13 @@ class RealMachines:
         return task
 
     async def _folder(self, machine: Machine) -> Path:
-        copying = self._copying.get(_source(machine))
+        copying = self._copying.get(machine.source_snapshot)
         if copying is not None:
             await copying.wait()
         return await self._in_thread(self._folders.make, machine)
 
     def _has_files(self, machine: Machine) -> bool:
-        source = _source(machine)
+        source = machine.source_snapshot
         return machine.hash in self.hashes() or source in self._copying or self._folders.has_files(source)
 
     async def _in_thread(self, work: Callable[..., _Result], *arguments: object) -> _Result:
@@ -303,8 +302,3 @@ def _jupyter(folder: Path, machine: Machine) -> dict[str, object]:
     token = "".join(parse_qs(urlsplit("".join(urls)).query).get("token", []))
     command, variables = jupyter_command(folders.python_of(folder))
     return {"command": command, "variables": variables | {"JUPYTER_TOKEN": token}}
-
-
-def _source(machine: Machine) -> str:
-    """The snapshot that a machine was made from; "" for none."""
-    return bare(machine.snap_id, "snap-")

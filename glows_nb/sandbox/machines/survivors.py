@@ -4,7 +4,6 @@ The mark is a limit on processor time within real-time scheduling, which no mach
 machine's own, of years, that all its processes inherit, whatever they do to their environment, session or parent.
 """
 
-import contextlib
 import hashlib
 import os
 import re
@@ -12,6 +11,8 @@ import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from glows_nb.sandbox.machines.inside import process_table
 
 _LEAST = 1 << 40
 _SWEEPS = 100
@@ -29,17 +30,7 @@ def marked(marks: Iterable[int]) -> list[int]:
     wanted = set(marks)
     if sys.platform != "linux" or not wanted:
         return []
-    found = []
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone are wanted
-        if entry.isdecimal():
-            try:
-                limit = _LIMIT.search(Path("/proc", entry, "limits").read_bytes())
-                state = Path("/proc", entry, "stat").read_bytes().rpartition(b")")[2].split()[0]
-            except OSError:
-                continue  # it has ended
-            if limit is not None and int(limit[1]) in wanted and state != b"Z":
-                found.append(int(entry))
-    return found
+    return [process.pid for process in process_table.running() if _mark(process.pid) in wanted]
 
 
 def end_survivors(folders: Iterable[Path]) -> None:
@@ -49,13 +40,15 @@ def end_survivors(folders: Iterable[Path]) -> None:
         stopped: set[int] = set()
         while new := set(marked(marks)) - stopped:
             stopped |= new
-            _send(new, signal.SIGSTOP)
+            process_table.send(new, signal.SIGSTOP)
         if not stopped:
             return
-        _send(stopped, signal.SIGKILL)
+        process_table.send(stopped, signal.SIGKILL)
 
 
-def _send(pids: Iterable[int], number: int) -> None:
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            os.kill(pid, number)
+def _mark(pid: int) -> int | None:
+    try:
+        limit = _LIMIT.search(Path(f"/proc/{pid}/limits").read_bytes())
+    except OSError:
+        return None  # it has ended
+    return None if limit is None else int(limit[1])

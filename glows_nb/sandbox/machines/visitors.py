@@ -186,14 +186,11 @@ class HttpVisitor(Visitor):
             if len(self._request) > _MOST_BYTES:
                 self.leave()
             return
-        if self._is_let_in():
-            status, text = (
-                "200 OK",
-                f"This is port {self._access.listen_port} of ins-{self._machine.hash}. Nothing runs here.",
-            )
-        else:
-            status, text = "403 Forbidden", "The token is not this machine's."
-        self.write(page(status, text).encode())
+        here = f"This is port {self._access.listen_port} of ins-{self._machine.hash}. Nothing runs here."
+        answer = (
+            page("200 OK", here) if self._is_let_in() else page("403 Forbidden", "The token is not this machine's.")
+        )
+        self.write(answer.encode())
         self.leave()
 
     def _is_let_in(self) -> bool:

@@ -29,6 +29,7 @@ from glows_nb.sandbox.store.networks import NetworkStore
 from glows_nb.sandbox.store.snapshots import SnapshotStore
 from glows_nb.sandbox.store.users import UserStore
 
+_LOOK_AGAIN_SECONDS = 1.0
 _COLUMNS = tuple(Machine.__dataclass_fields__)
 _INSERT = f"INSERT INTO instances ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 
@@ -69,9 +70,6 @@ class IdGenerator:
             candidate = self._reserved.popleft() if self._reserved else random_hash(self._chance)
             if self._database.write("INSERT OR IGNORE INTO hashes VALUES (?)", (candidate,)):
                 return candidate
-
-
-_LOOK_AGAIN_SECONDS = 1.0
 
 
 class Store:

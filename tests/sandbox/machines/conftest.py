@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.machines.real import RealSandbox, Way, launch, way_to
+import glows_nb as glows
+from tests.sandbox.machines.real import STATE, RealSandbox, Way, launch, marked, way_to
 from tests.sandbox.machines.sshd import PROGRAM, real_sshd
 
 
@@ -23,6 +24,20 @@ def machine_way(folder: Path) -> Iterator[Way]:
         pytest.skip("real machines are for Linux")
     with RealSandbox(folder / "state.db") as sandbox, sandbox.client() as client:
         yield way_to(launch(client), folder)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
+    """The test's own sandbox, with real machines; when it has stopped, nothing of them runs any more."""
+    with RealSandbox(tmp_path / STATE) as running:
+        yield running
+    assert marked(tmp_path) == [], "processes of a machine are left"
+
+
+@pytest.fixture
+def way(client: glows.Client, tmp_path: Path) -> Way:
+    """The way to a machine of that sandbox."""
+    return way_to(launch(client), tmp_path)
 
 
 @pytest.fixture(scope="module", params=["machine", "sshd"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,6 @@ MADE = (
     "mkfifo work/pipe; echo kept > .hidden"
 )
 LOOKED = "cat work/link .hidden; stat -c '%a %Y %F' work/deep/model work/pipe"
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
-    with RealSandbox(tmp_path / "state.db") as running:
-        yield running
 
 
 def test_park_and_unpark_bring_the_files_back(client: glows.Client, tmp_path: Path) -> None:

@@ -72,30 +72,30 @@ time.sleep(1000)
 """
 
 
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
-    with RealSandbox(tmp_path / "state.db") as running:
-        yield running
-    assert marked(tmp_path) == [], "processes of a machine are left"
-
-
 def machine_of(sandbox: RealSandbox, client: glows.Client, snapshot: str, folder: Path) -> Any:
     return way_to(launch(client, "again", **(OFFER | {"from_image_id": None, "from_snap_id": snapshot})), folder)
 
 
-def test_machine_stays_paused_until_all_of_it_is_copied(
-    client: glows.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine = launch(client, "train")
-    way_to(machine, tmp_path).ssh("echo kept > model")
-    may_copy = threading.Event()
+@pytest.fixture
+def may_copy(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Nothing is copied for a snapshot before this is set."""
+    allowed = threading.Event()
     copy = folders._copy
 
     def wait_and_copy(source: Path, target: Path) -> None:
-        may_copy.wait(30)
+        allowed.wait(30)
         copy(source, target)
 
     monkeypatch.setattr(folders, "_copy", wait_and_copy)
+    yield allowed
+    allowed.set()
+
+
+def test_machine_stays_paused_until_all_of_it_is_copied(
+    client: glows.Client, tmp_path: Path, may_copy: threading.Event
+) -> None:
+    machine = launch(client, "train")
+    way_to(machine, tmp_path).ssh("echo kept > model")
     client.snapshots.create(machine.instance_id)
     client.instances.wait(machine.instance_id, until="Paused")
     for _ in range(20):
@@ -108,14 +108,19 @@ def test_machine_stays_paused_until_all_of_it_is_copied(
     assert [snapshot.status for snapshot in client.snapshots.all()] == [3]
 
 
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])
 def test_snapshot_that_could_not_be_copied_has_failed_and_park_keeps_its_machine(
-    client: glows.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kind: type[Exception],
+    client: glows.Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     machine = launch(client, "train")
     way_to(machine, tmp_path).ssh("echo kept > model")
 
     def fail(source: Path, target: Path) -> None:
-        raise OSError("not all files were copied: no space left")
+        raise kind("not all files were copied: no space left")
 
     monkeypatch.setattr(folders, "_copy", fail)
     with pytest.raises(glows.GlowsError):
@@ -193,19 +198,11 @@ def test_process_of_a_machine_that_dies_takes_all_along_and_the_command_is_not_r
 
 
 def test_process_that_dies_while_its_machine_is_paused_ends_the_command_and_the_machine_afterwards(
-    client: glows.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: glows.Client, tmp_path: Path, may_copy: threading.Event
 ) -> None:
     machine = launch(client, cmd="echo begun >> log; exec sleep 1000")
     folder = tmp_path / "state.db-machines" / machine.instance_id.removeprefix("ins-")
     eventually(lambda: (folder / "root" / "log").exists())
-    may_copy = threading.Event()
-    copy = folders._copy
-
-    def wait_and_copy(source: Path, target: Path) -> None:
-        may_copy.wait(30)
-        copy(source, target)
-
-    monkeypatch.setattr(folders, "_copy", wait_and_copy)
     client.snapshots.create(machine.instance_id)
     client.instances.wait(machine.instance_id, until="Paused")
     os.kill(program_of(folder), signal.SIGKILL)

@@ -7,7 +7,6 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,13 +19,6 @@ from glows_nb.sandbox.machines.inside import confinement
 from tests.sandbox.machines.real import IS_REAL_HERE, OFFER, RealSandbox, eventually, launch, marked, way_to
 
 pytestmark = IS_REAL_HERE
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
-    with RealSandbox(tmp_path / "state.db") as running:
-        yield running
-    assert marked(tmp_path) == [], "processes of a machine are left"
 
 
 def test_command_is_the_first_process_and_with_its_end_the_machine_ends(client: glows.Client, tmp_path: Path) -> None:

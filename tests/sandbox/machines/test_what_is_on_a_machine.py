@@ -6,7 +6,6 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,10 @@ import glows_nb as glows
 from glows_nb.sandbox.machines import folders
 from glows_nb.sandbox.machines.inside import confinement
 from glows_nb.sandbox.machines.interpreter import Interpreter
-from tests.sandbox.machines.real import IS_REAL_HERE, RealSandbox, Way, eventually, launch, way_to
+from tests.sandbox.machines.real import IS_REAL_HERE, Way, eventually, way_to
 
 pytestmark = IS_REAL_HERE
 CONFINED = pytest.mark.skipif(not confinement.is_possible(), reason="this system has no Landlock")
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[RealSandbox]:
-    with RealSandbox(tmp_path / "state.db") as running:
-        yield running
-
-
-@pytest.fixture
-def way(client: glows.Client, tmp_path: Path) -> Way:
-    return way_to(launch(client), tmp_path)
 
 
 def test_python_has_the_sandboxes_packages_and_pip_puts_its_own_into_the_home(
@@ -49,7 +37,8 @@ def test_python_has_the_sandboxes_packages_and_pip_puts_its_own_into_the_home(
     assert made.returncode == 0, made.stdout + made.stderr
     first, *_, last = made.stdout.decode().splitlines()
     assert first == "ipykernel"
-    assert "/root/.local/" in last
+    home = way.ssh('printf %s "$HOME"').stdout.decode()
+    assert Path(last).is_relative_to(Path(home, ".local"))
     client.instances.park("x")
     again = client.instances.unpark("x")
     client.instances.wait(again.instance_id)

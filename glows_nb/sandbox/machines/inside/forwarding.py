@@ -7,7 +7,7 @@ import struct
 import sys
 from pathlib import Path
 
-from glows_nb.sandbox.machines.inside.processes import descendants
+from glows_nb.sandbox.machines.inside.process_table import descendants
 
 LOOPBACK = "127.0.0.1"
 _AT_ONCE = 256 * 1024

@@ -15,10 +15,11 @@ import struct
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from glows_nb.sandbox.machines.inside import process_table
 
 _CHILD_SUBREAPER = 36
 _MOST_FILE_BYTES = 64 << 30
@@ -26,11 +27,6 @@ _MOST_PROCESSES = 4096
 _MOST_OF_A_SIZE = 0xFFFF
 _BEFORE_OTHERS = "500"
 _END_TRIES = 100
-_STOP_SECONDS = 1.0
-_LOOK_AGAIN_SECONDS = 0.001
-
-CANNOT_BE_STARTED = 126
-"""The exit status of what could not be started, as shells have it."""
 
 
 @dataclass(frozen=True)
@@ -118,27 +114,27 @@ class Processes:
         background: it has to stand still itself by then. What stands still already is not let go on later.
         """
         seen: set[int] = set()
-        while generations := _generations(os.getpid(), seen):
+        while generations := process_table.generations(os.getpid(), seen):
             for generation in generations:
                 seen.update(process.pid for process in generation)
                 stopped = [process.pid for process in generation if not process.stands_still]
                 self._stopped += stopped
-                _send(stopped, signal.SIGSTOP)
-                _await_stop(stopped)
+                process_table.send(stopped, signal.SIGSTOP)
+                process_table.await_stop(stopped)
 
     def go_on(self) -> None:
         """Let go on what was stopped: children before their parents."""
-        _send(reversed(self._stopped), signal.SIGCONT)
+        process_table.send(reversed(self._stopped), signal.SIGCONT)
         self._stopped.clear()
 
     def end_all(self) -> None:
         """End whatever runs below this process; stopped first, so that nothing starts more than is ended."""
         for _ in range(_END_TRIES):
-            _send(descendants(os.getpid()), signal.SIGSTOP)
-            below = descendants(os.getpid())
+            process_table.send(process_table.descendants(os.getpid()), signal.SIGSTOP)
+            below = process_table.descendants(os.getpid())
             if not below:
                 return
-            _send(below, signal.SIGKILL)
+            process_table.send(below, signal.SIGKILL)
             self._reap()
 
     def _prepare_with_terminal(self) -> None:
@@ -158,72 +154,6 @@ class Processes:
             if started is not None and ended is not None:
                 started.returncode = os.waitstatus_to_exitcode(status)
                 ended.set_result(started.returncode)
-
-
-@dataclass(frozen=True)
-class _Process:
-    pid: int
-    parent: int
-    state: str
-
-    @property
-    def stands_still(self) -> bool:
-        return self.state.startswith("T")
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the ids of all processes below one, parents before their children."""
-    return [process.pid for generation in _generations(pid, ()) for process in generation]
-
-
-def _generations(pid: int, known: Collection[int]) -> list[list[_Process]]:
-    """All processes below one but those that are known: its children, then theirs, and so on."""
-    children: dict[int, list[_Process]] = {}
-    for process in _all():
-        children.setdefault(process.parent, []).append(process)
-    generations = [children.get(pid, [])]
-    while generations[-1]:
-        generations.append([child for process in generations[-1] for child in children.get(process.pid, ())])
-    new = ([process for process in generation if process.pid not in known] for generation in generations)
-    return [generation for generation in new if generation]
-
-
-def _await_stop(pids: Collection[int]) -> None:
-    """Wait until they stand still or have ended, but not for one that the system holds up."""
-    deadline = time.monotonic() + _STOP_SECONDS
-    while time.monotonic() < deadline and not all(_stands_still(pid) for pid in pids):
-        time.sleep(_LOOK_AGAIN_SECONDS)
-
-
-def _stands_still(pid: int) -> bool:
-    process = _look_at(pid)
-    return process is None or process.stands_still
-
-
-def _send(pids: Iterable[int], number: int) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def _all() -> list[_Process]:
-    """All processes that have not ended."""
-    if sys.platform != "linux":  # not tried
-        listed = subprocess.run(["/bin/ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=False)
-        rows = [line.split() for line in listed.stdout.splitlines()]
-        return [_Process(int(pid), int(parent), state) for pid, parent, state in rows if not state.startswith("Z")]
-    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208 - names alone are wanted
-    return [process for process in map(_look_at, pids) if process is not None]
-
-
-def _look_at(pid: int) -> _Process | None:
-    """A process as it is now; None where it has ended."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return None
-    state, parent = stat.rpartition(")")[2].split()[:2]
-    return None if state == "Z" else _Process(pid, int(parent), state)
 
 
 def limit_this_process(mark: int) -> None:

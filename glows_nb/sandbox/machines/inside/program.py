@@ -1,4 +1,4 @@
-"""The process of one machine: `program.py NUMBER`, where NUMBER is the descriptor of a socket to the sandbox.
+"""The process of one machine, started by `machines.machine_process` with the descriptor of a socket to the sandbox.
 
 Over it the sandbox says what is to be done, a JSON object a line:
 
@@ -10,9 +10,8 @@ Over it the sandbox says what is to be done, a JSON object a line:
     go on                the end of a stop
     suffer               what goes wrong with the machine from now on (`machines.machine_faults`)
 
-When the sandbox's end of it is closed, for whatever reason, everything below this
-process is ended and then it ends itself. What it has to know at first comes over stdin, so that no password stands in
-a command line or an environment.
+When the sandbox's end of it is closed, for whatever reason, everything below this process is ended and then it ends
+itself. What it has to know at first comes over stdin, so that no password stands in a command line or an environment.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,14 @@ import asyncssh
 from glows_nb.sandbox.machines.inside import forwarding
 from glows_nb.sandbox.machines.inside.confinement import confine
 from glows_nb.sandbox.machines.inside.jupyter import Jupyter
-from glows_nb.sandbox.machines.inside.processes import CANNOT_BE_STARTED, Processes, limit_this_process
+from glows_nb.sandbox.machines.inside.processes import Processes, limit_this_process
 from glows_nb.sandbox.machines.inside.ssh_server import Service, serve
 from glows_nb.sandbox.machines.inside.worse_line import WorseLine, put_between
 
 _AT_ONCE = 64 * 1024
 _MOST_DESCRIPTORS = 64
+_CANNOT_BE_STARTED = 126
+"""As shells have it."""
 
 
 class Program:
@@ -98,14 +99,12 @@ class Program:
 
     def _do(self, order: Mapping[str, Any]) -> None:
         match order["do"]:
-            case "serve ssh":
-                self._serve_ssh(self._next_caller(), WorseLine(**order["line"]) if order["line"] else None)
-            case "serve jupyter":
-                if (caller := self._next_caller()) is not None:
-                    self._keep(self._jupyter.serve(caller))
-            case "serve port":
-                if (caller := self._next_caller()) is not None:
-                    self._keep(forwarding.serve(caller, order["port"], order["otherwise"].encode()))
+            case "serve ssh" | "serve jupyter" | "serve port":
+                # Without a caller this process has as many open files as it may have.
+                if self._handed:
+                    caller = socket.socket(fileno=self._handed.pop(0))
+                    caller.setblocking(False)
+                    self._keep(self._serving(caller, order))
             case "run first command":
                 self._keep(self._run_first(order["command"]))
             case "stop":
@@ -125,29 +124,24 @@ class Program:
             select.select([self._control], [], [])
             self._receive()
 
-    def _serve_ssh(self, caller: socket.socket | None, line: WorseLine | None) -> None:
-        if caller is None:
-            return
-        if line is not None:
-            caller = put_between(caller, line, self._tasks)
-        service = replace(self._service, host_key=self._other_host_key) if self._has_other_host_key else self._service
-        self._keep(serve(caller, service))
+    def _serving(self, caller: socket.socket, order: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
+        if order["do"] == "serve jupyter":
+            return self._jupyter.serve(caller)
+        if order["do"] == "serve port":
+            return forwarding.serve(caller, order["port"], order["otherwise"].encode())
+        if order["line"]:
+            caller = put_between(caller, WorseLine(**order["line"]), self._tasks)
+        key = self._other_host_key if self._has_other_host_key else self._service.host_key
+        return serve(caller, replace(self._service, host_key=key))
 
     async def _run_first(self, command: str) -> None:
         try:
             status = await self._processes.wait(self._processes.start(command, {}, output=self._log))
         except (OSError, ValueError):
-            status = CANNOT_BE_STARTED
+            status = _CANNOT_BE_STARTED
         self._say({"ended": status})
 
-    def _next_caller(self) -> socket.socket | None:
-        if not self._handed:
-            return None  # this process has as many open files as it may have
-        caller = socket.socket(fileno=self._handed.pop(0))
-        caller.setblocking(False)
-        return caller
-
-    def _keep(self, work: Any) -> None:
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -184,7 +178,3 @@ def main() -> None:
     asyncio.run(_run(json.load(sys.stdin)))
     # Threads of libraries, or a client that reads slowly, keep nobody here.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,6 @@ What a channel asks for is in `commands`.
 """
 
 import hmac
-import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable
@@ -13,7 +12,7 @@ from typing import Any
 
 import asyncssh
 
-from glows_nb.sandbox.machines.addresses import SSH_GREETING, SSH_VERSION
+from glows_nb.sandbox.machines.addresses import SSH_GREETING, SSH_VERSION, is_loopback
 from glows_nb.sandbox.machines.inside.commands import Session
 from glows_nb.sandbox.machines.inside.processes import Processes
 
@@ -135,18 +134,9 @@ class _Login(asyncssh.SSHServer):
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         """Forward to this computer's loopback alone."""
-        return _is_loopback(dest_host)
+        return is_loopback(dest_host)
 
     def server_requested(self, listen_host: str, listen_port: int) -> Awaitable[asyncssh.SSHListener]:
         """Listen on loopback, whatever is asked for, as OpenSSH's server does without GatewayPorts."""
-        host = listen_host if _is_loopback(listen_host) else _LOOPBACK
+        host = listen_host if is_loopback(listen_host) else _LOOPBACK
         return self._connection.forward_local_port(host, listen_port, listen_host, listen_port)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
