@@ -81,7 +81,7 @@ def test_cell_run_again_goes_on_with_what_was_typed_and_with_its_machine(client:
     fields.units.value = 2
     fields.ports.values = [{"port": "8000", "protocol": "http"}]
     fields.envs.values = [{"name": "A", "value": "hush"}]
-    fields.command.value = "python serve.py"
+    fields.command.value = "sleep 1000"
     machine = first.launch()
     second = glows.launch_form(name="a", client=client)
     assert second.instance.instance_id == machine.instance_id
