@@ -55,6 +55,19 @@ if TYPE_CHECKING:
     from glows_nb.ledger.database import LedgerError
     from glows_nb.ledger.spending import Balance, BurnRate, UnreadWarning
     from glows_nb.money import Cost, Rate, set_exchange_rate
+    from glows_nb.remote.async_machine import AsyncMachine
+    from glows_nb.remote.errors import (
+        CommandFailed,
+        HostKeyChanged,
+        LineLost,
+        NotReachable,
+        RemoteError,
+        TransferError,
+    )
+    from glows_nb.remote.execution.output import Completed
+    from glows_nb.remote.files.transfer import Transfer
+    from glows_nb.remote.machine import Machine, machine
+    from glows_nb.remote.ports.forward import Forward
     from glows_nb.renting.launching import launch, plan
     from glows_nb.widgets.form.launch_form import launch_form
     from glows_nb.widgets.form.spec_picker import spec_picker
@@ -102,6 +115,19 @@ _HOMES: Final = {
         "timeline",
     ),
     "glows_nb.ledger.spending": ("Balance", "BurnRate", "UnreadWarning"),
+    "glows_nb.remote.async_machine": ("AsyncMachine",),
+    "glows_nb.remote.errors": (
+        "CommandFailed",
+        "HostKeyChanged",
+        "LineLost",
+        "NotReachable",
+        "RemoteError",
+        "TransferError",
+    ),
+    "glows_nb.remote.execution.output": ("Completed",),
+    "glows_nb.remote.files.transfer": ("Transfer",),
+    "glows_nb.remote.machine": ("Machine", "machine"),
+    "glows_nb.remote.ports.forward": ("Forward",),
     "glows_nb.renting.launching": ("launch", "plan"),
     "glows_nb.widgets.form.launch_form": ("launch_form",),
     "glows_nb.widgets.form.spec_picker": ("spec_picker",),

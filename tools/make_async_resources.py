@@ -1,4 +1,4 @@
-"""Make the modules of glows_nb/api/async_resources from those of resources: the same methods, awaited.
+"""Make what is awaited from what is not: the modules of api/async_resources, and remote/async_machine.
 
     python tools/make_async_resources.py
 
@@ -10,33 +10,56 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-API = Path(__file__).parent.parent / "glows_nb" / "api"
-SOURCES = API / "resources"
-MADE = API / "async_resources"
-NOTE = """The methods of `resources/{name}`, awaited.
+PACKAGE = Path(__file__).parent.parent / "glows_nb"
+SOURCES = PACKAGE / "api" / "resources"
+MADE = PACKAGE / "api" / "async_resources"
+MACHINE = PACKAGE / "remote" / "machine.py"
+ASYNC_MACHINE = PACKAGE / "remote" / "async_machine.py"
+NOTE = """The methods of `{name}`, awaited.
 
 Made from that file by tools/make_async_resources.py; change that one, and make this again.
 """
-CHANGES = (
+Changes = Sequence[tuple[str, str]]
+OF_RESOURCES: Changes = (
     (r"^class (\w+):", r"class Async\1:"),
     (r"^    def (?!__init__)", "    async def "),
     (r"\bself\._client\.run\(", "await self._client.run("),
     (r"\bself\.(wait|find)\(", r"await self.\1("),
     (r"\bRunner\b", "AsyncRunner"),
 )
+OF_MACHINE: Changes = (
+    (r"\n\ndef machine\(.*", "\n"),
+    (r"^class Machine:", "class AsyncMachine:"),
+    (r"^    def __(enter|exit)__", r"    async def __a\1__"),
+    (r"^    def (?!__init__|__repr__|instance\b)", "    async def "),
+    (r"-> Machine:", "-> AsyncMachine:"),
+    (r"<Machine ", "<AsyncMachine "),
+    (r"\bself\.(_run|close)\(", r"await self.\1("),
+    (r"return calling\.run\(work\)", "return await work(AwaitedHere())"),
+    (r"^from glows_nb\.remote import calling\n", ""),
+    (r"calling import Caller", "calling import AwaitedHere, Caller"),
+    (r"client import Client", "client import AsyncClient, Client"),
+    (r"client: Client \| None", "client: AsyncClient | Client | None"),
+    (r"A context manager: its end closes", "Of `async with`: its end closes"),
+)
 
 
 def make(source: Path) -> str:
-    """The text of the async module for a module of resources."""
-    note = NOTE.format(name=source.name)
+    """The text of the async module for a module of resources, or for the machine's."""
+    is_machine = source == MACHINE
+    place = ASYNC_MACHINE if is_machine else MADE / source.name
+    name = source.name if is_machine else f"resources/{source.name}"
     subject, rest = source.read_text(encoding="utf-8").split('"""\n', 1)
-    made = f'{subject}\n\n{note}"""\n{rest}'
-    for pattern, change in CHANGES:
-        made = re.sub(pattern, change, made, flags=re.M)
+    made = f'{subject}\n\n{NOTE.format(name=name)}"""\n{rest}'
+    for pattern, change in OF_MACHINE if is_machine else OF_RESOURCES:
+        # A function at the end goes as a whole.
+        flags = re.S if pattern.startswith(r"\n") else re.M
+        made = re.sub(pattern, change, made, flags=flags)
     formatted = subprocess.run(  # noqa: S603 - our own formatter
-        [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(MADE / source.name), "-"],
+        [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(place), "-"],
         input=made,
         capture_output=True,
         text=True,
@@ -46,10 +69,15 @@ def make(source: Path) -> str:
 
 
 def sources() -> list[Path]:
-    """The modules of resources, without the package's own."""
-    return sorted(path for path in SOURCES.glob("*.py") if path.name != "__init__.py")
+    """The modules that others are made from."""
+    return [*sorted(path for path in SOURCES.glob("*.py") if path.name != "__init__.py"), MACHINE]
+
+
+def made_of(source: Path) -> Path:
+    """The module that is made from one of these."""
+    return ASYNC_MACHINE if source == MACHINE else MADE / source.name
 
 
 if __name__ == "__main__":
     for source in sources():
-        (MADE / source.name).write_text(make(source), encoding="utf-8")
+        made_of(source).write_text(make(source), encoding="utf-8")

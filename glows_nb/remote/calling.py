@@ -1,0 +1,181 @@
+"""The thread in which lines live, and how work is done there for another thread.
+
+A line needs an event loop that runs all the time, and IPython's own stands still while a cell runs. So there is one of
+ours, in a thread of its own, which begins with the first piece of work. What prints or asks is done in the thread that
+called: a notebook puts what a thread prints below the cell that the thread belongs to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+from collections.abc import Callable, Coroutine
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any, Final, Protocol, TypeVar
+
+T = TypeVar("T")
+
+LOOK_SECONDS: Final = 0.2
+"""On Windows nothing interrupts a thread that waits for a queue."""
+END_SECONDS: Final = 2.0
+
+
+class Caller(Protocol):
+    """Where a piece of work was called from."""
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Do this there, and return what it gives or raise what it raises."""
+
+
+class AwaitedHere:
+    """The caller of work that is awaited: it is where the work is."""
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Do this."""
+        return function()
+
+
+class _CallingThread:
+    """A thread that waits for work in the loop, and does what the work asks of it meanwhile."""
+
+    def __init__(self) -> None:
+        self.asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    async def call(self, function: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def do() -> None:
+            try:
+                value = function()
+            except Exception as error:  # noqa: BLE001 - it is raised where this was asked for
+                loop.call_soon_threadsafe(_fail, answer, error)
+            else:
+                loop.call_soon_threadsafe(_answer, answer, value)
+
+        self.asked.put(do)
+        return await answer
+
+    def next(self) -> Callable[[], None] | None:
+        """What is asked next; None when the work is over."""
+        while True:
+            try:
+                return self.asked.get(timeout=LOOK_SECONDS)
+            except Empty:
+                continue
+
+
+def _answer(future: asyncio.Future[T], value: T) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+class _Loop:
+    """The loop and its thread; None before the first piece of work, and after a fork."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.thread: Thread | None = None
+
+    def running(self) -> asyncio.AbstractEventLoop:
+        with self.lock:
+            if self.loop is None:
+                self.loop = asyncio.new_event_loop()
+                self.thread = Thread(target=self.loop.run_forever, name="glows_nb remote", daemon=True)
+                self.thread.start()
+            return self.loop
+
+    def forget(self) -> None:
+        """In a forked process there is no such thread; what the parent's lines are, is the parent's."""
+        self.__init__()  # type: ignore[misc]
+
+    def end(self) -> None:
+        """End all work and the thread, when the process ends."""
+        with self.lock:
+            loop, thread, self.loop, self.thread = self.loop, self.thread, None, None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(_cancel_all(), loop).add_done_callback(
+            lambda _: loop.call_soon_threadsafe(loop.stop)
+        )
+        thread.join(END_SECONDS)
+        if not thread.is_alive():
+            loop.close()
+
+
+async def _cancel_all() -> None:
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=END_SECONDS / 2)
+
+
+_loop: Final = _Loop()
+atexit.register(_loop.end)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_loop.forget)
+
+
+def run(work: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
+    """Do work in the loop's thread, and return what it gives or raise what it raises.
+
+    Raises:
+        KeyboardInterrupt: the work was interrupted, and has ended what it had begun; a second interrupt does not wait
+            for that.
+        RuntimeError: this is the loop's own thread, which would wait for itself.
+    """
+    loop = _loop.running()
+    caller = _CallingThread()
+    tasks: list[asyncio.Task[T]] = []
+
+    def start() -> None:
+        task = loop.create_task(work(caller))
+        tasks.append(task)
+        task.add_done_callback(lambda _: caller.asked.put(None))
+
+    if _is_in(loop):
+        raise RuntimeError("A machine was called from within its own line; call it from another thread.")
+    loop.call_soon_threadsafe(start)
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            asked = caller.next()
+            if asked is None:
+                break
+            asked()
+        except KeyboardInterrupt as stop:
+            if interrupt is not None:
+                raise
+            interrupt = stop
+            loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+    [task] = tasks
+    if interrupt is not None:
+        for note in _notes_of(task):
+            interrupt.add_note(note)
+        raise interrupt
+    return task.result()
+
+
+def _notes_of(task: asyncio.Task[Any]) -> list[str]:
+    """What the work says of how it ended."""
+    try:
+        ended: BaseException | None = task.exception()
+    except asyncio.CancelledError as cancelled:
+        ended = cancelled
+    return getattr(ended, "__notes__", [])
+
+
+def _is_in(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

@@ -1,0 +1,270 @@
+"""Run a command on a machine: what it writes comes while it runs, and an interrupt ends it there, with all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncssh
+from pydantic import SecretStr
+
+from glows_nb.api.errors import InvalidRequest
+from glows_nb.formatting import visible
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.errors import CommandFailed, RemoteError
+from glows_nb.remote.execution.output import Completed, Kept, last_lines
+from glows_nb.remote.execution.printing import OnOutput
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+AT_ONCE: Final = 1 << 16
+MOST_BEFORE_MARK: Final = 1 << 16
+LONGEST_COMMAND: Final = 100_000
+"""Linux gives a program no single word over 128 KiB."""
+POSIX_SHELLS: Final = ("sh", "bash", "dash", "zsh", "ash", "ksh")
+ENDS_WITHIN: Final = 10.0
+
+_END_OF: Final = r"""
+top={pid}
+find_all() {{
+  found=" $top "; grown=1
+  while [ "$grown" = 1 ]; do
+    grown=0
+    for stat in /proc/[0-9]*/stat; do
+      pid=${{stat#/proc/}}; pid=${{pid%/stat}}
+      case "$found" in *" $pid "*) continue ;; esac
+      {{ read -r line <"$stat"; }} 2>/dev/null || continue
+      set -- ${{line##*) }}
+      [ "$1" = Z ] && continue
+      case "$found" in *" $2 "*) found="$found$pid "; grown=1; continue ;; esac
+      [ "$4" = "$top" ] && {{ found="$found$pid "; grown=1; }}
+    done
+  done
+}}
+lives() {{
+  for pid in $found; do
+    {{ read -r line <"/proc/$pid/stat"; }} 2>/dev/null || continue
+    set -- ${{line##*) }}
+    [ "$1" != Z ] && return 0
+  done
+  return 1
+}}
+find_all
+for how in INT TERM KILL; do
+  kill -s "$how" $found 2>/dev/null
+  tries=0
+  while lives && [ "$tries" -lt 20 ]; do sleep 0.1 2>/dev/null || sleep 1; tries=$((tries + 1)); done
+  lives || break
+done
+"""
+"""End a command: its session, and what descends from it though it has a session of its own."""
+
+
+async def execute(
+    line: Line,
+    caller: Caller,
+    command: str | Sequence[str],
+    *,
+    check: bool,
+    timeout: float | None,
+    given: str | bytes | None,
+    env: Mapping[str, str | SecretStr] | None,
+    pty: bool,
+    on_output: OnOutput,
+) -> Completed:
+    """Run a command; see `Machine.exec`.
+
+    Raises:
+        InvalidRequest: the command, a variable or the time is none that can be.
+        CommandFailed: it ended otherwise than with 0 and `check` was asked for, or the time was over.
+        LineLost: the line broke; the command may go on.
+    """
+    text = checked(command, env, timeout)
+    running = _Running(line, caller, text, on_output)
+    began = time.monotonic()
+    is_late = False
+    try:
+        async with line.unbroken(f"{visible(text[:60])!r} ran there; it may go on running"):
+            await running.start(env or {}, pty=pty)
+            async with asyncio.timeout(timeout):
+                await running.finish(given.encode() if isinstance(given, str) else given)
+    except TimeoutError:
+        is_late = True
+        await running.end()
+    except asyncio.CancelledError as stop:
+        # A second cancellation, of a second Ctrl-C, reaches this and is not waited out.
+        await running.end()
+        stop.add_note(f"It was ended on {line.name}, with what it had started.")
+        raise
+    completed = running.completed(text, time.monotonic() - began)
+    if is_late:
+        raise CommandFailed(
+            f"{visible(text[:60])!r} on {line.name} took over {timeout:g} s and was ended there. "
+            f"{_said(completed)}".rstrip(),
+            completed,
+        )
+    if check and completed.exit_status != 0:
+        how = f"by signal {completed.signal}" if completed.signal else f"with exit status {completed.exit_status}"
+        raise CommandFailed(
+            f"{visible(text[:60])!r} on {line.name} ended {how}. {_said(completed)}".rstrip(), completed
+        )
+    return completed
+
+
+def checked(command: str | Sequence[str], env: Mapping[str, Any] | None, timeout: float | None) -> str:
+    """The command as the machine's shell is to read it.
+
+    Raises:
+        InvalidRequest: something of it can't be.
+    """
+    text = command if isinstance(command, str) else shlex.join(command)
+    if not text.strip():
+        raise InvalidRequest("command", "is empty; give a line for the shell, or a list of words.")
+    if "\0" in text:
+        raise InvalidRequest("command", "holds a NUL character, which no shell takes.")
+    if len(text.encode()) > LONGEST_COMMAND:
+        raise InvalidRequest(
+            "command",
+            f"of {len(text.encode())} bytes is over the limit of {LONGEST_COMMAND}; give it as input, as in "
+            "exec('sh', input=…).",
+        )
+    if timeout is not None and not timeout > 0:
+        raise InvalidRequest("timeout", f"{timeout!r} is not a number of seconds above 0.")
+    for name in env or {}:
+        if not (name.isascii() and name.isidentifier()):
+            raise InvalidRequest("env", f"{name!r} is no name for a variable.")
+    return text
+
+
+def _said(completed: Completed) -> str:
+    lines = last_lines(completed)
+    return f"Its last lines: {lines}" if lines else "It said nothing."
+
+
+class _Running:
+    """A command that runs, and what came of it."""
+
+    def __init__(self, line: Line, caller: Caller, text: str, on_output: OnOutput) -> None:
+        self._line, self._caller, self._text, self._on_output = line, caller, text, on_output
+        self._kept = (Kept(), Kept())
+        self._pid: int | None = None
+        self._mark = f"{secrets.token_hex(8)} "
+        self._process: asyncssh.SSHClientProcess[bytes] | None = None
+        self._reading: list[asyncio.Task[None]] = []
+
+    async def start(self, env: Mapping[str, str | SecretStr], *, pty: bool) -> None:
+        """Begin; what is in the environment goes over the command's input, where no list of processes shows it."""
+        connection = await self._line.connected(self._caller)
+        exports = "".join(
+            f"export {name}={shlex.quote(value.get_secret_value() if isinstance(value, SecretStr) else value)}\n"
+            for name, value in env.items()
+        )
+        # A terminal would echo what it is given.
+        text, prelude = (f"{exports}{self._text}", b"") if pty else (self._text, exports.encode())
+        options: dict[str, Any] = {"term_type": "xterm-256color", "term_size": (120, 40)} if pty else {}
+        self._process = await connection.create_process(
+            _command_line(text, self._mark, self._line.login_shell, len(prelude)), encoding=None, **options
+        )
+        if prelude:
+            self._process.stdin.write(prelude)
+
+    async def finish(self, given: bytes | None) -> None:
+        """Give it its input, and take what it writes until it has ended."""
+        process = self._process
+        if process is None:
+            return
+        self._reading = [
+            asyncio.create_task(self._read(process.stdout, 0)),
+            asyncio.create_task(self._read(process.stderr, 1)),
+        ]
+        giving = asyncio.create_task(_give(process, given))
+        try:
+            for reading in self._reading:
+                await asyncio.shield(reading)
+            await process.wait_closed()
+        finally:
+            giving.cancel()
+        if process.exit_status is None and not process.exit_signal:
+            raise asyncssh.ConnectionLost("the channel ended without a status")
+
+    async def end(self) -> None:
+        """End it there, with what it started, and take what it says to that."""
+        process = self._process
+        if process is None:
+            return
+        with suppress(RemoteError, asyncssh.Error, OSError, TimeoutError):
+            if self._pid is not None:
+                shell = await self._line.shell(self._caller)
+                if shell is not None:
+                    await asyncio.wait_for(shell.run(_END_OF.format(pid=self._pid)), ENDS_WITHIN)
+            await asyncio.wait_for(asyncio.gather(*self._reading), 1)
+        for reading in self._reading:
+            reading.cancel()
+        process.close()
+
+    def completed(self, text: str, seconds: float) -> Completed:
+        """How it ended."""
+        process = self._process
+        out, err = self._kept
+        out.finish()
+        err.finish()
+        signal = process.exit_signal[0] if process is not None and process.exit_signal else ""
+        status = process.exit_status if process is not None and not signal else None
+        return Completed(text, status, out.text(), err.text(), signal, out.path, err.path, seconds, self._kept)
+
+    async def _read(self, stream: asyncssh.SSHReader[bytes], number: int) -> None:
+        if number == 0:
+            await self._read_mark(stream)
+        while piece := await stream.read(AT_ONCE):
+            await self._take(piece, number)
+        await self._take(b"", number)
+
+    async def _read_mark(self, stream: asyncssh.SSHReader[bytes]) -> None:
+        """The number of its process comes first; what the shell's own files say before that is not the command's."""
+        said, mark = b"", self._mark.encode()
+        while True:
+            piece = await stream.read(AT_ONCE)
+            said += piece
+            begin, _, rest = said.partition(mark)
+            if rest and b"\n" in rest:
+                words, _, after = rest.partition(b"\n")
+                pid, _, login_shell = words.decode(errors="replace").strip().partition(" ")
+                self._pid = int(pid) if pid.isdecimal() else None
+                if login_shell:
+                    self._line.login_shell = login_shell
+                if after:
+                    await self._take(after, 0)
+                return
+            if not piece or len(begin) > MOST_BEFORE_MARK:
+                # Not what a shell does, so whatever it is is shown as it came.
+                await self._take(said, 0)
+                return
+
+    async def _take(self, piece: bytes, number: int) -> None:
+        self._kept[number].add(piece)
+        if self._on_output.wants(number, piece):
+            await self._caller.call(lambda: self._on_output(piece, number == 1))
+
+
+def _command_line(text: str, mark: str, login_shell: str, prelude: int) -> str:
+    """The words for sshd: say the number of the process, take the environment from the input, run the command."""
+    environment = f'eval "$(dd bs=1 count={prelude} 2>/dev/null)"\n' if prelude else ""
+    if login_shell.rpartition("/")[2] in POSIX_SHELLS:
+        return f"echo {mark}$$\n{environment}{text}"
+    # Any shell runs this, whatever its own language is, and says which one it is.
+    script = f'echo {mark}$$ "${{SHELL:-/bin/sh}}"\n{environment}exec "${{SHELL:-/bin/sh}}" -c "$0"'
+    return f"exec sh -c {shlex.quote(script)} {shlex.quote(text)}"
+
+
+async def _give(process: asyncssh.SSHClientProcess[bytes], given: bytes | None) -> None:
+    with suppress(asyncssh.Error, OSError):
+        for start in range(0, len(given or b""), AT_ONCE):
+            process.stdin.write((given or b"")[start : start + AT_ONCE])
+            await process.stdin.drain()
+        process.stdin.write_eof()

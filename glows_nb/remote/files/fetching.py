@@ -1,0 +1,347 @@
+"""Fetch files and folders from a machine: what it says is looked at, and nothing outside the target is ever written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from glows_nb.api.errors import InvalidRequest
+from glows_nb.formatting import visible
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.errors import TransferError
+from glows_nb.remote.files.comparing import Difference, compare, settle
+from glows_nb.remote.files.entries import FILE, LINK, Entry, Tree, why_refused
+from glows_nb.remote.files.file_ways import files_of
+from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, without_ignored
+from glows_nb.remote.files.local_target import Target, hash_of
+from glows_nb.remote.files.local_tree import scan
+from glows_nb.remote.files.machine_files import MachineFiles
+from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
+from glows_nb.remote.files.sending import checked_remote, hashes_here, plain_path
+from glows_nb.remote.files.shell_files import BLOCK, LARGE
+from glows_nb.remote.files.transfer import Transfer, add_rows
+from glows_nb.remote.progress import size
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+ASKS_ABOVE_BYTES: Final = 10_000_000_000
+ASKS_ABOVE_FILES: Final = 100_000
+LONGEST_RULES: Final = 1 << 20
+
+
+async def fetch(
+    line: Line,
+    caller: Caller,
+    remote: str,
+    local: str | os.PathLike[str],
+    *,
+    delete: bool,
+    dry_run: bool,
+    include_ignored: bool,
+    ask: Ask | None,
+) -> Transfer:
+    """Fetch a file or a folder; see `Machine.fetch`.
+
+    Raises:
+        InvalidRequest: the path can't be one.
+        TransferError: there is no such file, it can't be written here, or the machine can't be believed.
+        LineLost: the line broke, and could not be made again.
+    """
+    remote = checked_remote(remote)
+    name = remote.rstrip("/").rpartition("/")[2]
+    text = os.fspath(local)
+    into = text in ("", ".", "..") or text.endswith(("/", os.sep))
+    if into and name in ("", ".", ".."):
+        raise InvalidRequest("local", "give the folder here that this is fetched into, since it has no name there.")
+    place = Path(text).expanduser()
+    place = place / name if into else place
+    gone = Gone(caller, f"{line.name}:{remote or '~'} → {place}")
+    part = part_name(line.name, remote, str(place.absolute()))
+    with alone(part):
+        try:
+            fetching = _Fetching(line, caller, plain_path(remote or "."), place, part, gone, delete, dry_run, ask)
+            fetching.include_ignored = include_ignored
+            return await resumed(line, gone, fetching.attempt)
+        finally:
+            await gone.end()
+
+
+class _Fetching:
+    """One transfer, tried as often as lines break."""
+
+    def __init__(
+        self,
+        line: Line,
+        caller: Caller,
+        remote: str,
+        place: Path,
+        part: str,
+        gone: Gone,
+        delete: bool,
+        dry_run: bool,
+        ask: Ask | None,
+    ) -> None:
+        self.include_ignored = False
+        self._line, self._caller, self._remote, self._place, self._part = line, caller, remote, place, part
+        self._gone, self._delete, self._dry_run, self._ask = gone, delete, dry_run, ask
+        self._has_asked = False
+
+    async def attempt(self) -> Transfer:
+        """Do all that is left to do."""
+        files = await files_of(self._line, self._caller)
+        root, only, target = await self._source(files)
+        told = await files.tree(root, only, "")
+        wanted, ignored, refused = await self._wanted(files, root, told)
+        here, _ = await asyncio.to_thread(scan, target.root, include_ignored=True) if not only else (Tree(), [])
+        if only:
+            wanted = {self._place_name(target): entry for entry in wanted.values()}
+            here.entries = _one_here(target.root / self._place_name(target))
+        elif not target.root.exists():
+            here = Tree()
+        found = await self._difference(files, root, only, wanted, here, target)
+        extra = self._extra(found, here) if self._delete and not only else []
+        transfer = self._told(files, wanted, found, extra, told, ignored, refused)
+        if self._dry_run:
+            return transfer
+        await self._refuse_or_ask(found, target, extra)
+        self._gone.begin(transfer.sent_bytes, len(found.new))
+        await self._carry(files, root, only, wanted, found, target, transfer)
+        if extra:
+            await asyncio.to_thread(target.remove, extra)
+        if target.parts.exists():
+            target.finish()
+        transfer.seconds = self._gone.seconds
+        return transfer
+
+    async def _source(self, files: MachineFiles) -> tuple[str, str, Target]:
+        """The folder there, the one name in it where a file is asked for, and the folder here."""
+        remote = self._remote.rstrip("/") or "/"
+        kind = await files.kind(remote)
+        if kind == "none":
+            raise TransferError(f"{self._line.name} has no {visible(remote)}; paths are below the home there.")
+        if kind == "other":
+            raise TransferError(f"{visible(remote)} on {self._line.name} is neither a file nor a folder.")
+        if kind == "folder":
+            if self._place.exists() and not self._place.is_dir():
+                raise TransferError(f"{self._place} is a file here, so no folder goes there.")
+            return remote, "", Target(self._place, self._part)
+        folder, _, name = remote.rpartition("/")
+        here = self._place / name if self._place.is_dir() else self._place
+        self._place = here
+        return folder or "/", name, Target(here.parent, self._part)
+
+    def _place_name(self, target: Target) -> str:
+        return self._place.name
+
+    async def _wanted(
+        self, files: MachineFiles, root: str, told: Tree
+    ) -> tuple[dict[str, Entry], list[str], dict[str, str]]:
+        """What is to be here, what is ignored, and what is refused, with the reason."""
+        entries, ignored = told.entries, list[str]()
+        if not self.include_ignored:
+            rules = [
+                path
+                for path, entry in entries.items()
+                if path.rpartition("/")[2] in IGNORE_FILES and entry.kind == FILE and entry.size <= LONGEST_RULES
+            ]
+            texts = await files.read_small(root, rules) if rules else {}
+            entries, ignored = without_ignored(entries, Ignored(texts))
+        wanted: dict[str, Entry] = {}
+        refused: dict[str, str] = {}
+        for path in sorted(entries):
+            above = path.rpartition("/")[0]
+            why = "its folder is left out" if above and above not in wanted else why_refused(path, entries[path])
+            if why:
+                refused[path] = why
+            else:
+                wanted[path] = entries[path]
+        return wanted, ignored, refused
+
+    async def _difference(
+        self,
+        files: MachineFiles,
+        root: str,
+        only: str,
+        wanted: Mapping[str, Entry],
+        here: Tree,
+        target: Target,
+    ) -> Difference:
+        found = compare(wanted, here.entries)
+        if found.unsure:
+            unsure = list(found.unsure)
+            theirs = await files.hashes(root, [only] if only else unsure)
+            if only and theirs:
+                theirs = dict(zip(unsure, theirs.values(), strict=True))
+            ours = await asyncio.to_thread(hashes_here, [target.root / path for path in unsure]) if theirs else []
+            settle(found, dict(zip(unsure, ours, strict=False)), theirs, here.entries)
+        return found
+
+    def _extra(self, found: Difference, here: Tree) -> list[str]:
+        extra = {path: here.entries[path] for path in found.extra}
+        texts = {}
+        for path in here.entries:
+            if path.rpartition("/")[2] in IGNORE_FILES:
+                texts[path] = (self._place / path).read_text(encoding="utf-8", errors="replace")
+        return list(without_ignored(extra, Ignored(texts))[0])
+
+    def _told(
+        self,
+        files: MachineFiles,
+        wanted: Mapping[str, Entry],
+        found: Difference,
+        extra: Sequence[str],
+        told: Tree,
+        ignored: Sequence[str],
+        refused: Mapping[str, str],
+    ) -> Transfer:
+        transfer = Transfer(
+            f"{self._line.name}:{self._remote} → {self._place}",
+            sent=len(found.new),
+            skipped=len(found.same),
+            ignored=len(ignored),
+            deleted=len(extra),
+            refused=len(refused),
+            sent_bytes=sum(entry.size for entry in found.new.values()),
+            is_dry_run=self._dry_run,
+            notes=[*([files.about] if files.about else []), *told.notes],
+        )
+        reasons: dict[str, list[str]] = {}
+        for path, why in refused.items():
+            reasons.setdefault(why, []).append(path)
+        transfer.notes += [f"left out, {why}: {some(paths)}" for why, paths in reasons.items()]
+        add_rows(transfer, "sent", [(path, entry.size, "") for path, entry in found.new.items()])
+        add_rows(transfer, "same", [(path, wanted[path].size, "") for path in found.same if path not in found.modes])
+        add_rows(transfer, "mode", [(path, entry.size, "") for path, entry in found.modes.items()])
+        add_rows(transfer, "ignored", [(path, 0, "") for path in ignored])
+        add_rows(transfer, "refused", [(path, 0, why) for path, why in refused.items()])
+        add_rows(transfer, "deleted", [(path, 0, "only here") for path in extra])
+        return transfer
+
+    async def _refuse_or_ask(self, found: Difference, target: Target, extra: Sequence[str]) -> None:
+        need = sum(entry.size for entry in found.new.values())
+        free = target.free()
+        if need > free:
+            raise TransferError(
+                f"This computer has {size(free)} left at {self._place}, and this needs {size(need)}: "
+                f"{size(need - free)} are missing. Nothing was fetched."
+            )
+        if self._ask is None or self._has_asked:
+            return
+        if need > ASKS_ABOVE_BYTES or len(found.new) > ASKS_ABOVE_FILES:
+            await agreed(self._caller, self._ask, f"Fetch {len(found.new):,} files of {size(need)}?")
+        if extra:
+            question = f"Delete {len(extra)} here that are not on {self._line.name}: {some(list(extra))}?"
+            await agreed(self._caller, self._ask, question)
+        self._has_asked = True
+
+    async def _carry(
+        self,
+        files: MachineFiles,
+        root: str,
+        only: str,
+        wanted: Mapping[str, Entry],
+        found: Difference,
+        target: Target,
+        transfer: Transfer,
+    ) -> None:
+        if not only:
+            target.make_folder("")
+        # As of a folder that can't be written into its contents still are: modes come last.
+        for path in sorted(found.folders):
+            target.make_folder(path)
+        small = [path for path, entry in found.new.items() if entry.kind == FILE and entry.size < LARGE]
+        large = [path for path, entry in found.new.items() if entry.kind == FILE and entry.size >= LARGE]
+        there = {path: only or path for path in found.new}
+        await self._fetch_small(files, root, {there[path]: path for path in small}, wanted, target, transfer)
+        for path in large:
+            await self._fetch_large(files, root, there[path], path, wanted[path], target)
+        for path, entry in found.new.items():
+            if entry.kind == LINK:
+                target.place_link(path, entry)
+        for path, entry in found.modes.items():
+            target.set_mode_and_time(path, entry)
+        for path, entry in sorted(found.folders.items(), reverse=True):
+            (target.root / path).chmod(entry.mode & 0o777 | 0o700)
+
+    async def _fetch_small(
+        self,
+        files: MachineFiles,
+        root: str,
+        names: Mapping[str, str],
+        wanted: Mapping[str, Entry],
+        target: Target,
+        transfer: Transfer,
+    ) -> None:
+        """As they come: each is put in place when all of it is there."""
+        if not names:
+            return
+        missing = dict(names)
+        part = target.part("small")
+        gathered: list[bytes] = []
+        last, length = "", 0
+        async with aclosing(files.small(root, list(names))) as pieces:  # type: ignore[type-var]
+            async for there, piece in pieces:
+                if there != last:
+                    gathered, last, length = [], there, 0
+                length += len(piece)
+                entry = wanted[names[there]]
+                # One that has become another one meanwhile is not kept: its time would be wrong, or half of it.
+                if length <= entry.size:
+                    gathered.append(piece)
+                    await self._gone.count(len(piece))
+                if length == entry.size:
+                    with target.writing(part) as file:
+                        file.writelines(gathered)
+                    target.place(part, names[there], entry)
+                    missing.pop(there, None)
+                elif length > entry.size and there not in missing:
+                    missing[there] = names[there]
+        if missing:
+            transfer.sent -= len(missing)
+            transfer.refused += len(missing)
+            transfer.notes.append(
+                f"{some(list(missing.values()))} changed on the machine meanwhile; the same call fetches them."
+            )
+
+    async def _fetch_large(
+        self, files: MachineFiles, root: str, there: str, path: str, entry: Entry, target: Target
+    ) -> None:
+        """From where it is, if what is here is its beginning."""
+        part = target.part(f"{there}\0{entry.size}\0{entry.mtime_ns}")
+        begin = min(part.lstat().st_size if part.is_file() and not part.is_symlink() else 0, entry.size)
+        begin = begin // BLOCK * BLOCK
+        if begin:
+            ours = await asyncio.to_thread(hash_of, part, begin)
+            theirs = await files.prefix_hash(f"{root.rstrip('/')}/{there}", begin)
+            if theirs and theirs != ours:
+                begin = 0
+        await self._gone.count(begin)
+        at = begin
+        with target.writing(part, begin=begin) as file:
+            async with aclosing(files.large(root, there, begin)) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    piece = piece[: entry.size - at]
+                    file.write(piece)
+                    at += len(piece)
+                    await self._gone.count(len(piece))
+                    if at >= entry.size:
+                        break
+        if at < entry.size:
+            raise TransferError(
+                f"{visible(there)} on {self._line.name} has become shorter while it was fetched; the same call goes on."
+            )
+        target.place(part, path, entry)
+
+
+def _one_here(place: Path) -> dict[str, Entry]:
+    from glows_nb.remote.files.local_tree import entry_of
+
+    try:
+        return {place.name: entry_of(place.lstat())}
+    except OSError:
+        return {}

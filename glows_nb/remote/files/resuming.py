@@ -1,0 +1,164 @@
+"""What sending and fetching share: their progress, their patience with a line that breaks, and their questions."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import platform
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from filelock import FileLock, Timeout
+
+from glows_nb.api.credentials.config import data_folder
+from glows_nb.api.errors import TransportError
+from glows_nb.formatting import counted, visible
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.errors import LineLost, NotReachable, TransferError
+from glows_nb.remote.files.entries import PART_PREFIX
+from glows_nb.remote.progress import Progress, size
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+T = TypeVar("T")
+
+TRIES: Final = 6
+"""So often a line is made again though nothing moves any more; then the transfer ends, and can be gone on with."""
+FIRST_PAUSE: Final = 0.5
+NAMES_SHOWN: Final = 10
+
+Ask = Callable[[str], bool]
+
+
+class Gone:
+    """How much has gone, and what is said of that.
+
+    Args:
+        caller: where it is shown.
+        what: what goes, such as "data → train:data".
+    """
+
+    def __init__(self, caller: Caller, what: str) -> None:
+        self.bytes = 0
+        self.total = 0
+        self.files = 0
+        self.moved = 0
+        self._what = what
+        self._progress = Progress(caller)
+        self._begun_at = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return self._progress.seconds
+
+    def begin(self, total: int, files: int) -> None:
+        """So much has to go, from here on."""
+        self.bytes, self.total, self.files = 0, total, files
+
+    async def count(self, number: int) -> None:
+        """So many bytes more have gone."""
+        self.bytes += number
+        self.moved += number
+        if self._progress.is_due:
+            await self._progress.say(self._words())
+
+    async def say(self, words: str) -> None:
+        """Something else is under way."""
+        await self._progress.say(f"{self._what}: {words}")
+
+    async def end(self) -> None:
+        """All has gone, or nothing more will."""
+        await self._progress.end(self._words())
+
+    def _words(self) -> str:
+        rate = self.moved / max(self.seconds, 0.001)
+        left = max(self.total - self.bytes, 0)
+        words = f"{self._what}: {size(self.bytes)} of {size(self.total)}, {counted(self.files, 'file')}, {size(rate)}/s"
+        return f"{words}, {left / rate:.0f} s left" if left and rate else words
+
+
+async def resumed(line: Line, gone: Gone, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Do this, and again from where it was for as long as each line carries something.
+
+    Raises:
+        LineLost: several lines one after the other broke without that.
+        RemoteError: as `attempt`, or the machine can't be entered any more.
+    """
+    tries, pause = 0, FIRST_PAUSE
+    while True:
+        before = gone.moved
+        try:
+            return await attempt()
+        except (LineLost, NotReachable, TransportError) as error:
+            if isinstance(error, NotReachable) and (not error.may_pass or not tries):
+                raise
+            if isinstance(error, TransportError) and not tries:
+                raise
+            tries = tries + 1 if gone.moved == before else 1
+            if tries >= TRIES:
+                raise LineLost(
+                    f"{str(error).rstrip('.')}, {counted(tries, 'time')} without anything getting through. "
+                    f"{size(gone.bytes)} of {size(gone.total)} had gone, and what is in place is whole; the same call "
+                    "goes on from there."
+                ) from error
+            await gone.say(f"the line broke; trying again in {pause:.1f} s")
+            await asyncio.sleep(pause)
+            pause = FIRST_PAUSE if gone.moved != before else min(pause * 2, 8.0)
+
+
+def ask_here(question: str) -> bool:
+    """Ask whoever is at the notebook or the terminal for a yes.
+
+    Raises:
+        TransferError: nobody is.
+    """
+    try:
+        answer = input(f"{question} [y/N] ")
+    except (EOFError, RuntimeError, NotImplementedError, OSError):
+        raise TransferError("Nobody can be asked here, so nothing was done; yes=True goes ahead without.") from None
+    return answer.strip().lower() in ("y", "yes")
+
+
+async def agreed(caller: Caller, ask: Ask, question: str) -> None:
+    """Go on only after a yes.
+
+    Raises:
+        TransferError: it was a no, or nobody can be asked.
+    """
+    if not await caller.call(lambda: ask(visible(question))):
+        raise TransferError("Nothing was done.")
+
+
+def some(paths: list[str]) -> str:
+    """Some of these paths, for a question."""
+    more = f" and {len(paths) - NAMES_SHOWN} more" if len(paths) > NAMES_SHOWN else ""
+    return ", ".join(visible(path) for path in sorted(paths)[:NAMES_SHOWN]) + more
+
+
+def part_name(*words: str) -> str:
+    """The name of the folder for what is not whole yet, of this transfer from or to this computer."""
+    digest = hashlib.sha256("\0".join([platform.node(), *words]).encode(errors="surrogateescape"))
+    return f"{PART_PREFIX}{digest.hexdigest()[:12]}"
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """No second transfer of the same goes on meanwhile on this computer.
+
+    Raises:
+        TransferError: one does.
+    """
+    folder = data_folder() / "transfers"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(folder / f"{name.removeprefix(PART_PREFIX)}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TransferError("The same transfer is under way already, in another cell or notebook.") from None
+    try:
+        yield
+    finally:
+        lock.release()

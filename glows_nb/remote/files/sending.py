@@ -1,0 +1,227 @@
+"""Send files and folders to a machine: only what changed, in place by renames, gone on with where a line broke."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glows_nb.api.errors import InvalidRequest
+from glows_nb.formatting import visible
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.errors import TransferError
+from glows_nb.remote.files.comparing import Difference, compare, settle
+from glows_nb.remote.files.entries import FOLDER, Entry, Tree
+from glows_nb.remote.files.file_ways import files_of
+from glows_nb.remote.files.ignoring import Ignored, without_ignored
+from glows_nb.remote.files.local_target import hash_of
+from glows_nb.remote.files.local_tree import Source, source_of
+from glows_nb.remote.files.machine_files import MachineFiles, Placing
+from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
+from glows_nb.remote.files.transfer import Transfer, add_rows
+from glows_nb.remote.progress import size
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+
+async def send(
+    line: Line,
+    caller: Caller,
+    local: str | os.PathLike[str],
+    remote: str,
+    *,
+    delete: bool,
+    dry_run: bool,
+    include_ignored: bool,
+    ask: Ask | None,
+) -> Transfer:
+    """Send a file or a folder; see `Machine.send`.
+
+    Raises:
+        InvalidRequest: there is no such file here, or the path there is none.
+        TransferError: the machine can't take it.
+        LineLost: the line broke, and could not be made again.
+    """
+    remote = checked_remote(remote)
+    # Looked at before anything is asked of the machine; a file that is not there needs no line.
+    source = await asyncio.to_thread(source_of, local, include_ignored=include_ignored)
+    if delete and not source.is_folder:
+        raise InvalidRequest("delete", "goes with a folder; one file is sent as it is.")
+    what = f"{source.root} → {line.name}:{remote or source.root.name}"
+    gone = Gone(caller, what)
+    name = part_name(str(source.root.absolute()), remote, line.name)
+    with alone(name):
+        try:
+            sending = _Sending(line, caller, source, remote, name, gone, delete, dry_run, ask)
+            return await resumed(line, gone, sending.attempt)
+        finally:
+            await gone.end()
+
+
+def checked_remote(remote: str) -> str:
+    """A path on a machine; one that is not absolute is below the home there.
+
+    Raises:
+        InvalidRequest: it can't be one.
+    """
+    if "\0" in remote:
+        raise InvalidRequest("remote", f"{visible(remote)!r} is no path.")
+    if remote in ("~", "~/"):
+        return ""
+    return remote.removeprefix("~/")
+
+
+def plain_path(path: str) -> str:
+    """A path that no program takes for an option."""
+    return path if path.startswith(("/", "./", "../")) or path in (".", "..") else f"./{path}"
+
+
+class _Sending:
+    """One transfer, tried as often as lines break."""
+
+    def __init__(
+        self,
+        line: Line,
+        caller: Caller,
+        source: Source,
+        remote: str,
+        staging: str,
+        gone: Gone,
+        delete: bool,
+        dry_run: bool,
+        ask: Ask | None,
+    ) -> None:
+        self._line, self._caller, self._source, self._remote = line, caller, source, remote
+        self._staging, self._gone, self._delete, self._dry_run, self._ask = staging, gone, delete, dry_run, ask
+        self._done: list[str] = []
+
+    async def attempt(self) -> Transfer:
+        """Do all that is left to do."""
+        files = await files_of(self._line, self._caller)
+        root, only, wanted = await self._destination(files)
+        there = await files.tree(root, only, self._staging)
+        found = await self._difference(files, root, wanted, there)
+        extra = self._extra(found, there) if self._delete else []
+        transfer = self._told(files, wanted, found, extra, there)
+        if self._dry_run:
+            return transfer
+        self._refuse_if_full(found, there)
+        if extra and self._ask is not None:
+            await agreed(
+                self._caller, self._ask, f"Delete {len(extra)} on {self._line.name} that are not here: {some(extra)}?"
+            )
+        transfer.sent_bytes = sum(entry.size for entry in found.new.values())
+        self._gone.begin(transfer.sent_bytes, len(found.new))
+        if found.new or found.folders or found.modes:
+            await self._carry(files, root, wanted, found, transfer)
+        if extra:
+            await files.remove(root, extra)
+            transfer.deleted = len(extra)
+        transfer.seconds = self._gone.seconds
+        return transfer
+
+    async def _destination(self, files: MachineFiles) -> tuple[str, str, dict[str, Entry]]:
+        """The folder there, the one name in it that matters where it is a file, and what is wanted in it."""
+        source, remote = self._source, self._remote
+        entries = dict(source.tree.entries)
+        into = not remote or remote.endswith("/") or remote.rpartition("/")[2] in (".", "..")
+        path = f"{remote.rstrip('/') or ('/' if remote else '.')}/{source.root.absolute().name}" if into else remote
+        path = plain_path(path)
+        kind = await files.kind(path)
+        if source.is_folder:
+            if kind in ("file", "other"):
+                raise TransferError(f"{self._line.name} has a file at {visible(path)}, so no folder goes there.")
+            return path, "", entries
+        [entry] = entries.values()
+        if kind == "folder":
+            return path, source.root.name, {source.root.name: entry}
+        folder, _, name = path.rpartition("/")
+        return folder or "/", name, {name: entry}
+
+    async def _difference(self, files: MachineFiles, root: str, wanted: Mapping[str, Entry], there: Tree) -> Difference:
+        found = compare(wanted, there.entries)
+        if found.unsure:
+            unsure = list(found.unsure)
+            theirs = await files.hashes(root, unsure)
+            ours = await asyncio.to_thread(hashes_here, [self._locate(path) for path in unsure]) if theirs else []
+            settle(found, dict(zip(unsure, ours, strict=False)), theirs, there.entries)
+        return found
+
+    def _locate(self, path: str) -> Path:
+        return self._source.locate(path)
+
+    def _extra(self, found: Difference, there: Tree) -> list[str]:
+        """What is only there, without what is ignored: that was never sent, and may be the work of the machine."""
+        texts = {
+            path: self._locate(path).read_text(encoding="utf-8", errors="replace")
+            for path in self._source.tree.entries
+            if path.rpartition("/")[2] in (".gitignore", ".glowsignore")
+        }
+        extra = {path: there.entries[path] for path in found.extra}
+        kept, _ = without_ignored(extra, Ignored(texts))
+        return list(kept)
+
+    def _told(
+        self, files: MachineFiles, wanted: Mapping[str, Entry], found: Difference, extra: Sequence[str], there: Tree
+    ) -> Transfer:
+        """What is done, or would be."""
+        transfer = Transfer(
+            f"{self._source.root} → {self._line.name}:{self._remote or self._source.root.name}",
+            sent=len(found.new),
+            skipped=len(found.same),
+            ignored=len(self._source.ignored),
+            deleted=len(extra),
+            sent_bytes=sum(entry.size for entry in found.new.values()),
+            is_dry_run=self._dry_run,
+            notes=[*([files.about] if files.about else []), *self._source.tree.notes, *there.notes],
+        )
+        add_rows(transfer, "sent", [(path, entry.size, "") for path, entry in found.new.items()])
+        add_rows(transfer, "same", [(path, wanted[path].size, "") for path in found.same if path not in found.modes])
+        add_rows(transfer, "mode", [(path, entry.size, "") for path, entry in found.modes.items()])
+        add_rows(transfer, "ignored", [(path, 0, "") for path in self._source.ignored])
+        add_rows(transfer, "deleted", [(path, there.entries[path].size, "only there") for path in extra])
+        return transfer
+
+    def _refuse_if_full(self, found: Difference, there: Tree) -> None:
+        need = sum(entry.size for entry in found.new.values()) - sum(
+            entry.size for entry in there.staged.values() if entry.kind != FOLDER
+        )
+        if there.free is not None and need > there.free:
+            raise TransferError(
+                f"The disk of {self._line.name} has {size(there.free)} left, and this needs {size(need)}: "
+                f"{size(need - there.free)} are missing. Nothing was sent."
+            )
+
+    async def _carry(
+        self, files: MachineFiles, root: str, wanted: Mapping[str, Entry], found: Difference, transfer: Transfer
+    ) -> None:
+        placing = Placing(folders=found.folders, files=dict(found.new), modes=found.modes)
+        changed: list[str] = []
+        before = self._gone.moved
+        placing.large, changed = await files.put(root, self._staging, found.new, self._locate, self._gone.count)
+        del before
+        for path in changed:
+            del placing.files[path]
+            placing.large.pop(path, None)
+        if changed:
+            transfer.sent -= len(changed)
+            transfer.refused += len(changed)
+            transfer.notes.append(
+                f"{some(changed)} changed while being sent, and {'is' if len(changed) == 1 else 'are'} not put in "
+                "place; the same call sends them."
+            )
+        await files.place(root, self._staging, placing)
+
+
+def hashes_here(paths: Sequence[Path]) -> list[str]:
+    """The SHA-256 of files here; of one that can't be read "".."""
+    hashes = []
+    for path in paths:
+        try:
+            hashes.append(hash_of(path))
+        except OSError as error:
+            raise TransferError(f"{path} can't be read: {error.strerror}.") from error
+    return hashes

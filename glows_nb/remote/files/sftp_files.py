@@ -1,0 +1,279 @@
+"""A machine's files by SFTP alone: one request a file and more, so slower than a shell with tar."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from stat import S_IMODE
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncssh
+
+from glows_nb.formatting import visible
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.errors import TransferError
+from glows_nb.remote.files.entries import (
+    FILE,
+    FOLDER,
+    LINK,
+    MOST_ENTRIES,
+    PART_PREFIX,
+    SECOND,
+    Entry,
+    Kind,
+    Lie,
+    Tree,
+    checked_path,
+)
+from glows_nb.remote.files.local_tree import changed_meanwhile
+from glows_nb.remote.files.machine_files import Count, Placing, RootKind, said_there
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+AT_ONCE: Final = 1 << 18
+SIDE_BY_SIDE: Final = 16
+MOST_DEEP: Final = 100
+_KINDS: Final[Mapping[int, Kind]] = {
+    asyncssh.FILEXFER_TYPE_REGULAR: FILE,
+    asyncssh.FILEXFER_TYPE_DIRECTORY: FOLDER,
+    asyncssh.FILEXFER_TYPE_SYMLINK: LINK,
+}
+NOT_THERE: Final = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
+
+
+class SftpFiles:
+    """Files by SFTP requests; it tells whole seconds and no hashes."""
+
+    about = "The machine has no tar, so this goes file by file over SFTP, which is slower."
+
+    def __init__(self, line: Line, caller: Caller, sftp: asyncssh.SFTPClient) -> None:
+        self._line, self._caller, self._sftp = line, caller, sftp
+
+    async def kind(self, path: str) -> RootKind:
+        """What is at a path; a link counts as what it leads to."""
+        async with self._asking("looking at a file"):
+            try:
+                found = await self._sftp.stat(path or ".")
+            except NOT_THERE:
+                return "none"
+        kind = _KINDS.get(found.type)
+        return "folder" if kind == FOLDER else "file" if kind == FILE else "other"
+
+    async def tree(self, root: str, only: str, staging: str) -> Tree:
+        """The entries below a folder, or one of them, and what is staged there."""
+        tree = Tree()
+        async with self._asking("looking at files"):
+            with suppress(asyncssh.SFTPError):
+                place = root
+                while await self.kind(place) == "none" and place not in ("", ".", "/"):
+                    place = place.rpartition("/")[0] or ("/" if place.startswith("/") else ".")
+                room = await self._sftp.statvfs(place or ".")
+                tree.free = room.bavail * room.frsize
+            try:
+                await self._list(root, "", tree.entries, tree.notes, only)
+                if staging:
+                    await self._list(_below(root, staging), "", tree.staged, [], "")
+            except Lie as lie:
+                raise TransferError(f"{self._line.name} can't be believed: {lie}. Nothing was fetched.") from None
+        return tree
+
+    async def read_small(self, root: str, paths: Sequence[str]) -> dict[str, str]:
+        """The text of small files."""
+        texts: dict[str, bytearray] = {}
+        async for path, piece in self.small(root, paths):
+            texts.setdefault(path, bytearray()).extend(piece)
+        return {path: text.decode(errors="replace") for path, text in texts.items()}
+
+    async def hashes(self, root: str, paths: Sequence[str]) -> dict[str, str]:
+        """None: SFTP tells no hashes."""
+        return {}
+
+    async def put(
+        self, root: str, staging: str, files: Mapping[str, Entry], locate: Callable[[str], Path], count: Count
+    ) -> tuple[dict[str, str], list[str]]:
+        """Send each file, several at once, from where it is."""
+        place = _below(root, staging)
+        changed: list[str] = []
+        gate = asyncio.Semaphore(SIDE_BY_SIDE)
+        async with self._asking("writing files"):
+            await self._sftp.makedirs(place, exist_ok=True)
+            there = {name.filename: name.attrs.size or 0 for name in await self._sftp.readdir(place)}
+
+            async def one(path: str, entry: Entry) -> None:
+                async with gate:
+                    name = _gathered(path, entry)
+                    if entry.kind == LINK:
+                        with suppress(*NOT_THERE):
+                            await self._sftp.remove(_below(place, name))
+                        await self._sftp.symlink(entry.target, _below(place, name))
+                        return
+                    begin = min(int(there.get(name, 0)), entry.size) if isinstance(there.get(name, 0), int) else 0
+                    await count(begin)
+                    await self._put_one(_below(place, name), locate(path), entry, begin, count)
+                    if changed_meanwhile(locate(path), entry):
+                        changed.append(path)
+
+            async with _together() as group:
+                for path, entry in files.items():
+                    group(one(path, entry))
+        return {path: _gathered(path, entry) for path, entry in files.items()}, changed
+
+    async def place(self, root: str, staging: str, placing: Placing) -> None:
+        """Put each file in place by a rename, with its mode and time."""
+        async with self._asking("putting files in place"):
+            for path in sorted(placing.folders):
+                await self._sftp.makedirs(_below(root, path), exist_ok=True)
+            gate = asyncio.Semaphore(SIDE_BY_SIDE)
+
+            async def one(path: str, entry: Entry) -> None:
+                async with gate:
+                    gathered = _below(_below(root, staging), placing.large[path])
+                    if entry.kind != LINK:
+                        await self._set(gathered, entry)
+                    await self._sftp.posix_rename(gathered, _below(root, path))
+
+            async with _together() as group:
+                for path, entry in placing.files.items():
+                    group(one(path, entry))
+            for path, entry in placing.modes.items():
+                await self._set(_below(root, path), entry)
+            for path, entry in sorted(placing.folders.items(), reverse=True):
+                await self._sftp.chmod(_below(root, path), entry.mode)
+            with suppress(*NOT_THERE):
+                await self._sftp.rmtree(_below(root, staging))
+
+    async def small(self, root: str, paths: Sequence[str]) -> AsyncIterator[tuple[str, bytes]]:
+        """The contents of files, one after the other."""
+        for path in paths:
+            async with self._asking("reading files"), self._reading(_below(root, path)) as file:
+                is_first = True
+                while (piece := await file.read(AT_ONCE)) or is_first:
+                    is_first = False
+                    yield path, piece
+
+    async def large(self, root: str, path: str, begin: int) -> AsyncIterator[bytes]:
+        """The contents of a file from a place on."""
+        async with self._asking("reading a file"), self._reading(_below(root, path)) as file:
+            await file.seek(begin)
+            while piece := await file.read(8 * AT_ONCE):
+                yield piece
+
+    async def prefix_hash(self, path: str, length: int) -> str:
+        """Nobody can tell."""
+        return ""
+
+    async def remove(self, root: str, paths: Sequence[str]) -> None:
+        """Remove files and links, and folders that are empty by then."""
+        async with self._asking("removing files"):
+            for path in sorted(paths, key=lambda path: path.count("/"), reverse=True):
+                place = _below(root, path)
+                with suppress(*NOT_THERE):
+                    found = await self._sftp.lstat(place)
+                    if _KINDS.get(found.type) == FOLDER:
+                        with suppress(asyncssh.SFTPError):
+                            await self._sftp.rmdir(place)
+                    else:
+                        await self._sftp.remove(place)
+
+    def _reading(self, place: str) -> Any:
+        return self._sftp.open(place, "rb", encoding=None)
+
+    async def _put_one(self, place: str, source: Path, entry: Entry, begin: int, count: Count) -> None:
+        async with self._sftp.open(place, "r+b" if begin else "wb", encoding=None) as file:
+            at = begin
+            try:
+                with source.open("rb") as ours:
+                    ours.seek(begin)
+                    while at < entry.size and (piece := ours.read(min(8 * AT_ONCE, entry.size - at))):
+                        await file.write(piece, at)
+                        at += len(piece)
+                        await count(len(piece))
+            except OSError as error:
+                if isinstance(error, asyncssh.Error | ConnectionError):
+                    raise
+                raise TransferError(f"{source} can't be read: {error.strerror}.") from error
+
+    async def _set(self, place: str, entry: Entry) -> None:
+        seconds = entry.mtime_ns // SECOND
+        await self._sftp.setstat(
+            place, asyncssh.SFTPAttrs(permissions=entry.mode & 0o777, atime=seconds, mtime=seconds)
+        )
+
+    async def _list(self, root: str, folder: str, found: dict[str, Entry], notes: list[str], only: str) -> None:
+        if folder.count("/") > MOST_DEEP:
+            raise Lie(f"its folders are over {MOST_DEEP} deep")
+        folders = []
+        try:
+            names = self._sftp.scandir(_below(root, folder) if folder else root or ".")
+            async for name in names:
+                base = _text(name.filename)
+                if base in (".", "..") or base.startswith(PART_PREFIX) or (only and base != only):
+                    continue
+                path = checked_path(f"{folder}/{base}" if folder else base)
+                if "/" in base:
+                    raise Lie(f"it tells of a file {visible(base[:80])!r}")
+                entry = await self._entry(_below(root, path), name.attrs)
+                found[path] = entry
+                if len(found) > MOST_ENTRIES:
+                    raise Lie(f"it tells of more than {MOST_ENTRIES:,} files; fetch a part of them")
+                if entry.kind == FOLDER:
+                    folders.append(path)
+        except NOT_THERE:
+            return
+        except asyncssh.SFTPPermissionDenied:
+            notes.append(f"{folder or '.'} can't be looked into on the machine")
+            return
+        for path in folders:
+            await self._list(root, path, found, notes, "")
+
+    async def _entry(self, place: str, attributes: asyncssh.SFTPAttrs) -> Entry:
+        kind = _KINDS.get(attributes.type, "?")
+        target = _text(await self._sftp.readlink(place)) if kind == LINK else ""
+        mode = S_IMODE(attributes.permissions or 0)
+        return Entry(kind, int(attributes.size or 0), int(attributes.mtime or 0) * SECOND, mode, target)
+
+    @asynccontextmanager
+    async def _asking(self, doing: str) -> AsyncIterator[None]:
+        """What the machine refuses is said as such, and what breaks the line as that.
+
+        Raises:
+            TransferError, LineLost: either of these.
+        """
+        async with self._line.unbroken(f"{doing} went on"):
+            try:
+                yield
+            except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
+                raise asyncssh.ConnectionLost(str(error)) from error
+            except asyncssh.SFTPError as error:
+                reason = "no space left" if isinstance(error, asyncssh.SFTPNoSpaceOnFilesystem) else error.reason
+                raise said_there(self._line.name, reason, doing) from error
+
+
+@asynccontextmanager
+async def _together() -> AsyncIterator[Callable[[Any], object]]:
+    """Several pieces of work at once; the first error ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group.create_task
+    except ExceptionGroup as failed:
+        first: BaseException = failed.exceptions[0]
+    else:
+        return
+    raise first
+
+
+def _text(name: bytes | str) -> str:
+    return name if isinstance(name, str) else name.decode(errors="surrogateescape")
+
+
+def _gathered(path: str, entry: Entry) -> str:
+    words = f"{path}\0{entry.size}\0{entry.mtime_ns}"
+    return hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()[:24]
+
+
+def _below(root: str, name: str) -> str:
+    return f"{root.rstrip('/') if root != '/' else ''}/{name}" if root and root != "." else name

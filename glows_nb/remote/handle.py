@@ -1,0 +1,178 @@
+"""What `Machine` and `AsyncMachine` do, each in the loop that it belongs to; the libraries are loaded at first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from glows_nb.api.client import AsyncClient, Client
+from glows_nb.api.errors import ConfigError, ParamIllegal
+from glows_nb.api.models.instances import Instance
+from glows_nb.formatting import visible
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.errors import NotReachable
+from glows_nb.remote.execution.output import Completed
+from glows_nb.remote.files.transfer import Transfer
+from glows_nb.remote.ports.forward import Forward
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+
+class Handle:
+    """One machine, as somebody named it.
+
+    Args:
+        client: whom to ask for it.
+        machine: its id, key or name, or itself.
+        patience: seconds to wait until it can be entered; None is not to.
+    """
+
+    def __init__(self, client: Client | AsyncClient, machine: str | Instance, patience: float | None) -> None:
+        self._client = client
+        self._word = machine.instance_id if isinstance(machine, Instance) else machine
+        self._found = machine if isinstance(machine, Instance) else None
+        self._patience = patience
+
+    def __str__(self) -> str:
+        return visible(self._word)
+
+    @property
+    def instance(self) -> Instance:
+        """The machine, as it was last told of."""
+        if self._found is None:
+            if isinstance(self._client, AsyncClient):
+                raise NotReachable(f"{self} was not asked for yet; await its connect() first.")
+            try:
+                self._found = self._client.instances.find(self._word)
+            except ParamIllegal:
+                raise NotReachable(
+                    f"There is no machine {visible(self._word)!r}; %glows list shows those that there are."
+                ) from None
+        return self._found
+
+    @staticmethod
+    def refuse_without_library() -> None:
+        """Say what to install, where that is missing.
+
+        Raises:
+            ConfigError: it is.
+        """
+        for name in ("asyncssh", "pathspec"):
+            if find_spec(name) is None:
+                raise ConfigError(
+                    f"Work on machines needs {name}, which is not installed: pip install 'glows-nb[remote]'"
+                )
+
+    async def connect(self, caller: Caller) -> None:
+        """Connect now."""
+        await self._line(caller)
+
+    async def exec(
+        self,
+        caller: Caller,
+        command: str | Sequence[str],
+        options: Mapping[str, Any],
+        quiet: bool,
+        on_output: Callable[[bytes, bool], None] | None,
+    ) -> Completed:
+        """Run a command."""
+        from glows_nb.remote.execution.executing import checked, execute
+        from glows_nb.remote.execution.printing import OnOutput, Printed
+
+        checked(command, options["env"], options["timeout"])
+        shown = OnOutput(on_output) if quiet or on_output is not None else Printed()
+        return await execute(await self._line(caller), caller, command, on_output=shown, **options)
+
+    async def send(
+        self,
+        caller: Caller,
+        local: str | os.PathLike[str],
+        remote: str,
+        delete: bool,
+        dry_run: bool,
+        include_ignored: bool,
+        yes: bool,
+        ask: Callable[[str], bool] | None,
+    ) -> Transfer:
+        """Send files."""
+        from glows_nb.remote.files.resuming import ask_here
+        from glows_nb.remote.files.sending import send
+
+        options: dict[str, Any] = {"delete": delete, "dry_run": dry_run, "include_ignored": include_ignored}
+        asking = None if yes else ask or ask_here
+        return await send(await self._line(caller), caller, local, remote, ask=asking, **options)
+
+    async def fetch(
+        self,
+        caller: Caller,
+        remote: str,
+        local: str | os.PathLike[str],
+        delete: bool,
+        dry_run: bool,
+        include_ignored: bool,
+        yes: bool,
+        ask: Callable[[str], bool] | None,
+    ) -> Transfer:
+        """Fetch files."""
+        from glows_nb.remote.files.fetching import fetch
+        from glows_nb.remote.files.resuming import ask_here
+
+        options: dict[str, Any] = {"delete": delete, "dry_run": dry_run, "include_ignored": include_ignored}
+        asking = None if yes else ask or ask_here
+        return await fetch(await self._line(caller), caller, remote, local, ask=asking, **options)
+
+    async def send_to(self, caller: Caller, other: str | Instance, path: str, remote: str) -> Transfer:
+        """Send files to another machine."""
+        from glows_nb.remote.files.between import send_between
+
+        to = Handle(self._client, other, self._patience)
+        return await send_between(await self._line(caller), await to._line(caller), caller, path, remote)
+
+    async def forward(self, caller: Caller, port: int, local_port: int) -> Forward:
+        """Open a port here."""
+        from glows_nb.remote.ports.forwarding import forward
+
+        return await forward(await self._line(caller), caller, port, local_port)
+
+    async def wait_http(
+        self, caller: Caller, port: int, path: str, *, timeout: float, status: int | None, contains: str
+    ) -> None:
+        """Wait for an answer."""
+        from glows_nb.remote.ports.http_waiting import wait_http
+
+        line = await self._line(caller)
+        await wait_http(line, caller, port, path, timeout=timeout, status=status, contains=contains)
+
+    async def install_key(self, caller: Caller) -> str:
+        """Put our key there."""
+        from glows_nb.remote.lines.key_installing import install
+
+        return await install(await self._line(caller), caller)
+
+    async def accept_host_key(self, caller: Caller, fingerprint: str) -> None:
+        """Take the key that it shows for right."""
+        line = await self._unconnected()
+        await line.accept_host_key(fingerprint)
+
+    async def close(self, caller: Caller) -> None:
+        """Close the line."""
+        if self._found is not None:
+            (await self._unconnected()).drop()
+
+    async def _unconnected(self) -> Line:
+        from glows_nb.remote.lines.line import line_to, machine_named
+
+        if self._found is None:
+            self._found = await machine_named(self._client, self._word)
+        line = line_to(self._client, self._found.instance_id)
+        line.instance = line.instance or self._found
+        return line
+
+    async def _line(self, caller: Caller) -> Line:
+        line = await self._unconnected()
+        await line.connected(caller, self._patience)
+        self._found = line.instance or self._found
+        return line

@@ -1,0 +1,400 @@
+"""The SSH line to one machine: made when it is first needed, once for all that follows, and again where it broke.
+
+The password is asked of the service each time a line is made, and given to nobody but the machine whose host key is
+the one that was remembered. Neither the user's ssh configuration nor their keys are shown to a machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakKeyDictionary
+
+import asyncssh
+
+from glows_nb.api.client import AsyncClient, Client
+from glows_nb.api.errors import ParamIllegal, WaitTimeout
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.statuses import LEAVING, InstanceStatus
+from glows_nb.formatting import visible
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.errors import HostKeyChanged, LineLost, NotReachable, RemoteError
+from glows_nb.remote.lines import own_key
+from glows_nb.remote.lines.address import Address, address_of
+from glows_nb.remote.lines.control_shell import ControlShell
+from glows_nb.remote.lines.host_keys import HostKeys, fingerprint_of, is_same
+from glows_nb.remote.progress import Progress
+
+if TYPE_CHECKING:
+    from asyncssh import SFTPClient, SSHClientConnection, SSHKey
+
+T = TypeVar("T")
+AnyClient = Client | AsyncClient
+
+CONNECT_SECONDS: Final = 10
+LOGIN_SECONDS: Final = 30
+ALIVE_EVERY_SECONDS: Final = 15
+ALIVE_MOST_MISSED: Final = 4
+"""A cell that holds Python's lock also holds up the thread of the lines, so these are no tight limits."""
+
+ENCRYPTIONS: Final = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr")
+"""The first is the fastest by half."""
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 3.0
+GROWTH: Final = 1.3
+
+BROKEN: Final = (asyncssh.ConnectionLost, asyncssh.DisconnectError, asyncssh.ChannelOpenError, OSError)
+
+
+class Line:
+    """The way to one machine, shared by everything that is done on it; it belongs to one event loop.
+
+    Args:
+        client: whose machine it is.
+        instance_id: which one.
+    """
+
+    def __init__(self, client: AnyClient, instance_id: str) -> None:
+        self.instance: Instance | None = None
+        self.login_shell = ""
+        self._client = client
+        self._id = instance_id
+        self._connecting = asyncio.Lock()
+        self._connection: SSHClientConnection | None = None
+        self._guest: _Guest | None = None
+        self._shell: ControlShell | None = None
+        self._opening_shell = asyncio.Lock()
+        self._sftp: SFTPClient | None = None
+
+    @property
+    def name(self) -> str:
+        """What the machine is called in texts."""
+        key = self.instance.meta_key if self.instance is not None else ""
+        return visible(f"{self._id} ({key})" if key else self._id)
+
+    @property
+    def alias(self) -> str:
+        """Under what its host key is remembered."""
+        return alias_of(self.instance) if self.instance is not None else self._id
+
+    @property
+    def is_open(self) -> bool:
+        """Is there a line now, as far as is known?"""
+        return self._connection is not None and self._guest is not None and not self._guest.is_lost
+
+    async def connected(self, caller: Caller, patience: float | None = None) -> SSHClientConnection:
+        """The connection; made if there is none.
+
+        Args:
+            caller: where it is needed.
+            patience: for how many seconds to try until the machine can be entered; None is to try once.
+
+        Raises:
+            NotReachable: there is no way in.
+            HostKeyChanged: it shows another host key than before.
+            WaitTimeout: there was none within `patience`.
+        """
+        async with self._connecting:
+            if self._connection is not None and self.is_open:
+                return self._connection
+            self.drop()
+            self._connection = await (
+                self._connect(caller) if patience is None else self._connect_patiently(caller, patience)
+            )
+            return self._connection
+
+    async def shell(self, caller: Caller) -> ControlShell | None:
+        """The shell by which we look after files and processes there; None where there is none, only SFTP.
+
+        Raises:
+            LineLost: the line broke meanwhile.
+            RemoteError: as for `connected`.
+        """
+        connection = await self.connected(caller)
+        async with self._opening_shell:
+            if self._shell is None or not self._shell.is_usable:
+                async with self.unbroken("a shell was started"):
+                    self._shell = await ControlShell.open(connection)
+            return self._shell if self._shell.is_usable else None
+
+    async def sftp(self, caller: Caller) -> SFTPClient | None:
+        """SFTP; None where the machine has none."""
+        connection = await self.connected(caller)
+        if self._sftp is None:
+            try:
+                self._sftp = await connection.start_sftp_client()
+            except (asyncssh.SFTPError, asyncssh.ChannelOpenError):
+                if self._guest is not None and self._guest.is_lost:
+                    raise LineLost(f"The line to {self.name} broke while SFTP was started.") from None
+                return None
+        return self._sftp
+
+    @asynccontextmanager
+    async def unbroken(self, doing: str) -> AsyncIterator[None]:
+        """What is within uses the line; where that breaks it is said as LineLost.
+
+        Raises:
+            LineLost: the line broke.
+        """
+        try:
+            yield
+        except TimeoutError:
+            raise  # which is an OSError too, and a time that was set here
+        except BROKEN as error:
+            if isinstance(error, asyncssh.ChannelOpenError) and self.is_open:
+                raise RemoteError(
+                    f"{self.name} opens no further session on this line ({visible(str(error.reason))}): sshd allows "
+                    "ten at once by itself. Let one of them end first."
+                ) from None
+            self.drop()
+            raise LineLost(f"The line to {self.name} broke while {doing}.") from error
+
+    def drop(self) -> None:
+        """Let go of the line; the next use makes another."""
+        connection, self._connection, self._shell, self._sftp = self._connection, None, None, None
+        if connection is not None:
+            connection.abort() if self._guest is None or self._guest.is_lost else connection.close()
+
+    async def ask(self) -> Instance:
+        """The machine as the service tells of it now."""
+        self.instance = await asked(self._client, lambda client: client.instances.get(self._id))
+        return self.instance
+
+    async def accept_host_key(self, fingerprint: str) -> None:
+        """Remember the key that the machine shows now, if it has this fingerprint.
+
+        Raises:
+            HostKeyChanged: it shows another one.
+            NotReachable: it shows none.
+        """
+        instance = await self.ask()
+        self._refuse_by_status(instance)
+        address = address_of(instance)
+        try:
+            key = await asyncio.wait_for(
+                asyncssh.get_server_host_key(address.host, address.port, config=None), CONNECT_SECONDS
+            )
+        except (OSError, TimeoutError, asyncssh.Error) as error:
+            raise NotReachable(
+                f"{self.name} shows no host key ({visible(str(error) or 'it does not answer')}).", may_pass=True
+            ) from error
+        shown = key.get_fingerprint() if key is not None else "none"
+        if key is None or shown != fingerprint:
+            raise HostKeyChanged(
+                f"{self.name} shows the host key {shown}, which is not {visible(fingerprint)}; nothing was accepted.",
+                fingerprint,
+                shown,
+            )
+        HostKeys().remember(alias_of(instance), key)
+
+    async def _connect_patiently(self, caller: Caller, patience: float) -> SSHClientConnection:
+        progress, pause = Progress(caller), FIRST_PAUSE
+        while True:
+            try:
+                connection = await self._connect(caller)
+            except NotReachable as error:
+                left = patience - progress.seconds
+                if not error.may_pass:
+                    raise
+                if left <= 0:
+                    raise WaitTimeout(
+                        f"{error} That was so for {patience:g} s; the machine goes on.", self.instance
+                    ) from error
+                await progress.say(f"{progress.seconds:5.1f} s  {error}")
+                await asyncio.sleep(min(pause, left))
+                pause = min(pause * GROWTH, LONGEST_PAUSE)
+            else:
+                await progress.end(f"{progress.seconds:5.1f} s  {self.name} can be entered.")
+                return connection
+
+    async def _connect(self, caller: Caller) -> SSHClientConnection:
+        instance = await self.ask()
+        self._refuse_by_status(instance)
+        address = address_of(instance)
+        guest = _Guest(address, alias_of(instance), self.name)
+        began = time.monotonic()
+        try:
+            connection, _ = await asyncio.wait_for(
+                asyncssh.create_connection(
+                    lambda: guest,
+                    address.host,
+                    address.port,
+                    username=address.user,
+                    client_keys=own_key.for_machine(guest.alias),
+                    # An empty list, not None, which would trust every key: whether it is right is for the guest to say.
+                    known_hosts=([], [], []),
+                    config=None,
+                    agent_path=None,
+                    gss_kex=False,
+                    gss_auth=False,
+                    encryption_algs=ENCRYPTIONS,
+                    compression_algs=("none",),
+                    connect_timeout=CONNECT_SECONDS,
+                    login_timeout=LOGIN_SECONDS,
+                    keepalive_interval=ALIVE_EVERY_SECONDS,
+                    keepalive_count_max=ALIVE_MOST_MISSED,
+                ),
+                CONNECT_SECONDS + LOGIN_SECONDS,
+            )
+        except (OSError, TimeoutError, asyncssh.Error) as error:
+            raise self._reason(error, guest, time.monotonic() - began) from error
+        self._guest = guest
+        for text in guest.to_say:
+            await caller.call(lambda text=text: print(text, file=sys.stderr))  # type: ignore[misc]
+        return connection
+
+    def _refuse_by_status(self, instance: Instance) -> None:
+        status = instance.status
+        if status in LEAVING:
+            raise NotReachable(f"{self.name} is {status}: it has ended, and nothing answers there any more.")
+        if status == InstanceStatus.RUNNING:
+            return
+        if status in (InstanceStatus.PAUSING, InstanceStatus.PAUSED, InstanceStatus.RESUMING):
+            raise NotReachable(
+                f"{self.name} is {status}: a snapshot is taken of it, and it goes on by itself after that.",
+                may_pass=True,
+            )
+        raise NotReachable(
+            f"{self.name} is {status}, and only a Running machine can be entered; "
+            "glows.machine(…, wait=True) and %glows wait wait for that.",
+            may_pass=True,
+        )
+
+    def _reason(self, error: Exception, guest: _Guest, seconds: float) -> RemoteError:
+        """What to say of a connection that was not made."""
+        if guest.problem is not None:
+            return guest.problem
+        if isinstance(error, asyncssh.PermissionDenied):
+            return NotReachable(
+                f"{self.name} refused {guest.address.user} with the password that the service tells for it. It may "
+                "have been changed on the machine; the console shows what the service knows."
+            )
+        if isinstance(error, asyncssh.Error):
+            # Also what a sandbox says where nobody is behind a machine's port: that names the way out.
+            said = visible(error.reason.strip()).rstrip(".") or "nothing"
+            return NotReachable(
+                f"{self.name} is Running, and its SSH says: {said}.",
+                may_pass=not isinstance(error, asyncssh.KeyExchangeFailed),
+            )
+        what = f"took over {seconds:.0f} s" if isinstance(error, TimeoutError) else str(error.strerror or error)  # type: ignore[attr-defined]
+        return NotReachable(
+            f"{self.name} is Running, but its SSH at {guest.address.host}:{guest.address.port} does not answer "
+            f"({visible(what)}). sshd is often later than Running; glows.machine(…, wait=True) tries until it answers.",
+            may_pass=True,
+        )
+
+
+class _Guest(asyncssh.SSHClient):
+    """Our side of a login: looks at the host key first, and gives the password only then."""
+
+    def __init__(self, address: Address, alias: str, name: str) -> None:
+        self.address = address
+        self.alias = alias
+        self.problem: RemoteError | None = None
+        self.to_say: list[str] = []
+        self.is_lost = False
+        self._name = name
+        self._has_given = False
+        self._keys = HostKeys()
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: SSHKey) -> bool:
+        """Is it the key that is remembered for this machine? The first one is remembered."""
+        try:
+            known = self._keys.of(self.alias)
+            if known is None:
+                self._first_use(key)
+            elif not is_same(known, key):
+                shown, before = key.get_fingerprint(), fingerprint_of(known)
+                self.problem = HostKeyChanged(
+                    f"{self._name} shows the host key {shown}, and had {before} before. Somebody may stand between, so "
+                    "no password was sent. If you know why it changed (an image that makes its keys anew, a sshd that "
+                    f'was set up again): glows.machine("{self._name.split()[0]}").accept_host_key("{shown}")',
+                    before,
+                    shown,
+                )
+        except RemoteError as error:
+            self.problem = error
+        return self.problem is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the line has ended."""
+        self.is_lost = True
+
+    def password_auth_requested(self) -> str | None:
+        """The password, once: one that was refused is not said again."""
+        if self._has_given:
+            return None
+        self._has_given = True
+        return self.address.password.get_secret_value()
+
+    def kbdint_auth_requested(self) -> str | None:
+        """Some servers ask for the password in a dialogue."""
+        return None if self._has_given else ""
+
+    def kbdint_challenge_received(self, name: str, instructions: str, lang: str, prompts: Any) -> list[str] | None:
+        """The password, where one thing is asked that is not to be seen."""
+        if not prompts:
+            return []
+        if self._has_given or len(prompts) != 1 or prompts[0][1]:
+            return None
+        self._has_given = True
+        return [self.address.password.get_secret_value()]
+
+    def _first_use(self, key: SSHKey) -> None:
+        others = self._keys.others_with(key, self.alias)
+        self._keys.remember(self.alias, key)
+        if others:
+            self.to_say.append(
+                f"{self._name} has the same host key as {', '.join(others[:3])}: it is part of the image, so whoever "
+                "has the image could pass for this machine."
+            )
+
+
+def alias_of(instance: Instance) -> str:
+    """Under what a machine's host key is remembered: its id, since its port will be another machine's one day.
+
+    A sandbox may give an id again, so there the time when the machine came to be stands beside it.
+    """
+    if not instance.is_sandbox:
+        return instance.instance_id
+    created = instance.create_time.timestamp() if instance.create_time is not None else 0
+    return f"{instance.instance_id}.sandbox.{created:.0f}"
+
+
+async def asked(client: AnyClient, call: Callable[[Any], Any]) -> Any:
+    """What a client answers; one that is not awaited is asked in another thread."""
+    if isinstance(client, AsyncClient):
+        answer: Awaitable[Any] = call(client)
+        return await answer
+    return await asyncio.to_thread(call, client)
+
+
+_lines: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str, str], Line]]] = WeakKeyDictionary()
+
+
+def line_to(client: AnyClient, instance_id: str) -> Line:
+    """The line of this loop to a machine; every handle of the machine has the same."""
+    lines = _lines.setdefault(asyncio.get_running_loop(), {})
+    key = (client.base_url, client.account_mark, instance_id)
+    line = lines.get(key)
+    if line is None:
+        line = lines[key] = Line(client, instance_id)
+    return line
+
+
+async def machine_named(client: AnyClient, word: str) -> Instance:
+    """The machine that a word names.
+
+    Raises:
+        NotReachable: there is none.
+    """
+    try:
+        found: Instance = await asked(client, lambda client: client.instances.find(word))
+    except ParamIllegal:
+        raise NotReachable(f"There is no machine {visible(word)!r}; %glows list shows those that there are.") from None
+    return found

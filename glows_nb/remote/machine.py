@@ -1,0 +1,294 @@
+"""A handle of a machine, for commands, files and ports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from glows_nb.api.client import Client
+from glows_nb.api.models.instances import Instance
+from glows_nb.connection import current_client
+from glows_nb.remote import calling
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.execution.output import Completed
+from glows_nb.remote.files.transfer import Transfer
+from glows_nb.remote.handle import Handle
+from glows_nb.remote.ports.forward import Forward
+
+T = TypeVar("T")
+
+OnOutput = Callable[[bytes, bool], None]
+Ask = Callable[[str], bool]
+
+
+class Machine:
+    """Work on a machine over SSH: commands, files, ports.
+
+    It connects when it is first used, once, and stays connected for all that follows, also by other handles of the same
+    machine; a line that was lost is made again. The password is asked of the service each time, and neither kept nor
+    shown; your ssh configuration and your own keys are shown to no machine. A machine's host key is remembered at first
+    use, by its id, since the API tells none to compare it with: whoever stood in between at that first time would not
+    be seen. Another key later is refused before the password is sent (HostKeyChanged).
+
+    A context manager: its end closes the line.
+
+    Args:
+        machine: an id, a meta key or a name given to launch; or an Instance.
+        wait: wait at first use until the machine runs and its sshd answers.
+        timeout: for how many seconds at most.
+        client: whom to ask for the machine; the client in use without it.
+    """
+
+    def __init__(
+        self,
+        machine: str | Instance,
+        *,
+        wait: bool = False,
+        timeout: float = 600,
+        client: Client | None = None,
+    ) -> None:
+        self._handle = Handle(client or current_client(), machine, timeout if wait else None)
+
+    @property
+    def instance(self) -> Instance:
+        """The machine, as the service told of it when it was last asked; asked now where it never
+        was; an AsyncMachine has it once it has connected.
+
+        Raises:
+            NotReachable: there is none of this name.
+        """
+        return self._handle.instance
+
+    def connect(self) -> None:
+        """Connect now, rather than at first use.
+
+        Raises:
+            NotReachable: there is no way onto the machine; the text says why.
+            HostKeyChanged: it shows another host key than before.
+            WaitTimeout: with `wait`, it could not be entered in time.
+        """
+        self._run(self._handle.connect)
+
+    def exec(
+        self,
+        command: str | Sequence[str],
+        check: bool = True,
+        timeout: float | None = None,
+        input: str | bytes | None = None,
+        env: Mapping[str, str | SecretStr] | None = None,
+        pty: bool = False,
+        *,
+        quiet: bool = False,
+        on_output: OnOutput | None = None,
+    ) -> Completed:
+        """Run a command on the machine; what it writes is shown while it runs.
+
+        An interrupt (Ctrl-C) ends it there, with what it has started: first as Ctrl-C would, then harder. What is left
+        in the background there keeps this waiting until it closes its output, as with ssh.
+
+        Args:
+            command: a line for the machine's shell, or a list of words, which are quoted.
+            check: raise where its status is not 0.
+            timeout: seconds after which it is ended there.
+            input: what it reads; nothing without it.
+            env: variables for it; they are seen in no list of processes.
+            pty: give it a terminal, for programs that want one; stderr is part of stdout then.
+            quiet: show nothing.
+            on_output: hears each piece as it comes, and whether it is of stderr; nothing is shown then.
+
+        Returns:
+            Its status, and what it wrote: of more than 1 MB the end, and all of it in a file.
+
+        Raises:
+            InvalidRequest: the command or a variable can't be one; nothing was run.
+            CommandFailed: its status is not 0, or its time was over; the text has its last lines.
+            LineLost: the line broke while it ran; it may go on there.
+            NotReachable, HostKeyChanged: as for `connect`.
+        """
+        options = {"check": check, "timeout": timeout, "given": input, "env": env, "pty": pty}
+        return self._run(lambda caller: self._handle.exec(caller, command, options, quiet, on_output))
+
+    def send(
+        self,
+        local: str | os.PathLike[str],
+        remote: str = "",
+        delete: bool = False,
+        dry_run: bool = False,
+        *,
+        include_ignored: bool = False,
+        yes: bool = False,
+        ask: Ask | None = None,
+    ) -> Transfer:
+        """Send a file or a folder to the machine: only what changed, with modes and times.
+
+        Each file is put in place when all of it is there. Interrupted anywhere, the same call goes on where it was.
+        What `.gitignore` and `.glowsignore` in the folder say stays here, and `.git`; links that lead out of it too.
+
+        Args:
+            local: the file or folder.
+            remote: what it is to be there, below the home; with / at its end the folder that it goes into; its own name
+                without it. A single file goes into a folder that is there.
+            delete: delete there what is not here, after a question.
+            dry_run: only tell what would be done.
+            include_ignored: send what is ignored too.
+            yes: ask nothing.
+            ask: asks the question, and says whether the answer was yes; without it whoever is at the keyboard.
+
+        Raises:
+            InvalidRequest: there is no such file.
+            TransferError: the machine can't take it: no room, no permission.
+            LineLost: the line broke, and several attempts to go on got nothing through.
+            NotReachable, HostKeyChanged: as for `connect`.
+        """
+        return self._run(
+            lambda caller: self._handle.send(caller, local, remote, delete, dry_run, include_ignored, yes, ask)
+        )
+
+    def fetch(
+        self,
+        remote: str,
+        local: str | os.PathLike[str] = ".",
+        delete: bool = False,
+        dry_run: bool = False,
+        *,
+        include_ignored: bool = False,
+        yes: bool = False,
+        ask: Ask | None = None,
+    ) -> Transfer:
+        """Fetch a file or a folder from the machine: only what changed, with modes and times; as `send` otherwise.
+
+        What comes is not trusted: nothing outside the target is written, whatever the machine says. Left out, and told,
+        are links that lead out of it, devices, and names that a terminal would obey.
+
+        Args:
+            remote: the file or folder there, below the home.
+            local: what it is to be here; with / at its end, or as ".", the folder that it goes into.
+            delete: delete here what is not there, after a question.
+            dry_run: only tell what would be done.
+            include_ignored: fetch too what `.gitignore` and `.glowsignore` there leave out.
+            yes: ask nothing, not even above 10 GB or 100,000 files.
+            ask: as for `send`.
+
+        Raises:
+            InvalidRequest: the path can't be one.
+            TransferError: there is no such file, it can't be written here, or what the machine says can't be true.
+            LineLost, NotReachable, HostKeyChanged: as for `send`.
+        """
+        return self._run(
+            lambda caller: self._handle.fetch(caller, remote, local, delete, dry_run, include_ignored, yes, ask)
+        )
+
+    def send_to(self, other: str | Instance, path: str, remote: str = "") -> Transfer:
+        """Send a file or a folder from this machine to another one.
+
+        Over a private network that both are in, by a key of one use that only unpacks files there; through this
+        computer otherwise. No password is given to either.
+
+        Args:
+            other: the other machine.
+            path: the file or folder on this one.
+            remote: what it is to be on the other; the same path without it.
+
+        Raises:
+            TransferError, LineLost, NotReachable, HostKeyChanged: as for `send` and `fetch`.
+        """
+        return self._run(lambda caller: self._handle.send_to(caller, other, path, remote))
+
+    def forward(self, port: int, local_port: int = 0) -> Forward:
+        """Open a port here that leads to one of the machine, until it is closed or Python ends.
+
+        Only this computer can reach it. For 8888 too, where it needs no public address.
+
+        Args:
+            port: the port on the machine, where it listens on loopback.
+            local_port: the port here; a free one without it.
+
+        Raises:
+            InvalidRequest: a port is none, or the one here is taken.
+            NotReachable, HostKeyChanged: as for `connect`.
+        """
+        return self._run(lambda caller: self._handle.forward(caller, port, local_port))
+
+    def wait_http(
+        self, port: int, path: str = "/", timeout: float = 600, *, status: int | None = None, contains: str = ""
+    ) -> None:
+        """Wait until a program on the machine answers over HTTP, asked through the line.
+
+        Args:
+            port: its port there.
+            path: what is asked for.
+            timeout: for how many seconds to try.
+            status: the status that is wanted; any below 400 without it.
+            contains: what the answer has to contain.
+
+        Raises:
+            InvalidRequest: port, path or time can't be.
+            WaitTimeout: it did not answer so in time; the text says what it answered last.
+            NotReachable, HostKeyChanged: as for `connect`.
+        """
+        self._run(
+            lambda caller: self._handle.wait_http(caller, port, path, timeout=timeout, status=status, contains=contains)
+        )
+
+    def install_key(self) -> str:
+        """Put the public half of a key of glows_nb's own on the machine, which is used from then on.
+
+        The private half is in the user's data folder, readable by its owner alone; one for all machines.
+
+        Returns:
+            Its fingerprint.
+
+        Raises:
+            CommandFailed: it can't be written there.
+            NotReachable, HostKeyChanged: as for `connect`.
+        """
+        return self._run(self._handle.install_key)
+
+    def accept_host_key(self, fingerprint: str) -> None:
+        """Take the host key that the machine shows now for right, if it has this fingerprint.
+
+        Args:
+            fingerprint: as HostKeyChanged tells it, "SHA256:…", after you have looked.
+
+        Raises:
+            HostKeyChanged: it shows another one.
+            NotReachable: it shows none.
+        """
+        self._run(lambda caller: self._handle.accept_host_key(caller, fingerprint))
+
+    def close(self) -> None:
+        """Close the line; the next use makes another. The machine goes on, and costs as before."""
+        self._run(self._handle.close)
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Machine {self._handle}>"
+
+    def _run(self, work: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
+        self._handle.refuse_without_library()
+        return calling.run(work)
+
+
+def machine(
+    machine: str | Instance, *, wait: bool = False, timeout: float = 600, client: Client | None = None
+) -> Machine:
+    """A handle of a machine, for commands, files and ports; it connects when it is first used.
+
+    Args:
+        machine: an id, a meta key or a name given to launch; or an Instance.
+        wait: wait at first use until the machine runs and its sshd answers, which is later than Running.
+        timeout: for how many seconds at most.
+        client: whom to ask for the machine; the client in use without it.
+    """
+    return Machine(machine, wait=wait, timeout=timeout, client=client)

@@ -1,0 +1,87 @@
+"""Wait until a program on a machine answers over HTTP as it should: by its access URL, else through the line."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from glows_nb.api.errors import InvalidRequest, WaitTimeout
+from glows_nb.formatting import visible
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.errors import NotReachable
+from glows_nb.remote.ports.forwarding import MOST_PORT, forward
+from glows_nb.remote.progress import Progress
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+PAUSE: Final = 1.0
+ANSWER_SECONDS: Final = 10.0
+
+
+async def wait_http(
+    line: Line, caller: Caller, port: int, path: str, *, timeout: float, status: int | None, contains: str
+) -> None:
+    """Ask until the answer is as wanted; see `Machine.wait_http`.
+
+    Raises:
+        InvalidRequest: port, path or time can't be.
+        WaitTimeout: it never was, within `timeout`.
+        NotReachable: the machine has ended.
+    """
+    if not isinstance(port, int) or not 1 <= port <= MOST_PORT:
+        raise InvalidRequest("port", f"{port!r} is no port; there are 1 to {MOST_PORT}.")
+    if not path.startswith("/"):
+        raise InvalidRequest("path", f"{path!r} does not begin with /.")
+    if not timeout > 0:
+        raise InvalidRequest("timeout", f"{timeout!r} is not a number of seconds above 0.")
+    progress, said = Progress(caller), "nothing yet"
+    tunnel = None
+    try:
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as http:
+            while True:
+                try:
+                    if tunnel is None:
+                        tunnel = await forward(line, caller, port)
+                    said = await _answer(http, f"{tunnel.url}{path}", status, contains)
+                except NotReachable as error:
+                    if not error.may_pass:
+                        raise
+                    said = str(error)
+                if not said:
+                    await progress.end(f"{progress.seconds:5.1f} s  {path} at port {port} of {line.name} answers.")
+                    return
+                if progress.seconds >= timeout:
+                    raise WaitTimeout(
+                        f"{path} at port {port} of {line.name} did not answer as wanted within {timeout:g} s; last: "
+                        f"{said} The machine goes on.",
+                        line.instance,
+                    )
+                await progress.say(f"{progress.seconds:5.1f} s  {path} at port {port} of {line.name}: {said}")
+                await asyncio.sleep(min(PAUSE, max(0.05, timeout - progress.seconds)))
+    finally:
+        if tunnel is not None:
+            tunnel.close()
+
+
+async def _answer(http: httpx.AsyncClient, url: str, status: int | None, contains: str) -> str:
+    """What is not as wanted; "" where all is."""
+    try:
+        async with http.stream("GET", url) as answer:
+            is_right = answer.status_code < 400 if status is None else answer.status_code == status
+            if not is_right:
+                return f"HTTP {answer.status_code}."
+            if not contains:
+                return ""
+            text = ""
+            async for piece in answer.aiter_text():
+                text += piece
+                if contains in text:
+                    return ""
+                if len(text) > 1 << 20:
+                    break
+            return f"HTTP {answer.status_code}, without {contains!r}."
+    except httpx.HTTPError as error:
+        return f"{visible(str(error) or type(error).__name__).rstrip('.')}."
