@@ -64,9 +64,9 @@ if TYPE_CHECKING:
         RemoteError,
         TransferError,
     )
-    from glows_nb.remote.execution.output import Completed
     from glows_nb.remote.files.transfer import Transfer
     from glows_nb.remote.machine import Machine, machine
+    from glows_nb.remote.output import Completed
     from glows_nb.remote.ports.forward import Forward
     from glows_nb.renting.launching import launch, plan
     from glows_nb.widgets.form.launch_form import launch_form
@@ -124,7 +124,7 @@ _HOMES: Final = {
         "RemoteError",
         "TransferError",
     ),
-    "glows_nb.remote.execution.output": ("Completed",),
+    "glows_nb.remote.output": ("Completed",),
     "glows_nb.remote.files.transfer": ("Transfer",),
     "glows_nb.remote.machine": ("Machine", "machine"),
     "glows_nb.remote.ports.forward": ("Forward",),

@@ -18,9 +18,9 @@ from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.models.instances import Instance
 from glows_nb.connection import current_client
 from glows_nb.remote.calling import AwaitedHere, Caller
-from glows_nb.remote.execution.output import Completed
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.handle import Handle
+from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
 
 T = TypeVar("T")

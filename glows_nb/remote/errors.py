@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from glows_nb.api.errors import GlowsError
 
 if TYPE_CHECKING:
-    from glows_nb.remote.execution.output import Completed
+    from glows_nb.remote.output import Completed
 
 
 class RemoteError(GlowsError):

@@ -13,8 +13,8 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import NotReachable
-from glows_nb.remote.execution.output import Completed
 from glows_nb.remote.files.transfer import Transfer
+from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Handle:
 
     async def install_key(self, caller: Caller) -> str:
         """Put our key there."""
-        from glows_nb.remote.lines.key_installing import install
+        from glows_nb.remote.execution.key_installing import install
 
         return await install(await self._line(caller), caller)
 

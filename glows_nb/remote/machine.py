@@ -14,9 +14,9 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.connection import current_client
 from glows_nb.remote import calling
 from glows_nb.remote.calling import Caller
-from glows_nb.remote.execution.output import Completed
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.handle import Handle
+from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
 
 T = TypeVar("T")

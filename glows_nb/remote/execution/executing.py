@@ -17,8 +17,8 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import CommandFailed, RemoteError
-from glows_nb.remote.execution.output import Completed, Kept, last_lines
 from glows_nb.remote.execution.printing import OnOutput
+from glows_nb.remote.output import Completed, Kept, last_lines
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
