@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.models.instances import Instance
+from glows_nb.api.requests.create import sealed
 from glows_nb.connection import current_client
 from glows_nb.remote.calling import AwaitedHere, Caller
 from glows_nb.remote.files.transfer import Transfer
@@ -113,6 +114,7 @@ class AsyncMachine:
             LineLost: the line broke while it ran; it may go on there.
             NotReachable, HostKeyChanged: as for `connect`.
         """
+        env = sealed({"envs": env})["envs"]
         options = {"check": check, "timeout": timeout, "given": input, "env": env, "pty": pty}
         return await self._run(lambda caller: self._handle.exec(caller, command, options, quiet, on_output))
 

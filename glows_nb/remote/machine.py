@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from glows_nb.api.client import Client
 from glows_nb.api.models.instances import Instance
+from glows_nb.api.requests.create import sealed
 from glows_nb.connection import current_client
 from glows_nb.remote import calling
 from glows_nb.remote.calling import Caller
@@ -109,6 +110,7 @@ class Machine:
             LineLost: the line broke while it ran; it may go on there.
             NotReachable, HostKeyChanged: as for `connect`.
         """
+        env = sealed({"envs": env})["envs"]
         options = {"check": check, "timeout": timeout, "given": input, "env": env, "pty": pty}
         return self._run(lambda caller: self._handle.exec(caller, command, options, quiet, on_output))
 

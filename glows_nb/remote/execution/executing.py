@@ -74,7 +74,7 @@ async def execute(
     check: bool,
     timeout: float | None,
     given: str | bytes | None,
-    env: Mapping[str, str | SecretStr] | None,
+    env: Mapping[str, SecretStr] | None,
     pty: bool,
     on_output: OnOutput,
 ) -> Completed:
@@ -86,12 +86,12 @@ async def execute(
         LineLost: the line broke; the command may go on.
     """
     text = checked(command, env, timeout)
-    running = _Running(line, caller, text, on_output)
+    running = _Running(line, caller, text, env or {}, on_output)
     began = time.monotonic()
     is_late = False
     try:
         async with line.unbroken(f"{visible(text[:60])!r} ran there; it may go on running"):
-            await running.start(env or {}, pty=pty)
+            await running.start(pty=pty)
             async with asyncio.timeout(timeout):
                 await running.finish(given.encode() if isinstance(given, str) else given)
     except TimeoutError:
@@ -136,9 +136,15 @@ def checked(command: str | Sequence[str], env: Mapping[str, Any] | None, timeout
         )
     if timeout is not None and not timeout > 0:
         raise InvalidRequest("timeout", f"{timeout!r} is not a number of seconds above 0.")
-    for name in env or {}:
-        if not (name.isascii() and name.isidentifier()):
+    if env is not None and not isinstance(env, Mapping):
+        raise InvalidRequest("env", "is no mapping of names to values, as in {'NAME': 'value'}.")
+    for name, value in (env or {}).items():
+        if not isinstance(name, str) or not (name.isascii() and name.isidentifier()):
             raise InvalidRequest("env", f"{name!r} is no name for a variable.")
+        if not isinstance(value, SecretStr):
+            raise InvalidRequest("env", f"the value of {name} is no text.")
+        if "\0" in value.get_secret_value():
+            raise InvalidRequest("env", f"the value of {name} holds a NUL character, which no variable can.")
     return text
 
 
@@ -150,29 +156,23 @@ def _said(completed: Completed) -> str:
 class _Running:
     """A command that runs, and what came of it."""
 
-    def __init__(self, line: Line, caller: Caller, text: str, on_output: OnOutput) -> None:
-        self._line, self._caller, self._text, self._on_output = line, caller, text, on_output
+    def __init__(
+        self, line: Line, caller: Caller, text: str, env: Mapping[str, SecretStr], on_output: OnOutput
+    ) -> None:
+        self._line, self._caller, self._text, self._env, self._on_output = line, caller, text, env, on_output
         self._kept = (Kept(), Kept())
         self._pid: int | None = None
         self._mark = f"{secrets.token_hex(8)} "
         self._process: asyncssh.SSHClientProcess[bytes] | None = None
+        self._has_begun = asyncio.Event()
         self._reading: list[asyncio.Task[None]] = []
 
-    async def start(self, env: Mapping[str, str | SecretStr], *, pty: bool) -> None:
-        """Begin; what is in the environment goes over the command's input, where no list of processes shows it."""
+    async def start(self, *, pty: bool) -> None:
+        """Begin."""
         connection = await self._line.connected(self._caller)
-        exports = "".join(
-            f"export {name}={shlex.quote(value.get_secret_value() if isinstance(value, SecretStr) else value)}\n"
-            for name, value in env.items()
-        )
-        # A terminal would echo what it is given.
-        text, prelude = (f"{exports}{self._text}", b"") if pty else (self._text, exports.encode())
         options: dict[str, Any] = {"term_type": "xterm-256color", "term_size": (120, 40)} if pty else {}
-        self._process = await connection.create_process(
-            _command_line(text, self._mark, self._line.login_shell, len(prelude)), encoding=None, **options
-        )
-        if prelude:
-            self._process.stdin.write(prelude)
+        words = _command_line(self._text, self._mark, self._line.login_shell, len(_exports(self._env)), pty=pty)
+        self._process = await connection.create_process(words, encoding=None, **options)
 
     async def finish(self, given: bytes | None) -> None:
         """Give it its input, and take what it writes until it has ended."""
@@ -183,7 +183,7 @@ class _Running:
             asyncio.create_task(self._read(process.stdout, 0)),
             asyncio.create_task(self._read(process.stderr, 1)),
         ]
-        giving = asyncio.create_task(_give(process, given))
+        giving = asyncio.create_task(self._give(process, given))
         try:
             for reading in self._reading:
                 await asyncio.shield(reading)
@@ -218,6 +218,17 @@ class _Running:
         status = process.exit_status if process is not None and not signal else None
         return Completed(text, status, out.text(), err.text(), signal, out.path, err.path, seconds, self._kept)
 
+    async def _give(self, process: asyncssh.SSHClientProcess[bytes], given: bytes | None) -> None:
+        """First the environment, by the input, where no list of processes shows it and no terminal echoes it yet."""
+        await self._has_begun.wait()
+        with suppress(asyncssh.Error, OSError):
+            # No frame that shows what is in it is there while the line is used.
+            process.stdin.write(_exports(self._env) if self._pid is not None else b"")
+            for start in range(0, len(given or b""), AT_ONCE):
+                process.stdin.write((given or b"")[start : start + AT_ONCE])
+                await process.stdin.drain()
+            process.stdin.write_eof()
+
     async def _read(self, stream: asyncssh.SSHReader[bytes], number: int) -> None:
         if number == 0:
             await self._read_mark(stream)
@@ -238,11 +249,13 @@ class _Running:
                 self._pid = int(pid) if pid.isdecimal() else None
                 if login_shell:
                     self._line.login_shell = login_shell
+                self._has_begun.set()
                 if after:
                     await self._take(after, 0)
                 return
             if not piece or len(begin) > MOST_BEFORE_MARK:
                 # Not what a shell does, so whatever it is is shown as it came.
+                self._has_begun.set()
                 await self._take(said, 0)
                 return
 
@@ -252,19 +265,22 @@ class _Running:
             await self._caller.call(lambda: self._on_output(piece, number == 1))
 
 
-def _command_line(text: str, mark: str, login_shell: str, prelude: int) -> str:
-    """The words for sshd: say the number of the process, take the environment from the input, run the command."""
-    environment = f'eval "$(dd bs=1 count={prelude} 2>/dev/null)"\n' if prelude else ""
+def _exports(env: Mapping[str, SecretStr]) -> bytes:
+    """The lines that set an environment."""
+    lines = (f"export {name}={shlex.quote(value.get_secret_value())}\n" for name, value in env.items())
+    return "".join(lines).encode()
+
+
+def _command_line(text: str, mark: str, login_shell: str, given_first: int, *, pty: bool) -> str:
+    """The words for sshd: say the number of the process, take the environment from the input, run the command.
+
+    Of the input so many bytes are the environment, which comes once the number was said.
+    """
+    before = "stty -echo\n" if pty and given_first else ""
+    environment = f'eval "$(dd bs=1 count={given_first} 2>/dev/null)"\n' if given_first else ""
+    environment += "stty echo\n" if before else ""
     if login_shell.rpartition("/")[2] in POSIX_SHELLS:
-        return f"echo {mark}$$\n{environment}{text}"
+        return f"{before}echo {mark}$$\n{environment}{text}"
     # Any shell runs this, whatever its own language is, and says which one it is.
-    script = f'echo {mark}$$ "${{SHELL:-/bin/sh}}"\n{environment}exec "${{SHELL:-/bin/sh}}" -c "$0"'
+    script = f'{before}echo {mark}$$ "${{SHELL:-/bin/sh}}"\n{environment}exec "${{SHELL:-/bin/sh}}" -c "$0"'
     return f"exec sh -c {shlex.quote(script)} {shlex.quote(text)}"
-
-
-async def _give(process: asyncssh.SSHClientProcess[bytes], given: bytes | None) -> None:
-    with suppress(asyncssh.Error, OSError):
-        for start in range(0, len(given or b""), AT_ONCE):
-            process.stdin.write((given or b"")[start : start + AT_ONCE])
-            await process.stdin.drain()
-        process.stdin.write_eof()

@@ -146,12 +146,15 @@ class Line:
         except TimeoutError:
             raise  # which is an OSError too, and a time that was set here
         except BROKEN as error:
-            if isinstance(error, asyncssh.ChannelOpenError) and self.is_open:
+            is_open = self.is_open
+            if isinstance(error, asyncssh.ChannelOpenError) and is_open:
                 raise RemoteError(
                     f"{self.name} opens no further session on this line ({visible(str(error.reason))}): sshd allows "
                     "ten at once by itself. Let one of them end first."
                 ) from None
-            self.drop()
+            # Something else may have made a new one by now.
+            if not is_open:
+                self.drop()
             raise LineLost(f"The line to {self.name} broke while {doing}.") from error
 
     def drop(self) -> None:
