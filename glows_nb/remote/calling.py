@@ -52,6 +52,10 @@ class _CallingThread:
                 value = function()
             except Exception as error:  # noqa: BLE001 - it is raised where this was asked for
                 loop.call_soon_threadsafe(_fail, answer, error)
+            except BaseException:
+                # An interrupt is for the whole work, which is cancelled; what asked for this goes on until then.
+                loop.call_soon_threadsafe(_answer, answer, None)
+                raise
             else:
                 loop.call_soon_threadsafe(_answer, answer, value)
 
@@ -67,7 +71,7 @@ class _CallingThread:
                 continue
 
 
-def _answer(future: asyncio.Future[T], value: T) -> None:
+def _answer(future: asyncio.Future[Any], value: Any) -> None:
     if not future.done():
         future.set_result(value)
 

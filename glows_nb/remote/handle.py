@@ -159,7 +159,10 @@ class Handle:
 
     async def close(self, caller: Caller) -> None:
         """Close the line."""
-        if self._found is not None:
+        from glows_nb.remote.lines.line import has_lines
+
+        # A handle that was never used has opened none, and who it is nobody has to know then.
+        if self._found is not None or has_lines():
             (await self._unconnected()).drop()
 
     async def _unconnected(self) -> Line:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import glows_nb as glows
-from glows_nb.api.credentials.config import data_folder
+from glows_nb.api.credentials.config import DATA_FOLDER_VARIABLE, data_folder
 from glows_nb.remote.lines import own_key
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 from tests.sandbox.machines.sshd import SshdWay
@@ -60,10 +62,18 @@ def machine_told_of(told: Told, **options: Any) -> Iterator[glows.Machine]:
 @contextmanager
 def machine_at(way: SshdWay, **options: Any) -> Iterator[glows.Machine]:
     """A handle of a machine whose SSH is a real sshd, which lets in by the key of glows_nb's own."""
-    # It lets in by a key alone, as the passwords that it knows are those of the computer's users: so that is ours.
-    place = data_folder() / "machine_key"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(way.folder / "key", place)
-    own_key.note_installed("ins-boyqp4g8")
-    with machine_told_of(Told(way.port, way.user), **options) as machine:
-        yield machine
+    with data_in(way.folder / "data"):
+        # It lets in by a key alone, as the passwords that it knows are those of the computer's users: so that is ours.
+        shutil.copy(way.folder / "key", data_folder() / "machine_key")
+        own_key.note_installed("ins-boyqp4g8")
+        with machine_told_of(Told(way.port, way.user), **options) as machine:
+            yield machine
+
+
+@contextmanager
+def data_in(folder: Path) -> Iterator[None]:
+    """What is kept for the user lies in this folder, whichever test it is."""
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(DATA_FOLDER_VARIABLE, str(folder))
+        yield

@@ -18,6 +18,7 @@ import asyncssh
 
 from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.errors import ParamIllegal, WaitTimeout
+from glows_nb.api.interrupting import noting_wait
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.formatting import visible
@@ -103,9 +104,11 @@ class Line:
             if self._connection is not None and self.is_open:
                 return self._connection
             self.drop()
-            self._connection = await (
-                self._connect(caller) if patience is None else self._connect_patiently(caller, patience)
-            )
+            if patience is None:
+                self._connection = await self._connect(caller)
+            else:
+                with noting_wait(self._id):
+                    self._connection = await self._connect_patiently(caller, patience)
             return self._connection
 
     async def shell(self, caller: Caller) -> ControlShell | None:
@@ -388,6 +391,11 @@ def line_to(client: AnyClient, instance_id: str) -> Line:
     if line is None:
         line = lines[key] = Line(client, instance_id)
     return line
+
+
+def has_lines() -> bool:
+    """Is there any line of this loop?"""
+    return any(line.is_open for line in _lines.get(asyncio.get_running_loop(), {}).values())
 
 
 async def machine_named(client: AnyClient, word: str) -> Instance:
