@@ -141,10 +141,16 @@ def run(work: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
     caller = _CallingThread()
     tasks: list[asyncio.Task[T]] = []
 
+    def over(task: asyncio.Task[T]) -> None:
+        # After a second interrupt nobody asks how it ended, which is not to be complained of.
+        if not task.cancelled():
+            task.exception()
+        caller.asked.put(None)
+
     def start() -> None:
         task = loop.create_task(work(caller))
         tasks.append(task)
-        task.add_done_callback(lambda _: caller.asked.put(None))
+        task.add_done_callback(over)
 
     if _is_in(loop):
         raise RuntimeError("A machine was called from within its own line; call it from another thread.")

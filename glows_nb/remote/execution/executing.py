@@ -29,6 +29,7 @@ LONGEST_COMMAND: Final = 100_000
 """Linux gives a program no single word over 128 KiB."""
 POSIX_SHELLS: Final = ("sh", "bash", "dash", "zsh", "ash", "ksh")
 ENDS_WITHIN: Final = 10.0
+SAYS_WITHIN: Final = 1.0
 
 _END_OF: Final = r"""
 top={pid}
@@ -165,7 +166,7 @@ class _Running:
         self._mark = f"{secrets.token_hex(8)} "
         self._process: asyncssh.SSHClientProcess[bytes] | None = None
         self._has_begun = asyncio.Event()
-        self._reading: list[asyncio.Task[None]] = []
+        self._reading: asyncio.Future[tuple[None, None]] | None = None
 
     async def start(self, *, pty: bool) -> None:
         """Begin."""
@@ -179,14 +180,11 @@ class _Running:
         process = self._process
         if process is None:
             return
-        self._reading = [
-            asyncio.create_task(self._read(process.stdout, 0)),
-            asyncio.create_task(self._read(process.stderr, 1)),
-        ]
+        self._reading = asyncio.gather(self._read(process.stdout, 0), self._read(process.stderr, 1))
         giving = asyncio.create_task(self._give(process, given))
         try:
-            for reading in self._reading:
-                await asyncio.shield(reading)
+            # Where the time is over, what it says while it is ended is still to be read.
+            await asyncio.shield(self._reading)
             await process.wait_closed()
         finally:
             giving.cancel()
@@ -203,9 +201,10 @@ class _Running:
                 shell = await self._line.shell(self._caller)
                 if shell is not None:
                     await asyncio.wait_for(shell.run(_END_OF.format(pid=self._pid)), ENDS_WITHIN)
-            await asyncio.wait_for(asyncio.gather(*self._reading), 1)
-        for reading in self._reading:
-            reading.cancel()
+            if self._reading is not None:
+                await asyncio.wait_for(asyncio.shield(self._reading), SAYS_WITHIN)
+        if self._reading is not None:
+            self._reading.cancel()
         process.close()
 
     def completed(self, text: str, seconds: float) -> Completed:
