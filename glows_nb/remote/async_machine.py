@@ -220,9 +220,16 @@ class AsyncMachine:
         return await self._run(lambda caller: self._handle.forward(caller, port, local_port))
 
     async def wait_http(
-        self, port: int, path: str = "/", timeout: float = 600, *, status: int | None = None, contains: str = ""
+        self,
+        port: int,
+        path: str = "/",
+        timeout: float = 600,
+        *,
+        status: int | None = None,
+        contains: str = "",
+        public: bool = False,
     ) -> None:
-        """Wait until a program on the machine answers over HTTP, asked through the line.
+        """Wait until a program on the machine answers over HTTP; it is asked through the line, and needs no public port.
 
         Args:
             port: its port there.
@@ -230,6 +237,7 @@ class AsyncMachine:
             timeout: for how many seconds to try.
             status: the status that is wanted; any below 400 without it.
             contains: what the answer has to contain.
+            public: ask at the port's public address, as others reach it, instead of through the line.
 
         Raises:
             InvalidRequest: port, path or time can't be.
@@ -237,7 +245,9 @@ class AsyncMachine:
             NotReachable, HostKeyChanged: as for `connect`.
         """
         await self._run(
-            lambda caller: self._handle.wait_http(caller, port, path, timeout=timeout, status=status, contains=contains)
+            lambda caller: self._handle.wait_http(
+                caller, port, path, timeout=timeout, status=status, contains=contains, public=public
+            )
         )
 
     async def install_key(self) -> str:

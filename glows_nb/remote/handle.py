@@ -138,13 +138,23 @@ class Handle:
         return await forward(await self._line(caller), caller, port, local_port)
 
     async def wait_http(
-        self, caller: Caller, port: int, path: str, *, timeout: float, status: int | None, contains: str
+        self,
+        caller: Caller,
+        port: int,
+        path: str,
+        *,
+        timeout: float,
+        status: int | None,
+        contains: str,
+        public: bool,
     ) -> None:
         """Wait for an answer."""
         from glows_nb.remote.ports.http_waiting import wait_http
 
-        line = await self._line(caller)
-        await wait_http(line, caller, port, path, timeout=timeout, status=status, contains=contains)
+        # At its public address a machine answers that nobody gets onto.
+        line = await (self._unconnected() if public else self._line(caller))
+        options: dict[str, Any] = {"timeout": timeout, "status": status, "contains": contains, "public": public}
+        await wait_http(line, caller, port, path, **options)
 
     async def install_key(self, caller: Caller) -> str:
         """Put our key there."""

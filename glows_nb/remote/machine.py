@@ -216,9 +216,16 @@ class Machine:
         return self._run(lambda caller: self._handle.forward(caller, port, local_port))
 
     def wait_http(
-        self, port: int, path: str = "/", timeout: float = 600, *, status: int | None = None, contains: str = ""
+        self,
+        port: int,
+        path: str = "/",
+        timeout: float = 600,
+        *,
+        status: int | None = None,
+        contains: str = "",
+        public: bool = False,
     ) -> None:
-        """Wait until a program on the machine answers over HTTP, asked through the line.
+        """Wait until a program on the machine answers over HTTP; it is asked through the line, and needs no public port.
 
         Args:
             port: its port there.
@@ -226,6 +233,7 @@ class Machine:
             timeout: for how many seconds to try.
             status: the status that is wanted; any below 400 without it.
             contains: what the answer has to contain.
+            public: ask at the port's public address, as others reach it, instead of through the line.
 
         Raises:
             InvalidRequest: port, path or time can't be.
@@ -233,7 +241,9 @@ class Machine:
             NotReachable, HostKeyChanged: as for `connect`.
         """
         self._run(
-            lambda caller: self._handle.wait_http(caller, port, path, timeout=timeout, status=status, contains=contains)
+            lambda caller: self._handle.wait_http(
+                caller, port, path, timeout=timeout, status=status, contains=contains, public=public
+            )
         )
 
     def install_key(self) -> str:

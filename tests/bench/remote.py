@@ -9,21 +9,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import asyncssh
+
 import glows_nb as glows
-from glows_nb.remote.files import resuming
 from tests.bench import real_sandbox
-from tests.bench.measuring import FULL, SHORT, Figures, Size, in_turns
+from tests.bench.measuring import FULL, SHORT, Figures, Size, in_turns, said_by
 from tests.bench.report import as_markdown, results_of
 from tests.bench.rows import Compared, Row
 from tests.remote.told_of import machine_at
@@ -116,7 +116,7 @@ def _of_its_own() -> Iterator[Path]:
                 os.environ["GLOWS_DATA_DIR"] = before
 
 
-Where = Callable[[Size], "contextmanager[Side]"]
+Where = Callable[[Size], AbstractContextManager[Side]]
 
 
 def command(where: Where) -> Callable[[Size], Figures]:
@@ -219,28 +219,35 @@ def tree(where: Where, *, first: bool = False, changed: bool = False) -> Callabl
     return measure
 
 
-def sent_twice(size: Size) -> Figures:
-    """Bytes of a file that go twice where the line breaks in its middle."""
-    resuming.FIRST_PAUSE = 0.05  # type: ignore[misc]
-    with at_sandbox(size) as side:
-        raise NotImplementedError
-
-
 def memory(size: Size) -> Figures:
-    """What the most memory of this process grows by while 1 GB goes."""
-    with at_sshd(size) as side:
-        place = side.folder / "huge"
+    """What the most memory of a process of its own grows by while 1 GB goes."""
+    megabytes = 1024 if size.is_full else 4
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "huge"
         with place.open("wb") as file:
-            for _ in range(1024 if size.is_full else 4):
+            for _ in range(megabytes):
                 file.write(os.urandom(MEGABYTE))
-        side.machine.exec("true", quiet=True)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        side.machine.send(place, f"{side.there}/huge")
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return Figures(max(after - before, 1) / 1024, None, "MB")
+        return Figures(max(float(said_by(MEMORY, str(place))), 0.1), None, "MB")
 
 
-async def _opened(way: Way) -> glows.Any:  # type: ignore[name-defined]
+MEMORY = """
+import resource, sys
+from tests.bench.measuring import SHORT
+from tests.bench.remote import at_sshd
+
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+with at_sshd(SHORT) as side:
+    # A small one first, so that all is loaded.
+    side.machine.send(side.big_file(), f"{side.there}/small")
+    before = most()
+    side.machine.send(sys.argv[1], f"{side.there}/huge")
+    print(most() - before)
+"""
+
+
+async def _opened(way: Way) -> asyncssh.SSHClientConnection:
     return await way.connect()
 
 

@@ -1,13 +1,17 @@
-"""Wait until a program on a machine answers over HTTP as it should: by its access URL, else through the line."""
+"""Wait until a program on a machine answers over HTTP as it should: through the line, or at its public address."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+from pydantic import SecretStr
 
 from glows_nb.api.errors import InvalidRequest, WaitTimeout
+from glows_nb.api.models.instances import Instance
+from glows_nb.api.statuses import LEAVING
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import NotReachable
@@ -22,7 +26,15 @@ ANSWER_SECONDS: Final = 10.0
 
 
 async def wait_http(
-    line: Line, caller: Caller, port: int, path: str, *, timeout: float, status: int | None, contains: str
+    line: Line,
+    caller: Caller,
+    port: int,
+    path: str,
+    *,
+    timeout: float,
+    status: int | None,
+    contains: str,
+    public: bool,
 ) -> None:
     """Ask until the answer is as wanted; see `Machine.wait_http`.
 
@@ -43,9 +55,11 @@ async def wait_http(
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as http:
             while True:
                 try:
-                    if tunnel is None:
-                        tunnel = await forward(line, caller, port)
-                    said = await _answer(http, f"{tunnel.url}{path}", status, contains)
+                    if public:
+                        said = await _answer(http, _public(await line.ask(), port, path), status, contains)
+                    else:
+                        tunnel = tunnel or await forward(line, caller, port)
+                        said = await _answer(http, SecretStr(f"{tunnel.url}{path}"), status, contains)
                 except NotReachable as error:
                     if not error.may_pass:
                         raise
@@ -66,10 +80,30 @@ async def wait_http(
             tunnel.close()
 
 
-async def _answer(http: httpx.AsyncClient, url: str, status: int | None, contains: str) -> str:
+def _public(machine: Instance, port: int, path: str) -> SecretStr:
+    """The address outside of a path at a port; it may hold a token.
+
+    Raises:
+        InvalidRequest: the port is not open to the outside.
+        NotReachable: the machine has ended, or has no address yet.
+    """
+    if machine.status in LEAVING:
+        raise NotReachable(f"{visible(machine.instance_id)} is {machine.status}: nothing answers there any more.")
+    if all(access.listen_port != port for access in machine.accesses):
+        ports = ", ".join(str(access.listen_port) for access in machine.accesses) or "none"
+        raise InvalidRequest(
+            "port", f"{port} is not open to the outside; the machine was started with {ports}. Leave public=True out."
+        )
+    url = machine.url(port)
+    if url is None:
+        raise NotReachable(f"{visible(machine.instance_id)} has no address for port {port} yet.", may_pass=True)
+    return SecretStr(urlunsplit(urlsplit(url.get_secret_value())._replace(path=path)))
+
+
+async def _answer(http: httpx.AsyncClient, url: SecretStr, status: int | None, contains: str) -> str:
     """What is not as wanted; "" where all is."""
     try:
-        async with http.stream("GET", url) as answer:
+        async with http.stream("GET", url.get_secret_value()) as answer:
             is_right = answer.status_code < 400 if status is None else answer.status_code == status
             if not is_right:
                 return f"HTTP {answer.status_code}."
@@ -85,3 +119,5 @@ async def _answer(http: httpx.AsyncClient, url: str, status: int | None, contain
             return f"HTTP {answer.status_code}, without {contains!r}."
     except httpx.HTTPError as error:
         return f"{visible(str(error) or type(error).__name__).rstrip('.')}."
+    except httpx.InvalidURL:
+        return "its address can't be read."

@@ -50,7 +50,7 @@ def test_list_is_quoted_and_string_is_for_the_shell(machine: glows.Machine) -> N
 
 def test_first_and_later_commands_run_alike(new_machine: glows.Machine) -> None:
     # The first is run without knowing which shell there is.
-    command = "f() { echo \"a'b\\\\c $1\"; }; f x # said\ncat <<X\nhere $((2*3))\nX\n[[ -n $PATH ]] && exit 3"
+    command = 'f() { echo "a\'b\\\\c $1"; }; f x # said\ncat <<X\nhere $((2*3))\nX\n[[ -n $PATH ]] && exit 3'
     first, second = (new_machine.exec(command, check=False, quiet=True) for _ in range(2))
     assert (first.exit_status, first.stdout, first.stderr) == (3, "a'b\\c x\nhere 6\n", "")
     assert (second.exit_status, second.stdout, second.stderr) == (3, first.stdout, "")
@@ -91,7 +91,7 @@ def test_input_is_given_and_ends(machine: glows.Machine) -> None:
 
 def test_environment_is_set_and_nowhere_seen(machine: glows.Machine, tmp_path: Path) -> None:
     env = {"PLANTED": SECRET, "OTHER": SecretStr("second")}
-    command = "printf '%s/%s' \"$PLANTED\" \"$OTHER\"; cat; cat /proc/$$/cmdline"
+    command = 'printf \'%s/%s\' "$PLANTED" "$OTHER"; cat; cat /proc/$$/cmdline'
     completed = machine.exec(command, env=env, input="|rest|", quiet=True)
     assert completed.stdout.startswith(f"{SECRET}/second|rest|")
     assert completed.stdout.count("planted") == 1

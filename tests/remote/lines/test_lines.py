@@ -78,7 +78,7 @@ def test_machine_that_does_not_run_yet_is_said(sandbox: RealSandbox, client: glo
     sandbox.admin.order("stuck_queue")
     client.instances.launch(name="queued", **OFFER)
     machine = glows.machine("queued", client=client)
-    with pytest.raises(glows.NotReachable, match=r"is Sched\w+, and only a Running machine can be entered; .*wait=True"):
+    with pytest.raises(glows.NotReachable, match=r"is Sched\w+, and only a Running machine .*wait=True"):
         machine.exec("true")
     with pytest.raises(glows.WaitTimeout, match=r"That was so for 1 s; the machine goes on\."):
         glows.machine("queued", wait=True, timeout=1, client=client).exec("true")
@@ -122,7 +122,7 @@ def test_machine_without_port_22_is_said() -> None:
     told = Told(0, changes={"accesses": [{"protocol": "http", "listenPort": 8888, "url": "https://a.b:1"}]})
     with (
         machine_told_of(told) as machine,
-        pytest.raises(glows.NotReachable, match="has no port 22, and nobody gets onto it without; .* the ports 8888"),
+        pytest.raises(glows.NotReachable, match=r"has no port 22, and nobody gets onto it without; .* the ports 8888"),
     ):
         machine.exec("true")
 
@@ -218,7 +218,7 @@ def test_same_key_on_two_machines_is_said(
 
 def test_keys_that_cannot_be_read_let_nobody_in(client: glows.Client, train: glows.Instance) -> None:
     (data_folder() / "known_machines").mkdir(parents=True)
-    with pytest.raises(glows.RemoteError, match="The host keys in .* can't be read"):
+    with pytest.raises(glows.RemoteError, match=r"The host keys in .* can't be read"):
         glows.machine("train", client=client).exec("true")
 
 

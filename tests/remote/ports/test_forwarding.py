@@ -19,7 +19,7 @@ import pytest
 
 import glows_nb as glows
 from tests.remote.execution.conftest import entered
-from tests.sandbox.machines.real import eventually
+from tests.sandbox.machines.real import STATE, RealSandbox, eventually, launch
 
 SERVER = """
 import http.server, sys, time, socket
@@ -106,9 +106,9 @@ def _page_or_none(url: str) -> bytes | None:
 
 @pytest.mark.parametrize("port", [0, -1, 65536, "22", 22.0])
 def test_what_is_no_port_is_refused(machine: glows.Machine, port: int) -> None:
-    with pytest.raises(glows.InvalidRequest, match="port: .* is no port"):
+    with pytest.raises(glows.InvalidRequest, match=r"port: .* is no port"):
         machine.forward(port)
-    with pytest.raises(glows.InvalidRequest, match="port: .* is no port"):
+    with pytest.raises(glows.InvalidRequest, match=r"port: .* is no port"):
         machine.wait_http(port)
 
 
@@ -124,19 +124,21 @@ def test_much_goes_both_ways_at_once(machine: glows.Machine, port: int) -> None:
     thread.start()
     assert up.wait(20)
     data = os.urandom(8_000_000)
-    with machine.forward(port) as forward:
-        with socket.create_connection(("127.0.0.1", forward.local_port), 30) as connection:
+    with (
+        machine.forward(port) as forward,
+        socket.create_connection(("127.0.0.1", forward.local_port), 30) as connection,
+    ):
 
-            def send() -> None:
-                connection.sendall(data)
-                connection.shutdown(socket.SHUT_WR)
+        def send() -> None:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
 
-            sending = threading.Thread(target=send)
-            sending.start()
-            got = bytearray()
-            while piece := connection.recv(1 << 16):
-                got += piece
-            sending.join()
+        sending = threading.Thread(target=send)
+        sending.start()
+        got = bytearray()
+        while piece := connection.recv(1 << 16):
+            got += piece
+        sending.join()
     thread.join(20)
     assert bytes(got) == data
 
@@ -177,6 +179,19 @@ def test_wait_is_over_when_the_answer_is_as_wanted(machine: glows.Machine, port:
 def test_what_never_answers_is_said(machine: glows.Machine, port: int) -> None:
     with pytest.raises(glows.WaitTimeout, match=f"/ at port {port} of ins-.* did not answer as wanted within 1 s"):
         machine.wait_http(port, timeout=1)
+
+
+def test_public_address_is_asked_where_that_is_wanted(tmp_path: Path) -> None:
+    with RealSandbox(tmp_path / STATE) as sandbox, sandbox.client() as client:
+        train = launch(client, "train")
+        machine = glows.machine(train, client=client)
+        machine.wait_http(8888, "/api", timeout=60, public=True, contains="version")
+        with pytest.raises(glows.InvalidRequest, match=r"9999 is not open to the outside; .* with 22, 8888"):
+            machine.wait_http(9999, public=True)
+        client.instances.cancel(train.instance_id)
+        client.instances.wait(train.instance_id, "Finished", timeout=30)
+        with pytest.raises(glows.NotReachable, match="is Finished: nothing answers there any more"):
+            machine.wait_http(8888, public=True)
 
 
 @pytest.mark.parametrize(("fields", "field"), [({"path": "x"}, "path"), ({"timeout": 0}, "timeout")])
