@@ -92,8 +92,8 @@ class AsyncMachine:
     ) -> Completed:
         """Run a command on the machine; what it writes is shown while it runs.
 
-        An interrupt (Ctrl-C) ends it there, with what it has started: first as Ctrl-C would, then harder. What is left
-        in the background there keeps this waiting until it closes its output, as with ssh.
+        An interrupt (Ctrl-C) ends it there, with what it has started: first as Ctrl-C would, then harder. What it
+        leaves in the background runs on; where that still has its output, this says so and returns.
 
         Args:
             command: a line for the machine's shell, or a list of words, which are quoted.
@@ -229,7 +229,7 @@ class AsyncMachine:
         contains: str = "",
         public: bool = False,
     ) -> None:
-        """Wait until a program on the machine answers over HTTP; it is asked through the line, and needs no public port.
+        """Wait until a program on the machine answers over HTTP, through the line: no public port is needed.
 
         Args:
             port: its port there.

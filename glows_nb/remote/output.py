@@ -72,6 +72,7 @@ class Completed:
         stdout_path: the file that holds all of what it wrote, where that is more than 1 MB; it goes with this object.
         stderr_path: the same of its errors.
         seconds: how long it took.
+        has_left_something: does something that it started run on there, and have its output still?
     """
 
     command: str
@@ -82,6 +83,7 @@ class Completed:
     stdout_path: Path | None
     stderr_path: Path | None
     seconds: float
+    has_left_something: bool
     _kept: Any
 
     def __repr__(self) -> str:

@@ -36,6 +36,7 @@ SAID = {
         "48,894 characters came; the exit status is 0",
         "clock",
     ),
+    "working-on-a-machine.ipynb": ("STAND-IN", "final loss 0.2", "2 files sent", "losses.json", "http://127.0.0.1:"),
 }
 JWT = urlsafe_b64encode(b'{"alg"').decode().rstrip("=")[:8]
 """How every token begins: with the header, {"alg":…, in base64."""
@@ -83,13 +84,14 @@ def test_committed_notebook_names_its_kernel_and_holds_nothing_of_a_machine(name
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in TESTED_ELSEWHERE])
 def test_notebook_runs_from_top_to_bottom_and_shows_no_secret(
-    name: str, service: glows.Sandbox, monkeypatch: pytest.MonkeyPatch
+    name: str, service: glows.Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("GLOWS_SDK_TOKEN", service.token)
     monkeypatch.setenv("GLOWS_BASE_URL", service.base_url)
     notebook = nbformat.reads(json.dumps(committed(name)), as_version=4)
     transport = {"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {}
-    NotebookClient(notebook, timeout=60, config=Config(transport)).execute()
+    where = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=60, config=Config(transport), resources=where).execute()
 
     for cell in code_of(notebook):
         failed = any(output.output_type == "error" for output in cell.outputs)
@@ -111,7 +113,7 @@ def test_the_extra_with_which_a_newcomer_opens_them_has_what_they_use() -> None:
     sources = {name: "".join("".join(cell["source"]) for cell in code_of(committed(name))) for name in NAMES}
     assert any("glows.plots" in source for source in sources.values())
     assert any("-m pytest" in source for source in sources.values())
-    assert "glows-nb[plots,sandbox]" in extras["lab"]
+    assert "glows-nb[plots,remote,sandbox]" in extras["lab"]
     assert any(requirement.startswith("pytest>") for requirement in extras["lab"])
 
 

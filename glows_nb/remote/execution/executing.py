@@ -30,6 +30,12 @@ LONGEST_COMMAND: Final = 100_000
 POSIX_SHELLS: Final = ("sh", "bash", "dash", "zsh", "ash", "ksh")
 ENDS_WITHIN: Final = 10.0
 SAYS_WITHIN: Final = 1.0
+QUIET_SECONDS: Final = 0.5
+
+LEFT: Final = "[It has ended. Something that it started runs on there, whose output is not shown any more.]"
+
+_left: Final[set[asyncio.Future[tuple[None, None]]]] = set()
+"""The output of what commands have left running, which is read on."""
 
 _END_OF: Final = r"""
 top={pid}
@@ -166,6 +172,7 @@ class _Running:
         self._mark = f"{secrets.token_hex(8)} "
         self._process: asyncssh.SSHClientProcess[bytes] | None = None
         self._has_begun = asyncio.Event()
+        self._has_left = False
         self._reading: asyncio.Future[tuple[None, None]] | None = None
 
     async def start(self, *, pty: bool) -> None:
@@ -184,12 +191,35 @@ class _Running:
         giving = asyncio.create_task(self._give(process, given))
         try:
             # Where the time is over, what it says while it is ended is still to be read.
-            await asyncio.shield(self._reading)
+            left = asyncio.create_task(self._left_behind(process))
+            both: set[asyncio.Future[Any]] = {self._reading, left}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not self._reading.done():
+                await self._leave(self._reading)
+                return
+            await self._reading
             await process.wait_closed()
         finally:
             giving.cancel()
+            left.cancel()
         if process.exit_status is None and not process.exit_signal:
             raise asyncssh.ConnectionLost("the channel ended without a status")
+
+    async def _left_behind(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        """The command has ended, and nothing more comes, though something still has its output."""
+        seen = -1
+        while process.exit_status is None or seen != (seen := self._length()):
+            await asyncio.sleep(QUIET_SECONDS)
+
+    def _length(self) -> int:
+        return sum(kept.length for kept in self._kept)
+
+    async def _leave(self, reading: asyncio.Future[tuple[None, None]]) -> None:
+        """What runs on there has the channel, which is read until it ends: to write would end it otherwise."""
+        self._has_left = True
+        _left.add(reading)
+        reading.add_done_callback(_forget)
+        await self._caller.call(lambda: self._on_output.note(LEFT))
 
     async def end(self) -> None:
         """End it there, with what it started, and take what it says to that."""
@@ -215,7 +245,9 @@ class _Running:
         err.finish()
         signal = process.exit_signal[0] if process is not None and process.exit_signal else ""
         status = process.exit_status if process is not None and not signal else None
-        return Completed(text, status, out.text(), err.text(), signal, out.path, err.path, seconds, self._kept)
+        return Completed(
+            text, status, out.text(), err.text(), signal, out.path, err.path, seconds, self._has_left, self._kept
+        )
 
     async def _give(self, process: asyncssh.SSHClientProcess[bytes], given: bytes | None) -> None:
         """First the environment, by the input, where no list of processes shows it and no terminal echoes it yet."""
@@ -259,9 +291,17 @@ class _Running:
                 return
 
     async def _take(self, piece: bytes, number: int) -> None:
+        if self._has_left:
+            return
         self._kept[number].add(piece)
         if self._on_output.wants(number, piece):
             await self._caller.call(lambda: self._on_output(piece, number == 1))
+
+
+def _forget(reading: asyncio.Future[tuple[None, None]]) -> None:
+    _left.discard(reading)
+    if not reading.cancelled():
+        reading.exception()
 
 
 def _exports(env: Mapping[str, SecretStr]) -> bytes:

@@ -32,6 +32,9 @@ class OnOutput:
         if self._function is not None:
             self._function(piece, is_error)
 
+    def note(self, text: str) -> None:
+        """Something is to be said beside what the command writes."""
+
 
 class Printed(OnOutput):
     """Prints, with whatever a terminal would obey made visible; in a notebook not more than 1 MB."""
@@ -54,6 +57,10 @@ class Printed(OnOutput):
         if self._most is not None and self._shown > self._most:
             to.write(f"\n[more than {size(self._most)}: the rest is not shown; the result has it]\n")
         to.flush()
+
+    def note(self, text: str) -> None:
+        """Print it with the errors."""
+        print(text, file=sys.stderr, flush=True)
 
 
 def _is_notebook() -> bool:

@@ -197,6 +197,25 @@ def test_python_there_hears_of_the_interrupt(machine: glows.Machine) -> None:
     assert b"KeyboardInterrupt" in b"".join(said)
 
 
+def test_what_is_left_in_the_background_runs_on_and_is_not_waited_for(
+    machine: glows.Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A shell that puts a whole line into the background has its output as long as that runs.
+    begun = time.monotonic()
+    completed = machine.exec("echo begun; (sleep 1.5; echo written; sleep 60) & echo $!; exit 3", check=False)
+    assert time.monotonic() - begun < 30
+    assert (completed.exit_status, completed.stdout.split()[0]) == (3, "begun")
+    assert completed.has_left_something
+    assert "Something that it started runs on there" in capsys.readouterr().err
+    pid = int(completed.stdout.split()[1])
+    time.sleep(2)
+    assert runs(pid), "to write has not ended it"
+    assert "written" not in completed.stdout
+    machine.exec(f"pkill -P {pid}; kill {pid}", check=False, quiet=True)
+    eventually(lambda: not runs(pid))
+    assert not machine.exec("sleep 60 >/dev/null 2>&1 & echo", quiet=True).has_left_something
+
+
 def test_several_threads_share_a_line(machine: glows.Machine) -> None:
     machine.exec("true", quiet=True)
     found: dict[int, str] = {}

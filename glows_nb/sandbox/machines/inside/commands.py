@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import asyncssh
+from asyncssh.packet import UInt32
 
 from glows_nb.sandbox.machines.inside.files import Files
 from glows_nb.sandbox.machines.inside.processes import Processes, Terminal, resize
@@ -38,6 +39,7 @@ class Session(asyncssh.SSHServerProcess[bytes]):
         self._terminal: int | None = None
         self._running: asyncio.Task[None] | None = None
         self._is_over = False
+        self._is_told = False
 
     @property
     def is_over(self) -> bool:
@@ -85,7 +87,9 @@ class Session(asyncssh.SSHServerProcess[bytes]):
             status = _CANNOT_BE_STARTED
         self._is_over = True
         with contextlib.suppress(OSError, asyncssh.Error):
-            if status < 0:
+            if self._is_told:
+                self.close()
+            elif status < 0:
                 self.exit_with_signal(_name_of(-status), lang="")
             else:
                 self.exit(status)
@@ -120,17 +124,28 @@ class Session(asyncssh.SSHServerProcess[bytes]):
             for descriptor, to in zip(outputs, (self.stdout, self.stderr), strict=False)
         ]
         feeding = asyncio.create_task(self._feed(stdin, opened))
+        ended = asyncio.create_task(self._processes.wait(started))
         try:
-            await asyncio.wait(pumps)
-            return await self._processes.wait(started)
+            await asyncio.wait({ended, said := asyncio.create_task(_all(pumps))}, return_when=asyncio.FIRST_COMPLETED)
+            if not said.done() and self.term_type is None:
+                self._tell(ended.result())
+            await said
+            return await ended
         finally:
             self._terminal = None
-            tasks = [feeding, *pumps]
+            tasks = [feeding, ended, *pumps]
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
             for descriptor in opened:
                 os.close(descriptor)
+
+    def _tell(self, status: int) -> None:
+        """Say the status of a command whose output something else still has, as OpenSSH's server does at once."""
+        if status >= 0:
+            self._is_told = True
+            # asyncssh says it only together with the end of the channel.
+            self.channel._send_request(b"exit-status", UInt32(status & 0xFF))
 
     async def _feed(self, stdin: int, opened: set[int]) -> None:
         """Give a command what its caller sends. The end of it is the end of a pipe; to a terminal it means nothing."""
@@ -173,6 +188,10 @@ def _taken(stream: IO[bytes] | None) -> int:
         raise ValueError("the command was started without this stream")
     with stream:
         return os.dup(stream.fileno())
+
+
+async def _all(tasks: list[asyncio.Task[None]]) -> None:
+    await asyncio.wait(tasks)
 
 
 async def _pump_out(descriptor: int, to: asyncssh.SSHWriter[bytes]) -> None:
