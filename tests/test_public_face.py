@@ -19,10 +19,11 @@ PROMISED = """
 connect Client specs instances images snapshots networks endpoints launch_form spec_picker panel sandbox
 snapshots_panel images_panel networks_panel
 frames.specs frames.instances frames.images frames.snapshots frames.networks frames.endpoints frames.stats
-plan launch
+plan launch machine AsyncMachine
 cheapest doctor spending burn_rate balance set_balance discrepancies set_exchange_rate
 GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError
 BadResponse AmbiguousResult MachineDiffers StalePlan WaitTimeout ConfigError
+RemoteError LineLost HostKeyChanged CommandFailed NotReachable TransferError
 load_ipython_extension unload_ipython_extension
 """
 CLIENT = """
@@ -34,7 +35,18 @@ FRAMES = (
     *("specs", "specs_by_region", "instances", "images", "snapshots", "networks", "endpoints", "stats"),
     *("spending", "discrepancies"),
 )
-HEAVY = {"pandas", "ipywidgets", "httpx", "IPython", "pydantic", "starlette", "uvicorn", "click"}
+HEAVY = {
+    "pandas",
+    "ipywidgets",
+    "httpx",
+    "IPython",
+    "pydantic",
+    "starlette",
+    "uvicorn",
+    "click",
+    "asyncssh",
+    "pathspec",
+}
 
 
 def python(code: str) -> str:

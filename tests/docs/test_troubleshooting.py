@@ -99,6 +99,46 @@ def unreachable(sandbox: glows.Sandbox, client: glows.Client) -> None:
         lost.instances.list()
 
 
+def queued_machine(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    sandbox.admin.order("stuck_queue")
+    client.instances.launch(**wanted(client))
+    glows.machine("train", client=client).exec("true")
+
+
+def late_sshd(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    sandbox.admin.order("slow_sshd", seconds=1e9)
+    client.instances.launch(**wanted(client), wait=True)
+    glows.machine("train", client=client).exec("true")
+
+
+def entered(client: glows.Client) -> glows.Machine:
+    client.instances.launch(**wanted(client), wait=True)
+    machine = glows.machine("train", wait=True, client=client)
+    machine.exec("true", quiet=True)
+    return machine
+
+
+def other_host_key(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    machine = entered(client)
+    sandbox.admin.order("other_host_key")
+    machine.close()
+    machine.exec("true")
+
+
+def full_disk(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    machine = entered(client)
+    sandbox.admin.order("disk_full")
+    Path("sent").write_bytes(b"x" * 100_000)
+    machine.send("sent")
+
+
+def broken_line(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    machine = entered(client)
+    machine.close()
+    sandbox.admin.order("line_breaks", bytes=20_000)
+    machine.exec("head -c 1000000 /dev/zero", quiet=True)
+
+
 HAPPENINGS: dict[str, Callable[[glows.Sandbox, glows.Client], None]] = {
     "No GLOWS token": no_token,
     "the token was refused": bad_token,
@@ -111,6 +151,11 @@ HAPPENINGS: dict[str, Callable[[glows.Sandbox, glows.Client], None]] = {
     "Nothing was rented": none_left,
     "the service answered HTTP": broken_service,
     "which is not installed; run": missing_part,
+    "only a Running machine can be entered": queued_machine,
+    "does not answer (": late_sshd,
+    "shows the host key": other_host_key,
+    "The disk of": full_disk,
+    "broke while": broken_line,
     "could not be reached": unreachable,
 }
 
@@ -121,7 +166,10 @@ def test_every_message_of_the_table_is_made_here() -> None:
 
 
 @pytest.mark.parametrize("message", HAPPENINGS)
-def test_message_is_what_the_user_sees(message: str, sandbox: glows.Sandbox, client: glows.Client) -> None:
+def test_message_is_what_the_user_sees(
+    message: str, sandbox: glows.Sandbox, client: glows.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(glows.GlowsError) as caught:
         HAPPENINGS[message](sandbox, client)
     assert message in str(caught.value)

@@ -36,7 +36,13 @@ SAID = {
         "48,894 characters came; the exit status is 0",
         "clock",
     ),
-    "working-on-a-machine.ipynb": ("NVIDIA GeForce RTX 4090, 0 %", "final loss 0.2", "2 files sent", "losses.json", "http://127.0.0.1:"),
+    "working-on-a-machine.ipynb": (
+        "NVIDIA GeForce RTX 4090, 0 %",
+        "final loss 0.2",
+        "2 files sent",
+        "losses.json",
+        "http://127.0.0.1:",
+    ),
 }
 JWT = urlsafe_b64encode(b'{"alg"').decode().rstrip("=")[:8]
 """How every token begins: with the header, {"alg":…, in base64."""

@@ -26,7 +26,7 @@ class Forward:
 
     @property
     def url(self) -> str:
-        """Its address for a browser, http://127.0.0.1:PORT."""
+        """Its address for a browser."""
         return f"http://127.0.0.1:{self.local_port}"
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.bench.measuring import SHORT
-from tests.bench.remote import ROWS
+from tests.bench.remote.rows import ROWS
 from tests.bench.report import as_markdown, results_of
 from tests.bench.rows import Row
 from tests.sandbox.machines.sshd import PROGRAM

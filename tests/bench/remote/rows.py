@@ -1,19 +1,17 @@
-"""What work on machines costs, beside OpenSSH's own programs: `python -m tests.bench.remote`.
+"""What work on machines costs, beside OpenSSH's own programs.
 
-That needs OpenSSH and rsync and takes some minutes; nothing of it is kept. OpenSSH's server and a machine of a sandbox
+OpenSSH's server and a machine of a sandbox
 run beside this; each row says which one it asks, and both of its sides ask the same.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +21,7 @@ import asyncssh
 
 import glows_nb as glows
 from tests.bench import real_sandbox
-from tests.bench.measuring import FULL, SHORT, Figures, Size, in_turns, said_by
-from tests.bench.report import as_markdown, results_of
+from tests.bench.measuring import Figures, Size, in_turns, said_by
 from tests.bench.rows import Compared, Row
 from tests.remote.told_of import machine_at
 from tests.sandbox.machines.real import Way
@@ -233,7 +230,7 @@ def memory(size: Size) -> Figures:
 MEMORY = """
 import resource, sys
 from tests.bench.measuring import SHORT
-from tests.bench.remote import at_sshd
+from tests.bench.remote.rows import at_sshd
 
 def most():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -262,21 +259,3 @@ ROWS = (
     Row("the same, one has changed", "rsync -a over OpenSSH", tree(at_sshd, changed=True), 0.8),
     Row("memory for sending 1 GB", "", memory, 64.0, compared=Compared.ALONE),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is asked for, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.remote")
-    parser.add_argument("--short", action="store_true", help="as little as shows that every row computes")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only rows whose name holds this")
-    given = parser.parse_args(arguments)
-    measured: list[tuple[Row, Figures]] = []
-    for row in ROWS:
-        if given.only in row.what:
-            print(f"… {row.what}", file=sys.stderr, flush=True)
-            measured.append((row, row.measure(SHORT if given.short else FULL)))
-    print(as_markdown(results_of(measured)))
-
-
-if __name__ == "__main__":
-    main()
