@@ -63,7 +63,7 @@ class Handle:
         for name in ("asyncssh", "pathspec"):
             if find_spec(name) is None:
                 raise ConfigError(
-                    f"Work on machines needs {name}, which is not installed; run: pip install 'glows-nb[remote]'"
+                    f'Work on machines needs {name}, which is not installed; run: pip install "glows-nb[remote]"'
                 )
 
     async def connect(self, caller: Caller) -> None:
