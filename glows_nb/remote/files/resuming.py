@@ -76,7 +76,9 @@ class Gone:
     def _words(self) -> str:
         rate = self.moved / max(self.seconds, 0.001)
         left = max(self.total - self.bytes, 0)
-        words = f"{self._what}: {size(self.bytes)} of {size(self.total)}, {counted(self.files, 'file')}, {size(rate)}/s"
+        # What is around the files in a stream goes too, and would be more than there is.
+        gone = size(min(self.bytes, self.total))
+        words = f"{self._what}: {gone} of {size(self.total)}, {counted(self.files, 'file')}, {size(rate)}/s"
         return f"{words}, {left / rate:.0f} s left" if left and rate else words
 
 
