@@ -63,7 +63,7 @@ class Line:
     def __init__(self, client: AnyClient, instance_id: str) -> None:
         self.instance: Instance | None = None
         self.login_shell = ""
-        self._client = client
+        self.client = client
         self._id = instance_id
         self._connecting = asyncio.Lock()
         self._connection: SSHClientConnection | None = None
@@ -168,7 +168,7 @@ class Line:
 
     async def ask(self) -> Instance:
         """The machine as the service tells of it now."""
-        self.instance = await asked(self._client, lambda client: client.instances.get(self._id))
+        self.instance = await asked(self.client, lambda client: client.instances.get(self._id))
         return self.instance
 
     async def accept_host_key(self, fingerprint: str) -> None:
@@ -390,6 +390,8 @@ def line_to(client: AnyClient, instance_id: str) -> Line:
     line = lines.get(key)
     if line is None:
         line = lines[key] = Line(client, instance_id)
+    # The client that came first may be closed by now.
+    line.client = client
     return line
 
 
