@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         LineLost,
         NotReachable,
         RemoteError,
+        Stopped,
         TransferError,
     )
     from glows_nb.remote.files.transfer import Transfer
@@ -122,6 +123,7 @@ _HOMES: Final = {
         "LineLost",
         "NotReachable",
         "RemoteError",
+        "Stopped",
         "TransferError",
     ),
     "glows_nb.remote.output": ("Completed",),

@@ -18,7 +18,7 @@ from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.requests.create import sealed
 from glows_nb.connection import current_client
-from glows_nb.remote.calling import AwaitedHere, Caller
+from glows_nb.remote.calling import AwaitedHere, Caller, OnProgress
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.handle import Handle
 from glows_nb.remote.output import Completed
@@ -89,6 +89,7 @@ class AsyncMachine:
         *,
         quiet: bool = False,
         on_output: OnOutput | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Completed:
         """Run a command on the machine; what it writes is shown while it runs.
 
@@ -104,6 +105,7 @@ class AsyncMachine:
             pty: give it a terminal, for programs that want one; stderr is part of stdout then.
             quiet: show nothing.
             on_output: hears each piece as it comes, and whether it is of stderr; nothing is shown then.
+            on_progress: hears what is said of the way to the machine, in this thread, instead of its being shown.
 
         Returns:
             Its status, and what it wrote: of more than 1 MB the end, and all of it in a file.
@@ -116,7 +118,9 @@ class AsyncMachine:
         """
         env = sealed({"envs": env})["envs"]
         options = {"check": check, "timeout": timeout, "given": input, "env": env, "pty": pty}
-        return await self._run(lambda caller: self._handle.exec(caller, command, options, quiet, on_output))
+        return await self._run(
+            lambda caller: self._handle.exec(caller, command, options, quiet, on_output), on_progress
+        )
 
     async def send(
         self,
@@ -128,6 +132,7 @@ class AsyncMachine:
         include_ignored: bool = False,
         yes: bool = False,
         ask: Ask | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Transfer:
         """Send a file or a folder to the machine: only what changed, with modes and times.
 
@@ -143,6 +148,7 @@ class AsyncMachine:
             include_ignored: send what is ignored too.
             yes: ask nothing.
             ask: asks the question, and says whether the answer was yes; without it whoever is at the keyboard.
+            on_progress: hears how far it is, in this thread, instead of its being shown.
 
         Raises:
             InvalidRequest: there is no such file.
@@ -151,7 +157,8 @@ class AsyncMachine:
             NotReachable, HostKeyChanged: as for `connect`.
         """
         return await self._run(
-            lambda caller: self._handle.send(caller, local, remote, delete, dry_run, include_ignored, yes, ask)
+            lambda caller: self._handle.send(caller, local, remote, delete, dry_run, include_ignored, yes, ask),
+            on_progress,
         )
 
     async def fetch(
@@ -164,6 +171,7 @@ class AsyncMachine:
         include_ignored: bool = False,
         yes: bool = False,
         ask: Ask | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Transfer:
         """Fetch a file or a folder from the machine: only what changed, with modes and times; as `send` otherwise.
 
@@ -178,6 +186,7 @@ class AsyncMachine:
             include_ignored: fetch too what `.gitignore` and `.glowsignore` there leave out.
             yes: ask nothing, not even above 10 GB or 100,000 files.
             ask: as for `send`.
+            on_progress: hears how far it is, in this thread, instead of its being shown.
 
         Raises:
             InvalidRequest: the path can't be one.
@@ -185,7 +194,8 @@ class AsyncMachine:
             LineLost, NotReachable, HostKeyChanged: as for `send`.
         """
         return await self._run(
-            lambda caller: self._handle.fetch(caller, remote, local, delete, dry_run, include_ignored, yes, ask)
+            lambda caller: self._handle.fetch(caller, remote, local, delete, dry_run, include_ignored, yes, ask),
+            on_progress,
         )
 
     async def send_to(self, other: str | Instance, path: str, remote: str = "") -> Transfer:
@@ -291,6 +301,10 @@ class AsyncMachine:
     def __repr__(self) -> str:
         return f"<AsyncMachine {self._handle}>"
 
-    async def _run(self, work: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
+    async def _run(
+        self,
+        work: Callable[[Caller], Coroutine[Any, Any, T]],
+        on_progress: OnProgress | None = None,
+    ) -> T:
         self._handle.refuse_without_library()
-        return await work(AwaitedHere())
+        return await work(AwaitedHere(on_progress))

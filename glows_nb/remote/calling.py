@@ -12,18 +12,25 @@ import atexit
 import os
 from collections.abc import Callable, Coroutine
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
+OnProgress = Callable[[str], None]
 
 LOOK_SECONDS: Final = 0.2
-"""On Windows nothing interrupts a thread that waits for a queue."""
+"""On Windows nothing interrupts a thread that waits for a queue; and so often it is looked whether to stop."""
 END_SECONDS: Final = 2.0
 
 
 class Caller(Protocol):
-    """Where a piece of work was called from."""
+    """Where a piece of work was called from.
+
+    Attributes:
+        on_progress: hears there what is said of how the work goes; None is to show it there.
+    """
+
+    on_progress: OnProgress | None
 
     async def call(self, function: Callable[[], T]) -> T:
         """Do this there, and return what it gives or raise what it raises."""
@@ -31,6 +38,9 @@ class Caller(Protocol):
 
 class AwaitedHere:
     """The caller of work that is awaited: it is where the work is."""
+
+    def __init__(self, on_progress: OnProgress | None = None) -> None:
+        self.on_progress = on_progress
 
     async def call(self, function: Callable[[], T]) -> T:
         """Do this."""
@@ -40,8 +50,10 @@ class AwaitedHere:
 class _CallingThread:
     """A thread that waits for work in the loop, and does what the work asks of it meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self.on_progress = on_progress
         self.asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        """What is asked of the thread; None when the work is over."""
 
     async def call(self, function: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
@@ -61,14 +73,6 @@ class _CallingThread:
 
         self.asked.put(do)
         return await answer
-
-    def next(self) -> Callable[[], None] | None:
-        """What is asked next; None when the work is over."""
-        while True:
-            try:
-                return self.asked.get(timeout=LOOK_SECONDS)
-            except Empty:
-                continue
 
 
 def _answer(future: asyncio.Future[Any], value: Any) -> None:
@@ -129,16 +133,27 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_loop.forget)
 
 
-def run(work: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
+def run(
+    work: Callable[[Caller], Coroutine[Any, Any, T]],
+    *,
+    on_progress: OnProgress | None = None,
+    stop: Event | None = None,
+) -> T:
     """Do work in the loop's thread, and return what it gives or raise what it raises.
 
+    Args:
+        work: is given who called it.
+        on_progress: hears, in this thread, what is said of how it goes; None is to show it.
+        stop: what another thread sets to end it, as an interrupt would in this one.
+
     Raises:
+        CancelledError: `stop` was set, and the work has ended what it had begun; its notes are the work's.
         KeyboardInterrupt: the work was interrupted, and has ended what it had begun; a second interrupt does not wait
             for that.
         RuntimeError: this is the loop's own thread, which would wait for itself.
     """
     loop = _loop.running()
-    caller = _CallingThread()
+    caller = _CallingThread(on_progress)
     tasks: list[asyncio.Task[T]] = []
 
     def over(task: asyncio.Task[T]) -> None:
@@ -156,16 +171,22 @@ def run(work: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
         raise RuntimeError("A machine was called from within its own line; call it from another thread.")
     loop.call_soon_threadsafe(start)
     interrupt: KeyboardInterrupt | None = None
+    is_ending = False
     while True:
         try:
-            asked = caller.next()
+            if stop is not None and stop.is_set() and not is_ending:
+                is_ending = True
+                loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+            asked = caller.asked.get(timeout=LOOK_SECONDS)
             if asked is None:
                 break
             asked()
-        except KeyboardInterrupt as stop:
-            if interrupt is not None:
+        except Empty:
+            continue
+        except KeyboardInterrupt as pressed:
+            if is_ending:
                 raise
-            interrupt = stop
+            interrupt, is_ending = pressed, True
             loop.call_soon_threadsafe(lambda: tasks[0].cancel())
     [task] = tasks
     if interrupt is not None:

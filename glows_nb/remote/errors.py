@@ -56,5 +56,9 @@ class CommandFailed(RemoteError):
         self.completed = completed
 
 
+class Stopped(RemoteError):
+    """Another thread has set the event that the work was given to be stopped by; what it had begun has ended."""
+
+
 class TransferError(RemoteError):
     """Files could not be sent or fetched; what is in place by then is whole, and the same call goes on from there."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from threading import Event
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -14,7 +16,8 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.requests.create import sealed
 from glows_nb.connection import current_client
 from glows_nb.remote import calling
-from glows_nb.remote.calling import Caller
+from glows_nb.remote.calling import Caller, OnProgress
+from glows_nb.remote.errors import Stopped
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.handle import Handle
 from glows_nb.remote.output import Completed
@@ -85,6 +88,8 @@ class Machine:
         *,
         quiet: bool = False,
         on_output: OnOutput | None = None,
+        on_progress: OnProgress | None = None,
+        stop: Event | None = None,
     ) -> Completed:
         """Run a command on the machine; what it writes is shown while it runs.
 
@@ -100,6 +105,8 @@ class Machine:
             pty: give it a terminal, for programs that want one; stderr is part of stdout then.
             quiet: show nothing.
             on_output: hears each piece as it comes, and whether it is of stderr; nothing is shown then.
+            on_progress: hears what is said of the way to the machine, in this thread, instead of its being shown.
+            stop: what another thread sets to stop it, as an interrupt does in this one.
 
         Returns:
             Its status, and what it wrote: of more than 1 MB the end, and all of it in a file.
@@ -107,12 +114,15 @@ class Machine:
         Raises:
             InvalidRequest: the command or a variable can't be one; nothing was run.
             CommandFailed: its status is not 0, or its time was over; the text has its last lines.
+            Stopped: `stop` was set, and the command has ended there.
             LineLost: the line broke while it ran; it may go on there.
             NotReachable, HostKeyChanged: as for `connect`.
         """
         env = sealed({"envs": env})["envs"]
         options = {"check": check, "timeout": timeout, "given": input, "env": env, "pty": pty}
-        return self._run(lambda caller: self._handle.exec(caller, command, options, quiet, on_output))
+        return self._run(
+            lambda caller: self._handle.exec(caller, command, options, quiet, on_output), on_progress, stop
+        )
 
     def send(
         self,
@@ -124,6 +134,8 @@ class Machine:
         include_ignored: bool = False,
         yes: bool = False,
         ask: Ask | None = None,
+        on_progress: OnProgress | None = None,
+        stop: Event | None = None,
     ) -> Transfer:
         """Send a file or a folder to the machine: only what changed, with modes and times.
 
@@ -139,15 +151,20 @@ class Machine:
             include_ignored: send what is ignored too.
             yes: ask nothing.
             ask: asks the question, and says whether the answer was yes; without it whoever is at the keyboard.
+            on_progress: hears how far it is, in this thread, instead of its being shown.
+            stop: what another thread sets to stop it, as an interrupt does in this one.
 
         Raises:
             InvalidRequest: there is no such file.
             TransferError: the machine can't take it: no room, no permission.
             LineLost: the line broke, and several attempts to go on got nothing through.
+            Stopped: `stop` was set; the same call goes on from there.
             NotReachable, HostKeyChanged: as for `connect`.
         """
         return self._run(
-            lambda caller: self._handle.send(caller, local, remote, delete, dry_run, include_ignored, yes, ask)
+            lambda caller: self._handle.send(caller, local, remote, delete, dry_run, include_ignored, yes, ask),
+            on_progress,
+            stop,
         )
 
     def fetch(
@@ -160,6 +177,8 @@ class Machine:
         include_ignored: bool = False,
         yes: bool = False,
         ask: Ask | None = None,
+        on_progress: OnProgress | None = None,
+        stop: Event | None = None,
     ) -> Transfer:
         """Fetch a file or a folder from the machine: only what changed, with modes and times; as `send` otherwise.
 
@@ -174,14 +193,18 @@ class Machine:
             include_ignored: fetch too what `.gitignore` and `.glowsignore` there leave out.
             yes: ask nothing, not even above 10 GB or 100,000 files.
             ask: as for `send`.
+            on_progress: hears how far it is, in this thread, instead of its being shown.
+            stop: what another thread sets to stop it, as an interrupt does in this one.
 
         Raises:
             InvalidRequest: the path can't be one.
             TransferError: there is no such file, it can't be written here, or what the machine says can't be true.
-            LineLost, NotReachable, HostKeyChanged: as for `send`.
+            LineLost, Stopped, NotReachable, HostKeyChanged: as for `send`.
         """
         return self._run(
-            lambda caller: self._handle.fetch(caller, remote, local, delete, dry_run, include_ignored, yes, ask)
+            lambda caller: self._handle.fetch(caller, remote, local, delete, dry_run, include_ignored, yes, ask),
+            on_progress,
+            stop,
         )
 
     def send_to(self, other: str | Instance, path: str, remote: str = "") -> Transfer:
@@ -287,9 +310,17 @@ class Machine:
     def __repr__(self) -> str:
         return f"<Machine {self._handle}>"
 
-    def _run(self, work: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
+    def _run(
+        self,
+        work: Callable[[Caller], Coroutine[Any, Any, T]],
+        on_progress: OnProgress | None = None,
+        stop: Event | None = None,
+    ) -> T:
         self._handle.refuse_without_library()
-        return calling.run(work)
+        try:
+            return calling.run(work, on_progress=on_progress, stop=stop)
+        except CancelledError as ended:
+            raise Stopped(" ".join(["Stopped.", *getattr(ended, "__notes__", [])])) from None
 
 
 def machine(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from glows_nb.formatting import visible
@@ -26,6 +27,12 @@ def size(number: float) -> str:
             break
         number /= 1000
     return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+
+
+async def notify(caller: Caller, words: str) -> None:
+    """Say a sentence that stands for itself: to whoever hears the progress, else below the cell or in the terminal."""
+    hear = caller.on_progress or _Display().end
+    await caller.call(lambda: hear(visible(words)))
 
 
 class Progress:
@@ -67,7 +74,8 @@ class Progress:
 
     def _show(self, words: str) -> None:
         if self._display is None:
-            self._display = _display()
+            hear = self._caller.on_progress
+            self._display = _display() if hear is None else _Heard(hear)
         self._display.show(words)
 
 
@@ -95,6 +103,19 @@ class _Overwritten(_Display):
 
     def end(self, words: str) -> None:
         self.show(f"{words}\n")
+
+
+class _Heard(_Display):
+    """Somebody else's: they show it where they like."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        self._hear = hear
+
+    def show(self, words: str) -> None:
+        self._hear(words)
+
+    def end(self, words: str) -> None:
+        self._hear(words)
 
 
 class _InNotebook(_Display):

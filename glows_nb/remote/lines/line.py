@@ -7,7 +7,6 @@ the one that was remembered. Neither the user's ssh configuration nor their keys
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -28,7 +27,7 @@ from glows_nb.remote.lines import own_key
 from glows_nb.remote.lines.address import Address, address_of
 from glows_nb.remote.lines.control_shell import ControlShell
 from glows_nb.remote.lines.host_keys import HostKeys, fingerprint_of, is_same
-from glows_nb.remote.progress import Progress
+from glows_nb.remote.progress import Progress, notify
 
 if TYPE_CHECKING:
     from asyncssh import SFTPClient, SSHClientConnection, SSHKey
@@ -251,7 +250,7 @@ class Line:
             raise self._reason(error, guest, time.monotonic() - began) from error
         self._guest = guest
         for text in guest.to_say:
-            await caller.call(lambda text=text: print(text, file=sys.stderr))  # type: ignore[misc]
+            await notify(caller, text)
         return connection
 
     def _refuse_by_status(self, instance: Instance) -> None:
