@@ -214,6 +214,43 @@ MACHINE_WHOSE: Final = " It was {whose}."
 MACHINE_RELEASE_YES: Final = "Release for good"
 MACHINE_RELEASING: Final = "{name}: releasing…"
 
+# Work on a machine: files, and one command with its output.
+WORK_WORDS: Final = {
+    "group": "Work on the machine",
+    "running": "running",
+    "stop": "Stop",
+    "output": "Output of the command",
+    "send": "Send…",
+    "send_hint": "Send a file or a folder to the machine",
+    "send_local": "Path here",
+    "send_local_hint": "a file or a folder",
+    "send_remote": "Path there",
+    "send_remote_hint": "the same name, in the home",
+    "send_go": "Send",
+    "send_stop": "Stop sending",
+    "fetch": "Fetch…",
+    "fetch_hint": "Fetch a file or a folder from the machine",
+    "fetch_remote": "Path there",
+    "fetch_remote_hint": "a file or a folder, below the home",
+    "fetch_local": "Path here",
+    "fetch_local_hint": ". (this notebook's folder)",
+    "fetch_go": "Fetch",
+    "fetch_stop": "Stop fetching",
+    "command": "Command…",
+    "command_hint": "Run one command on the machine",
+    "command_command": "Command",
+    "command_command_hint": "such as nvidia-smi",
+    "command_go": "Run",
+    "command_stop": "Stop the command",
+}
+WORK_DOING: Final = {"send": "Sending…", "fetch": "Fetching…", "command": "Running…"}
+WORK_STOPPING: Final = "Stopping…"
+WORK_GOES_ON: Final = "Stopped. What is in place is whole, and the same again goes on from there."
+WORK_STATUS: Final = "Exit status {status} after {seconds:.1f} s."
+WORK_SIGNAL: Final = "Ended by signal {signal} after {seconds:.1f} s."
+WORK_ASKS: Final = "{question} Only a call can ask that: glows.machine({id!r}).{call}(…)"
+WORK_CUT: Final = "[what came before is not shown]"
+
 # The machine below a form that has launched or found it.
 CARD: Final = "The machine"
 CARD_FOUND: Final = "Found again"

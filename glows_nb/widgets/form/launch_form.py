@@ -249,6 +249,7 @@ class LaunchForm(FormBox):
         is_same_offer = wanted == earlier._given[1]
         self._menu.wanted = (earlier.fields.gpu.value or earlier._menu.wanted) if is_same_offer else wanted
         self.more.value, self.code.toggle.value = earlier.more.value, earlier.code.toggle.value
+        self.card.place.take_over(earlier.card.place)
         if earlier.instance is not None and self.instance is None:
             self.card.follow(earlier.instance, is_found=earlier.card.is_found)
         earlier.close()

@@ -1,4 +1,4 @@
-"""One machine below the form that launched or found it: how far it is, the way in, snapshot and release."""
+"""One machine below the form that launched or found it: how far it is, the way in, work, snapshot and release."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from glows_nb.widgets.controls import button, set_shown
 from glows_nb.widgets.front_end import FrontEnd
 from glows_nb.widgets.machines_frame import fitting_actions, name_of
 from glows_nb.widgets.markup import error_html, escaped, time_html
+from glows_nb.widgets.work.work_place import WorkPlace
 
 STEP_OF_STATUS: Final = {
     InstanceStatus.SCHED_INIT: 0,
@@ -71,7 +72,8 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self.message.add_class("glows-message")
         self._actions = ipywidgets.HBox([*self.access_buttons.buttons.values(), self.snapshot, self.release])
         self._actions.add_class("glows-actions")
-        super().__init__([self.facts, self._actions, self.question.box, self.message])
+        self.place = WorkPlace(client)
+        super().__init__([self.facts, self._actions, self.question.box, self.message, self.place])
         self.add_class("glows-machine")
         set_shown(self, False)
 
@@ -87,6 +89,7 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self.instance, self.is_found = None, False
         self.question.close()
         self.message.value = ""
+        self.place.show(None, is_enabled=False)
         set_shown(self, False)
 
     def follow(self, instance: Instance, *, is_found: bool = False) -> None:
@@ -112,7 +115,7 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         """Stop following; the machine goes on."""
         self._following.close()
         self._acting.close()
-        for part in self.question.parts():
+        for part in [*self.question.parts(), *self.place.parts()]:
             part.close()
         super().close()
 
@@ -267,6 +270,7 @@ class MachineCard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         fitting = fitting_actions(self.instance) if self.instance is not None else frozenset()
         self.snapshot.disabled = self._is_acting or "snapshot" not in fitting
         self.release.disabled = self._is_acting or "release" not in fitting
+        self.place.show(self.instance, is_enabled=not self._is_acting and "work" in fitting)
 
 
 def card_html(instance: Instance, *, is_found: bool = False, is_reachable: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The bar of what can be done with the chosen machine: ways in, snapshot, park, unpark, release.
+"""The bar of what can be done with the chosen machine: ways in, snapshot, park, unpark, release, and work on it.
 
 What ends a machine or costs money is asked about first, in the bar itself.
 """
@@ -22,6 +22,7 @@ from glows_nb.widgets.front_end import FrontEnd
 from glows_nb.widgets.machines_frame import fitting_actions, name_of
 from glows_nb.widgets.markup import escaped
 from glows_nb.widgets.panel.actions import Say, Work
+from glows_nb.widgets.work.work_place import WorkPlace
 
 CENT = Rate.from_cents(1)
 
@@ -68,11 +69,12 @@ class ActionBar:
         self.buttons["ssh"].button_style = "primary"
         self.question = Question()
         row = ipywidgets.HBox(list(self.buttons.values())).add_class("glows-actions")
-        self.box = ipywidgets.VBox([self._title, row, self.question.box])
+        self.place = WorkPlace(client)
+        self.box = ipywidgets.VBox([self._title, row, self.question.box, self.place])
 
     def parts(self) -> list[ipywidgets.Widget]:
         """What the bar is made of and does not show now."""
-        return self.question.parts()
+        return [*self.question.parts(), *self.place.parts()]
 
     def show(self, machine: Instance | None, hint: str, *, can_come_back: bool) -> None:
         """This is the chosen machine now, in this status.
@@ -91,6 +93,7 @@ class ActionBar:
             self._title.value = escaped(hint)
             for each in self.buttons.values():
                 each.layout.display = "none"
+            self.place.show(None, is_enabled=False)
             return
         fitting = fitting_actions(machine)
         if self.work.is_under_way(machine.instance_id):
@@ -107,6 +110,7 @@ class ActionBar:
         for action, each in self.buttons.items():
             each.disabled = action not in fitting
             each.layout.display = "" if (action == "unpark") == is_ended else "none"
+        self.place.show(machine, is_enabled="work" in fitting)
 
     def _name_of(self, machine: Instance) -> str:
         return name_of(machine, self._client.account_mark)

@@ -116,6 +116,7 @@ class Panel(LivePanel):
     def _take_over(self, earlier: Panel) -> None:
         super()._take_over(earlier)
         self.actions.work = self.work
+        self.actions.place.take_over(earlier.actions.place)
         self._selected = earlier.selected
         self._details.value, self._unfold.value = earlier._details.value, earlier._unfold.value
 
