@@ -194,14 +194,14 @@ class MachineWork(anywidget.AnyWidget):
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         if not isinstance(content, dict):
             return
+        begun, stopped = str(content.get("do", "")), str(content.get("stop", ""))
         if "ask" in content:
             self._tell(*self._kinds)
             self._show_output()
-        elif content.get("do") in self._kinds:
-            names = ("local", "remote", "command")
-            self.start(content["do"], {name: str(content.get(name, "")).strip() for name in names})
-        elif content.get("stop") in self._kinds:
-            self.stop(content["stop"])
+        elif begun in self._kinds:
+            self.start(begun, {name: str(content.get(name, "")).strip() for name in ("local", "remote", "command")})
+        elif stopped in self._kinds:
+            self.stop(stopped)
 
 
 def _failed(kind: str, error: Exception) -> State:

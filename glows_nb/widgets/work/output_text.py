@@ -14,7 +14,6 @@ MOST_CHARACTERS: Final = 1 << 16
 MOST_LINES: Final = 200
 ESCAPES: Final = re.compile(rf"(?=\x1b)(?:{PASSES.pattern})")
 """What passes into a terminal, but says nothing on a page."""
-REPLACED: Final = re.compile(r"[^\n\b]\b")
 
 
 class OutputText:
@@ -69,6 +68,12 @@ class OutputText:
 def _settled(line: str) -> str:
     """A line as it stands after all that was written over it."""
     line = line.rstrip("\r").rpartition("\r")[2]
-    while "\b" in line and line != (shorter := REPLACED.sub("", line)):
-        line = shorter
-    return line.replace("\b", "")
+    if "\b" not in line:
+        return line
+    kept: list[str] = []
+    for sign in line:
+        if sign != "\b":
+            kept.append(sign)
+        elif kept:
+            kept.pop()
+    return "".join(kept)
