@@ -101,7 +101,7 @@ function render({ model, el }) {
       isRunning = state.is_running;
       const kindOfError = state.error ? [element("b", { textContent: state.error }), ": "] : [];
       message.replaceChildren(...(state.is_bad ? ["✗ ", ...kindOfError] : []), state.message);
-      message.classList.toggle("glows-error", state.is_bad);
+      message.classList.toggle("glows-work-bad", state.is_bad);
       dress();
     }
 

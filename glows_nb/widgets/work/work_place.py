@@ -23,6 +23,7 @@ class WorkPlace(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def __init__(self, client: Client) -> None:
         super().__init__([])
+        self.add_class("glows-work-place")
         self._client = client
         self.work: MachineWork | None = None
         self._works: dict[str, MachineWork] = {}
