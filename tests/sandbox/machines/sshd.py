@@ -74,7 +74,7 @@ def real_sshd(folder: Path) -> Iterator[SshdWay]:
         f"""
         ListenAddress 127.0.0.1:{port}
         HostKey {folder / "host_key"}
-        AuthorizedKeysFile {folder / "key.pub"}
+        AuthorizedKeysFile {folder / "key.pub"} {home / ".ssh" / "authorized_keys"}
         PidFile none
         UsePAM no
         StrictModes no

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import asyncssh
+from asyncssh.constants import EXTENDED_DATA_STDERR
 from asyncssh.packet import UInt32
 
 from glows_nb.sandbox.machines.inside.files import Files
@@ -26,14 +27,24 @@ _SFTP_VERSION = 3
 _NAMED_SIGNALS = ("ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2")
 """Those of RFC 4254, 6.10."""
 _OTHER_SIGNAL = "SIG@openssh.com"
+_SFTP = "sftp"
+_SFTP_COMMAND = "internal-sftp"
+"""What OpenSSH's server takes a request for it for."""
 
 
 class Session(asyncssh.SSHServerProcess[bytes]):
-    """One channel: what it asks for is started, and hears of signals and sizes also when its input has ended."""
+    """One channel: what it asks for is started, and hears of signals and sizes also when its input has ended.
 
-    def __init__(self, processes: Processes, *, has_files: bool) -> None:
+    Args:
+        processes: who starts it.
+        has_files: is there SFTP?
+        forced: what is started whatever is asked for, where whoever came has a key for that alone.
+    """
+
+    def __init__(self, processes: Processes, *, has_files: bool, forced: str | None = None) -> None:
         files: Callable[[Any], asyncssh.SFTPServer] | None = Files if has_files else None
-        super().__init__(lambda process: self._run(), files, _SFTP_VERSION, has_files)
+        super().__init__(lambda process: self._run(), files, _SFTP_VERSION, has_files and forced is None)
+        self._forced = forced
         self._processes = processes
         self._started: subprocess.Popen[bytes] | None = None
         self._terminal: int | None = None
@@ -48,7 +59,19 @@ class Session(asyncssh.SSHServerProcess[bytes]):
 
     def subsystem_requested(self, subsystem: str) -> bool:
         """There is only SFTP, and not always."""
-        return subsystem == "sftp" and super().subsystem_requested(subsystem)
+        return subsystem == _SFTP and super().subsystem_requested(subsystem)
+
+    def session_started(self) -> None:
+        """Start what was asked for; for files too a command, where one is forced."""
+        if self._forced is None or self.channel.get_subsystem() is None:
+            super().session_started()
+            return
+        stdin = asyncssh.SSHReader[bytes](self, self.channel)
+        stdout = asyncssh.SSHWriter[bytes](self, self.channel)
+        stderr = asyncssh.SSHWriter[bytes](self, self.channel, EXTENDED_DATA_STDERR)
+        started = self._start_process(stdin, stdout, stderr)
+        if asyncio.iscoroutine(started):
+            self._running = asyncio.create_task(started)
 
     def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
         """Tell the terminal."""
@@ -98,8 +121,13 @@ class Session(asyncssh.SSHServerProcess[bytes]):
         """Run it to the end of its output, and return its status."""
         more = {name: value for name, value in self._variables() if name == "LANG" or name.startswith("LC_")}
         more |= self._of_the_line()
+        command = self.command
+        if self._forced is not None:
+            asked = _SFTP_COMMAND if self.channel.get_subsystem() is not None else command
+            more |= {} if asked is None else {"SSH_ORIGINAL_COMMAND": asked}
+            command = self._forced
         if self.term_type is None:
-            started = self._processes.start(self.command, more)
+            started = self._processes.start(command, more)
             stdin, *outputs = (_taken(stream) for stream in (started.stdin, started.stdout, started.stderr))
             opened = {stdin, *outputs}
         else:
@@ -108,7 +136,7 @@ class Session(asyncssh.SSHServerProcess[bytes]):
                 resize(ours, Terminal(*self.term_size))
                 set_modes(theirs, self.term_modes)
                 of_terminal = {"TERM": self.term_type, "SSH_TTY": os.ttyname(theirs)}
-                started = self._processes.start(self.command, more | of_terminal, theirs)
+                started = self._processes.start(command, more | of_terminal, theirs)
             except BaseException:
                 os.close(ours)
                 raise

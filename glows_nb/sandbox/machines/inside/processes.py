@@ -48,7 +48,7 @@ class Processes:
     """Starts commands and knows what became of them."""
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
-        self._home = home
+        self.home = home
         self._environment = dict(environment)
         self.variables: Mapping[str, str] = {}
         """What all that is started from now on has besides."""
@@ -86,7 +86,7 @@ class Processes:
             stdin=stream if output is None else subprocess.DEVNULL,
             stdout=stream if output is None else output,
             stderr=stream if output is None else output,
-            cwd=self._home,
+            cwd=self.home,
             env={**self._environment, **self.variables, **more},
             start_new_session=True,
             preexec_fn=self._prepare_with_terminal if terminal is not None else self._prepare,

@@ -1,4 +1,4 @@
-"""The SSH server of one machine: greeting, password, forwarding to and from loopback.
+"""The SSH server of one machine: greeting, password and keys, forwarding to and from loopback.
 
 What a channel asks for is in `commands`.
 """
@@ -13,10 +13,12 @@ from typing import Any
 import asyncssh
 
 from glows_nb.sandbox.machines.addresses import SSH_GREETING, SSH_VERSION, is_loopback
+from glows_nb.sandbox.machines.inside.authorized_keys import FORCED, AuthorizedKeys
 from glows_nb.sandbox.machines.inside.commands import Session
 from glows_nb.sandbox.machines.inside.processes import Processes
 
 _TRIES = 3
+_MOST_KEYS = 6
 _MOST_SESSIONS = 10
 _LOGIN_SECONDS = 120
 _MOST_OUTSIDE = 100
@@ -49,7 +51,7 @@ class Greeted(socket.socket):
 
 @dataclass(frozen=True)
 class Service:
-    """What the machine offers to whoever knows its password."""
+    """What the machine offers to whoever knows its password, or has a key that it lets in."""
 
     processes: Processes
     user: str
@@ -82,11 +84,13 @@ async def serve(connection: socket.socket, service: Service) -> None:
 
 
 class _Login(asyncssh.SSHServer):
-    """One caller: the machine's user and password, three tries, and forwarding that stays on this computer."""
+    """One caller: the machine's user, with password or key, a few tries, and forwarding that stays on this computer."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._failures = 0
+        self._unknown_keys = 0
+        self._keys = AuthorizedKeys(None)
         self._sessions: list[Session] = []
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -106,12 +110,21 @@ class _Login(asyncssh.SSHServer):
         self._service.outside.pop(self._connection, None)
 
     def begin_auth(self, username: str) -> bool:
-        """Everybody has to say the password."""
+        """Everybody has to say the password, or to have a key."""
+        self._keys = AuthorizedKeys(self._service.processes.home if username == self._service.user else None)
+        self._connection.set_authorized_keys(self._keys)
         return True
 
     def password_auth_supported(self) -> bool:
-        """There is no other way in."""
+        """It is one way in."""
         return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Nobody knows this key: it is none of those that the machine lets in."""
+        self._unknown_keys += 1
+        if self._unknown_keys >= _MOST_KEYS:
+            self._end_tries()
+        return False
 
     def validate_password(self, username: str, password: str) -> bool:
         """Is it the machine's?"""
@@ -119,9 +132,9 @@ class _Login(asyncssh.SSHServer):
         is_right = hmac.compare_digest(password.encode(), self._service.password.encode()) and is_known
         self._failures += not is_right
         if self._failures >= _TRIES:
-            self._connection.disconnect(
-                asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many authentication failures"
-            )
+            self._end_tries()
+        if is_right:
+            self._keys.forget()
         return is_right
 
     def session_requested(self) -> Session | bool:
@@ -129,7 +142,14 @@ class _Login(asyncssh.SSHServer):
         self._sessions = [session for session in self._sessions if not session.is_over]
         if len(self._sessions) >= _MOST_SESSIONS:
             return False
-        self._sessions.append(Session(self._service.processes, has_files=self._service.has_files))
+        forced = self._connection.get_key_option(FORCED)
+        self._sessions.append(
+            Session(
+                self._service.processes,
+                has_files=self._service.has_files,
+                forced=forced if isinstance(forced, str) else None,
+            )
+        )
         return self._sessions[-1]
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
@@ -140,3 +160,6 @@ class _Login(asyncssh.SSHServer):
         """Listen on loopback, whatever is asked for, as OpenSSH's server does without GatewayPorts."""
         host = listen_host if is_loopback(listen_host) else _LOOPBACK
         return self._connection.forward_local_port(host, listen_port, listen_host, listen_port)
+
+    def _end_tries(self) -> None:
+        self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many authentication failures")
