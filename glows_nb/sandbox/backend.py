@@ -94,7 +94,8 @@ class Backend:
                     real.save(saved, snapshot.hash)
             paused = [each for status in lifecycle.SNAPSHOTTING for each in self.store.machines_in_status(status)]
         running = self.store.machines_in_status(lifecycle.RUNNING)
-        self._ports.follow(running, now, self.faults, paused, self._has_disk)
+        meshes = {} if real is None else self.store.networks.meshes_of({machine.hash for machine in running})
+        self._ports.follow(running, now, self.faults, paused, self._has_disk, meshes)
 
     def _end_command(self, hash_: str) -> None:
         """Let a machine go the way of one whose command has ended."""

@@ -1,7 +1,8 @@
 """Machines that can be reached: ports on loopback that accept while a machine runs, and don't when it no longer does.
 
 Where machines are real, whoever speaks to the ssh port is handed to the machine's own process (`real_machines`). Of all
-others nobody is behind the ports: ssh gets a banner, http a small page, any other port silence.
+others nobody is behind the ports: ssh gets a banner, http a small page, any other port silence. A real machine answers
+ssh at its addresses in meshes too, at port 22, where whoever runs the sandbox may bind that.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,6 +38,11 @@ HOST = "127.0.0.1"
 SERVICES_SECONDS = 5.0
 """How many virtual seconds after Running a machine's services answer; FACTS 4.3 tells of tries for 25."""
 
+Meshes = Mapping[str, Sequence[tuple[str, float]]]
+"""Of machines, by hash: their addresses in meshes, and from which virtual time on each is theirs."""
+
+_SSH = Access("ssh", SSH_PORT)
+
 _TRIES = 50
 _RETRY_SECONDS = 1.0
 
@@ -56,6 +62,7 @@ class MachinePorts:
         self.nobody = nobody
         self._bound: dict[tuple[str, int], socket.socket] = {}
         self._open: dict[tuple[str, int], _Port] = {}
+        self._in_meshes: dict[tuple[str, str], _Port | None] = {}
         self.inside: set[Visitor] = set()
         self._lost: set[tuple[str, int]] = set()
         self._opens_at: float | None = None
@@ -90,6 +97,7 @@ class MachinePorts:
         suffering: Suffering,
         paused: Iterable[Machine] = (),
         is_there: Callable[[str], bool] = lambda hash_: True,
+        meshes: Meshes | None = None,
     ) -> None:
         """Open the ports of the machines that run, and close all others. For the event loop's thread.
 
@@ -99,6 +107,7 @@ class MachinePorts:
             suffering: what goes wrong with them.
             paused: those of which a snapshot is being taken.
             is_there: does the machine of a hash still have a disk?
+            meshes: where they are in private networks.
         """
         if self._is_closed:
             return
@@ -108,35 +117,59 @@ class MachinePorts:
         hashes = {machine.hash for machine in machines}
         for machine in machines:
             for access in machine.accesses:
-                delay = max(SERVICES_SECONDS, suffering.ssh_delay(machine) if access.listen_port == SSH_PORT else 0.0)
-                opens_at = (machine.ran_at or now) + delay
-                if opens_at <= now:
+                if self._is_up(machine, access, now, suffering):
                     wanted[machine.hash, access.listen_port] = (machine, access)
-                else:
-                    self._opens_at = min(opens_at, self._opens_at or opens_at)
         for key in self._open.keys() - wanted.keys():
             self._open.pop(key).close()
         for key in [key for key in self._bound if key[0] not in hashes]:
             self._bound.pop(key).close()
         for key in wanted.keys() - self._open.keys() - self._lost:
             self._open_port(key, *wanted[key], suffering)
+        self._follow_meshes(machines, now, suffering, meshes or {})
         if self.real is not None:
             self.real.follow(machines, paused, is_there, suffering)
 
     async def close(self) -> None:
         """Close all for good, and return when nobody is inside any more."""
         self._is_closed = True
-        for port in self._open.values():
-            port.close()
+        for port in (*self._open.values(), *self._in_meshes.values()):
+            if port is not None:
+                port.close()
         for taken in self._bound.values():
             taken.close()
         self._open.clear()
+        self._in_meshes.clear()
         self._bound.clear()
         # A connection that ends does so in a later pass of the event loop, which therefore must not end before.
         while self.inside:
             await asyncio.wait([visitor.gone for visitor in self.inside])
         if self.real is not None:
             await self.real.close()
+
+    def _follow_meshes(self, machines: Iterable[Machine], now: float, suffering: Suffering, meshes: Meshes) -> None:
+        """Open ssh at the addresses in meshes, and close it at all others."""
+        wanted: dict[tuple[str, str], Machine] = {}
+        for machine in machines if self.real is not None else ():
+            for host, connects_at in meshes.get(machine.hash, ()):
+                if self._is_up(machine, _SSH, now, suffering, connects_at):
+                    wanted[machine.hash, host] = machine
+        for key in self._in_meshes.keys() - wanted.keys():
+            port = self._in_meshes.pop(key)
+            if port is not None:
+                port.close()
+        for key in wanted.keys() - self._in_meshes.keys():
+            taken = _listening((key[1], SSH_PORT))
+            self._in_meshes[key] = None if taken is None else _Port(taken, wanted[key], _SSH, self, suffering)
+
+    def _is_up(
+        self, machine: Machine, access: Access, now: float, suffering: Suffering, not_before: float = 0.0
+    ) -> bool:
+        """Does a service of a machine answer? If it will later, this is due then."""
+        delay = max(SERVICES_SECONDS, suffering.ssh_delay(machine) if access.listen_port == SSH_PORT else 0.0)
+        opens_at = max((machine.ran_at or now) + delay, not_before)
+        if opens_at > now:
+            self._opens_at = min(opens_at, self._opens_at or opens_at)
+        return opens_at <= now
 
     def _open_port(self, key: tuple[str, int], machine: Machine, access: Access, suffering: Suffering) -> None:
         # A machine that runs again, after a snapshot or a restart of the sandbox, has its port from before.
@@ -256,15 +289,23 @@ def _port_again(access: Access) -> socket.socket | None:
     address = urlsplit(access.url)
     if address.hostname != HOST or address.port is None:
         return None
+    taken = _listening((HOST, address.port))
+    if taken is None:
+        _log.warning("A machine can't be reached at %s any more", access.url.partition("?")[0])
+    return taken
+
+
+def _listening(address: tuple[str, int]) -> socket.socket | None:
+    """Listen at an address; None where it can't be had, as it can't below 1024 by an ordinary user."""
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if os.name == "posix":
             # Or connections that have just ended would keep the port for a minute.
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((HOST, address.port))
+        taken.bind(address)
         taken.listen(socket.SOMAXCONN)
     except OSError as error:
-        _log.warning("A machine can't be reached at %s any more: %s", access.url.partition("?")[0], error)
+        _log.debug("nobody listens at %s:%d: %s", *address, error)
         taken.close()
         return None
     return taken

@@ -74,6 +74,7 @@ def attach_instances(context: Context) -> dict[str, object]:
         if len(there) + len(new) > context.limits.endpoints:
             raise Refusal(Code.OUT_OF_NET_ENDPOINT_COUNT_LIMIT, f"the network has {context.limits.endpoints} places")
         endpoints = [_attach(context, network, machine, context.now) for machine in new]
+        context.store.changes += 1
     return {
         "network_id": f"net-{network.hash}",
         "endpoint_ids": [f"ept-{endpoint}" for endpoint in endpoints],

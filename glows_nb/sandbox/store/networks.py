@@ -19,6 +19,8 @@ STATUS_NAMES = {CONNECTING: "Connecting", CONNECTED: "Connected"}
 CONNECTING_SECONDS = 10.0
 """Invented."""
 
+_OWN_PREFIX = "127.77"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
@@ -71,7 +73,7 @@ class NetworkStore:
         Args:
             first: from which N on, so that two sandboxes of one computer keep out of each other's way.
         """
-        self._prefix, self._first = "127.77" if sys.platform == "linux" else "", first
+        self._prefix, self._first = _OWN_PREFIX if sys.platform == "linux" else "", first
 
     def add(self, network: Network) -> None:
         """Write down a new network."""
@@ -156,6 +158,19 @@ class NetworkStore:
         for row in rows:
             found[row["machine"]].append(Endpoint(**dict(row)))
         return found
+
+    def meshes_of(self, machines: Collection[str]) -> dict[str, list[tuple[str, float]]]:
+        """Return the addresses of machines at which nobody else is, and from which virtual time on they have them."""
+        if not self._prefix.startswith(_OWN_PREFIX):
+            return {}
+        return {
+            machine: [
+                (endpoint.cidr.partition("/")[0], endpoint.connects_at)
+                for endpoint in endpoints
+                if endpoint.cidr.startswith(_OWN_PREFIX) and endpoint.connects_at is not None
+            ]
+            for machine, endpoints in self.endpoints_of(machines).items()
+        }
 
     def _free_place(self, network: str) -> int:
         taken = {row[0] for row in self._database.rows("SELECT place FROM endpoints WHERE network = ?", (network,))}

@@ -96,7 +96,7 @@ class Store:
         self.is_saved: Callable[[Machine], bool] = lambda machine: True
         """Is all of a paused machine in its snapshot? It stays paused until then."""
         self.changes = 0
-        """How many machines have changed status: whoever follows them knows when to look again."""
+        """How many machines have changed status or come into a network: who follows them knows when to look again."""
         self.users = UserStore(self._database, limits, switches)
         self.ids = IdGenerator(self._database, self.chance)
         self.networks = NetworkStore(self._database)
