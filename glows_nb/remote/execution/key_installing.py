@@ -16,6 +16,7 @@ _INSTALL: Final = """umask 077
 mkdir -p ~/.ssh
 read -r key
 touch ~/.ssh/authorized_keys
+[ -z "$(tail -c 1 ~/.ssh/authorized_keys)" ] || echo >>~/.ssh/authorized_keys
 grep -qxF "$key" ~/.ssh/authorized_keys || printf '%s\\n' "$key" >>~/.ssh/authorized_keys
 """
 
