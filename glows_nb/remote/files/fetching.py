@@ -71,6 +71,31 @@ async def fetch(
             await gone.end()
 
 
+async def wanted_of(
+    files: MachineFiles, root: str, told: Tree, *, include_ignored: bool
+) -> tuple[dict[str, Entry], list[str], dict[str, str]]:
+    """What is to come of what a machine tells, what is ignored, and what is refused, with the reason."""
+    entries, ignored = told.entries, list[str]()
+    if not include_ignored:
+        rules = [
+            path
+            for path, entry in entries.items()
+            if path.rpartition("/")[2] in IGNORE_FILES and entry.kind == FILE and entry.size <= LONGEST_RULES
+        ]
+        texts = await files.read_small(root, rules) if rules else {}
+        entries, ignored = without_ignored(entries, Ignored(texts))
+    wanted: dict[str, Entry] = {}
+    refused: dict[str, str] = {}
+    for path in sorted(entries):
+        above = path.rpartition("/")[0]
+        why = "its folder is left out" if above and above not in wanted else why_refused(path, entries[path])
+        if why:
+            refused[path] = why
+        else:
+            wanted[path] = entries[path]
+    return wanted, ignored, refused
+
+
 class _Fetching:
     """One transfer, tried as often as lines break."""
 
@@ -96,7 +121,7 @@ class _Fetching:
         files = await files_of(self._line, self._caller)
         root, only, target = await self._source(files)
         told = await files.tree(root, only, "")
-        wanted, ignored, refused = await self._wanted(files, root, told)
+        wanted, ignored, refused = await wanted_of(files, root, told, include_ignored=self.include_ignored)
         here, _ = await asyncio.to_thread(scan, target.root, include_ignored=True) if not only else (Tree(), [])
         if only:
             wanted = {self._place_name(target): entry for entry in wanted.values()}
@@ -137,30 +162,6 @@ class _Fetching:
 
     def _place_name(self, target: Target) -> str:
         return self._place.name
-
-    async def _wanted(
-        self, files: MachineFiles, root: str, told: Tree
-    ) -> tuple[dict[str, Entry], list[str], dict[str, str]]:
-        """What is to be here, what is ignored, and what is refused, with the reason."""
-        entries, ignored = told.entries, list[str]()
-        if not self.include_ignored:
-            rules = [
-                path
-                for path, entry in entries.items()
-                if path.rpartition("/")[2] in IGNORE_FILES and entry.kind == FILE and entry.size <= LONGEST_RULES
-            ]
-            texts = await files.read_small(root, rules) if rules else {}
-            entries, ignored = without_ignored(entries, Ignored(texts))
-        wanted: dict[str, Entry] = {}
-        refused: dict[str, str] = {}
-        for path in sorted(entries):
-            above = path.rpartition("/")[0]
-            why = "its folder is left out" if above and above not in wanted else why_refused(path, entries[path])
-            if why:
-                refused[path] = why
-            else:
-                wanted[path] = entries[path]
-        return wanted, ignored, refused
 
     async def _difference(
         self,

@@ -79,6 +79,22 @@ def plain_path(path: str) -> str:
     return path if path.startswith(("/", "./", "../")) or path in (".", "..") else f"./{path}"
 
 
+def refuse_if_full(line: Line, found: Difference, there: Tree) -> None:
+    """Begin nothing that has no room on the machine.
+
+    Raises:
+        TransferError: it has none.
+    """
+    need = sum(entry.size for entry in found.new.values()) - sum(
+        entry.size for entry in there.staged.values() if entry.kind != FOLDER
+    )
+    if there.free is not None and need > there.free:
+        raise TransferError(
+            f"The disk of {line.name} has {size(there.free)} left, and this needs {size(need)}: "
+            f"{size(need - there.free)} are missing. Nothing was sent."
+        )
+
+
 class _Sending:
     """One transfer, tried as often as lines break."""
 
@@ -108,7 +124,7 @@ class _Sending:
         transfer = self._told(files, wanted, found, extra, there)
         if self._dry_run:
             return transfer
-        self._refuse_if_full(found, there)
+        refuse_if_full(self._line, found, there)
         if extra and self._ask is not None:
             await agreed(
                 self._caller, self._ask, f"Delete {len(extra)} on {self._line.name} that are not here: {some(extra)}?"
@@ -184,16 +200,6 @@ class _Sending:
         add_rows(transfer, "ignored", [(path, 0, "") for path in self._source.ignored])
         add_rows(transfer, "deleted", [(path, there.entries[path].size, "only there") for path in extra])
         return transfer
-
-    def _refuse_if_full(self, found: Difference, there: Tree) -> None:
-        need = sum(entry.size for entry in found.new.values()) - sum(
-            entry.size for entry in there.staged.values() if entry.kind != FOLDER
-        )
-        if there.free is not None and need > there.free:
-            raise TransferError(
-                f"The disk of {self._line.name} has {size(there.free)} left, and this needs {size(need)}: "
-                f"{size(need - there.free)} are missing. Nothing was sent."
-            )
 
     async def _carry(
         self, files: MachineFiles, root: str, wanted: Mapping[str, Entry], found: Difference, transfer: Transfer

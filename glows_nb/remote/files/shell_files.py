@@ -55,6 +55,11 @@ class ShellFiles:
     def __init__(self, line: Line, caller: Caller, has: Has) -> None:
         self._line, self._caller, self._has = line, caller, has
 
+    @property
+    def has(self) -> Has:
+        """What there is on the machine."""
+        return self._has
+
     async def kind(self, path: str) -> RootKind:
         """What is at a path; a link counts as what it leads to."""
         answer = await self._run(
@@ -113,10 +118,10 @@ class ShellFiles:
         self, root: str, staging: str, files: Mapping[str, Entry], locate: Callable[[str], Path], count: Count
     ) -> tuple[dict[str, str], list[str]]:
         """Send small files as one stream, then each large one from where it is."""
-        tree = await self._salvaged(root, staging)
+        tree = await self.salvaged(root, staging)
         large = {path: entry for path, entry in files.items() if entry.kind == FILE and entry.size >= LARGE}
         small = {path: entry for path, entry in files.items() if path not in large}
-        missing = {path: entry for path, entry in small.items() if not _is_there(tree.get(path), entry)}
+        missing = {path: entry for path, entry in small.items() if not is_whole(tree.get(path), entry)}
         await count(sum(entry.size for path, entry in small.items() if path not in missing))
         changed: list[str] = []
         if missing:
@@ -209,10 +214,11 @@ class ShellFiles:
         if answer.status:
             raise said_there(self._line.name, answer.errors, "removing files")
 
-    async def _salvaged(self, root: str, staging: str) -> dict[str, Entry]:
-        """What an interrupted transfer has left whole, in a new staging folder.
+    async def salvaged(self, root: str, staging: str) -> dict[str, Entry]:
+        """The files that an interrupted transfer has left, in a new staging folder that holds nothing else.
 
-        The old one is renamed first: what writes there still, of a line that is gone, goes on writing there.
+        The old one is renamed first: what writes there still, of a line that is gone, goes on writing there. No link is
+        taken over, so that nothing that is unpacked there next is led elsewhere by one.
         """
         place, old = _below(root, staging), _below(root, f"{staging}-old")
         answer = await self._run(
@@ -225,7 +231,7 @@ class ShellFiles:
             raise said_there(self._line.name, answer.errors, "making a folder")
         found = await self.tree(old, "", "")
         gathered = await self.tree(f"{place}/large", "", "")
-        whole = {path: entry for path, entry in found.entries.items() if entry.kind != FOLDER}
+        whole = {path: entry for path, entry in found.entries.items() if entry.kind == FILE}
         lines = [f"cd {quoted(old)} 2>/dev/null || exit 0"]
         by_folder: dict[str, list[str]] = {}
         for path in whole:
@@ -233,6 +239,7 @@ class ShellFiles:
         for folder, paths in by_folder.items():
             to = quoted(f"../{staging}/{folder}" if folder else f"../{staging}")
             lines += [f"mkdir -p -- {to}", *(f"mv -f -- {words} {to}" for words in _words(paths))]
+        lines.append(f"find ../{staging} ! -type f ! -type d -exec rm -f -- {{}} +")
         if whole:
             await self._run("\n".join(lines))
         return whole | {f"large/{path}": entry for path, entry in gathered.entries.items()}
@@ -303,7 +310,8 @@ class ShellFiles:
         prune = f"-name {quoted(f'{PART_PREFIX}*')} -prune -o" if staging else ""
         if self._has.find == "gnu":
             path = "%f" if start != "." else "%P"
-            return f"find {where} {prune} -printf '%y\\0%s\\0%T@\\0%m\\0{path}\\0%l\\0'"
+            is_there = f"{{ [ -e {quoted(start)} ] || [ -L {quoted(start)} ]; }} && " if start != "." else ""
+            return f"{is_there}find {where} {prune} -printf '%y\\0%s\\0%T@\\0%m\\0{path}\\0%l\\0'"
         if self._has.find == "stat":
             return f"find .// {prune} -exec stat -c '%F|%s|%Y|%a|%n' {{}} +"
         return ":"
@@ -348,7 +356,7 @@ def _of_find(said: bytes) -> dict[str, Entry]:
     return entries
 
 
-def _is_there(staged: Entry | None, wanted: Entry) -> bool:
+def is_whole(staged: Entry | None, wanted: Entry) -> bool:
     """Is it whole? Its time is set last."""
     if staged is None or staged.kind != wanted.kind:
         return False

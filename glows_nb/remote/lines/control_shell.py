@@ -99,7 +99,7 @@ class ControlShell:
             word = secrets.token_hex(12)
             end = f"printf '\\n{word} %d\\n' $?; printf '\\n{word}\\n' >&2\n"
             try:
-                self._process.stdin.write(f"( cd; {script}\n) </dev/null\n{end}".encode())
+                self._process.stdin.write(f"( cd; {script}\n) </dev/null\n{end}".encode(errors="surrogateescape"))
                 mark = f"\n{word}".encode()
                 (output, status), errors = await asyncio.gather(
                     _until(self._process.stdout, mark + b" "), self._errors(mark + b"\n")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ import asyncssh
 import pytest
 
 import glows_nb as glows
+from glows_nb.api.models.instances import NetworkEndpoint
+from glows_nb.api.ports import SSH_PORT
 from glows_nb.sandbox.machines import survivors
 from glows_nb.sandbox.machines.folders import Folders
 from glows_nb.sandbox.server import SandboxServer
@@ -34,6 +37,7 @@ _ENTERED: set[str] = set()
 """Machines that tests have had a way to: their processes are known also when their folders have gone."""
 
 T = TypeVar("T")
+NETWORK = "the-mesh"
 OFFER: dict[str, Any] = {
     "gpu_name": "NVIDIA GeForce RTX 4090",
     "region_name": "TW-03",
@@ -124,6 +128,31 @@ def launch(client: glows.Client, name: str = "x", **fields: Any) -> glows.Instan
     """A machine that answers."""
     machine = client.instances.launch(name=name, **(OFFER | fields), wait=True)
     return client.instances.wait_reachable(machine.instance_id, port=22, timeout=30)
+
+
+def may_bind() -> bool:
+    """May this user have port 22, at which machines answer in their networks?"""
+    with contextlib.suppress(OSError), socket.create_server(("127.77.254.254", SSH_PORT)):
+        return True
+    return False
+
+
+def attach(client: glows.Client, *machines: glows.Instance) -> list[str]:
+    """Put machines into a network; their addresses there."""
+    network = client.networks.create(NETWORK, "TW-03")
+    client.networks.attach(network, [machine.instance_id for machine in machines])
+    return [address_in_mesh(client, machine) for machine in machines]
+
+
+def address_in_mesh(client: glows.Client, machine: glows.Instance) -> str:
+    """Its address in the network that it is in, when it is connected."""
+
+    def endpoints() -> list[NetworkEndpoint]:
+        return list(client.instances.get(machine.instance_id).network_endpoints)
+
+    eventually(lambda: [each.status for each in endpoints()] == ["Connected"])
+    [endpoint] = endpoints()
+    return endpoint.cidr.partition("/")[0]
 
 
 def way_to(machine: glows.Instance, folder: Path) -> Way:

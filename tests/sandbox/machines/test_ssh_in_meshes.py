@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import subprocess
 import sys
@@ -11,39 +10,25 @@ from pathlib import Path
 import pytest
 
 import glows_nb as glows
-from glows_nb.api.models.instances import NetworkEndpoint
 from glows_nb.sandbox.machines import ports
-from tests.sandbox.machines.real import STATE, RealSandbox, eventually, launch, running, said_by, way_to
-
-NETWORK = "the-mesh"
-
-
-def may_bind() -> bool:
-    with contextlib.suppress(OSError), socket.create_server(("127.77.254.254", ports.SSH_PORT)):
-        return True
-    return False
-
+from tests.sandbox.machines.real import (
+    NETWORK,
+    STATE,
+    RealSandbox,
+    address_in_mesh,
+    attach,
+    eventually,
+    launch,
+    may_bind,
+    running,
+    said_by,
+    way_to,
+)
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="real machines are for Linux"),
     pytest.mark.skipif(not may_bind(), reason="port 22 may not be bound by this user"),
 ]
-
-
-def attach(client: glows.Client, *machines: glows.Instance) -> list[str]:
-    """Put machines into a network; their addresses there."""
-    network = client.networks.create(NETWORK, "TW-03")
-    client.networks.attach(network, [machine.instance_id for machine in machines])
-    return [address_of(client, machine) for machine in machines]
-
-
-def address_of(client: glows.Client, machine: glows.Instance) -> str:
-    def endpoints() -> list[NetworkEndpoint]:
-        return list(client.instances.get(machine.instance_id).network_endpoints)
-
-    eventually(lambda: [each.status for each in endpoints()] == ["Connected"])
-    [endpoint] = endpoints()
-    return endpoint.cidr.partition("/")[0]
 
 
 def answers(host: str) -> bool:
@@ -71,7 +56,7 @@ def test_one_machine_enters_another_at_its_address(client: glows.Client, tmp_pat
 def test_machine_that_is_in_the_network_from_its_beginning_answers_there_too(client: glows.Client) -> None:
     network = client.networks.create(NETWORK, "TW-03")
     machine = launch(client, net_ids=[network])
-    host = address_of(client, machine)
+    host = address_in_mesh(client, machine)
     eventually(lambda: answers(host))
 
 
@@ -97,20 +82,20 @@ def test_address_that_somebody_else_has_is_none_and_no_error(client: glows.Clien
     one, other = launch(client, "one"), launch(client, "other")
     network = client.networks.create(NETWORK, "TW-03")
     client.networks.attach(network, [one.instance_id])
-    host = address_of(client, one)
+    host = address_in_mesh(client, one)
     eventually(lambda: answers(host))
     number = host.rpartition(".")[0]
     with socket.create_server((f"{number}.2", ports.SSH_PORT)):
         client.networks.attach(network, [other.instance_id])
-        assert address_of(client, other) == f"{number}.2"
+        assert address_in_mesh(client, other) == f"{number}.2"
         assert client.instances.get(other.instance_id).status == "Running"
         assert answers(host)
 
 
 _SERVE = """
 import sys
-from tests.sandbox.machines.real import RealSandbox, launch
-from tests.sandbox.machines.test_ssh_in_meshes import attach, answers, eventually
+from tests.sandbox.machines.real import RealSandbox, attach, eventually, launch
+from tests.sandbox.machines.test_ssh_in_meshes import answers
 from pathlib import Path
 with RealSandbox(Path(sys.argv[1])) as sandbox, sandbox.client() as client:
     [host] = attach(client, launch(client))
