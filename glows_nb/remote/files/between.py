@@ -212,6 +212,7 @@ class _Between:
             staged = there.staged if isinstance(target, ShellFiles) else {}
             new = {path: entry for path, entry in found.new.items() if not is_whole(staged.get(path), entry)}
             transfer.resumed_bytes = transfer.sent_bytes - sum(entry.size for entry in new.values())
+            self._gone.begin(transfer.sent_bytes, len(found.new))
             relay = ThroughHere(source, root, target, place, self._staging, self._folder, self._gone)
             placing.large, changed = await relay.carry(new, names)
         for path in changed:

@@ -51,8 +51,8 @@ class SshdWay(Way):
 
 
 @contextlib.contextmanager
-def real_sshd(folder: Path) -> Iterator[SshdWay]:
-    """Start sshd on a free port of loopback; what it started has ended when this has.
+def real_sshd(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[SshdWay]:
+    """Start sshd on loopback, by itself on a free port; what it started has ended when this has.
 
     It serves the user that runs it. HOME is a folder in `folder`, so that nothing that the user's shell reads at its
     start gets in; sshd begins in the user's own home nevertheless.
@@ -68,11 +68,11 @@ def real_sshd(folder: Path) -> Iterator[SshdWay]:
         )
     if os.getuid() == 0:
         _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    with socket.create_server((host, port)) as free:
+        port = free.getsockname()[1]
     (folder / "sshd_config").write_text(
         f"""
-        ListenAddress 127.0.0.1:{port}
+        ListenAddress {host}:{port}
         HostKey {folder / "host_key"}
         AuthorizedKeysFile {folder / "key.pub"} {home / ".ssh" / "authorized_keys"}
         PidFile none
@@ -101,8 +101,8 @@ def real_sshd(folder: Path) -> Iterator[SshdWay]:
             preexec_fn=partial(_end_with_the_tests, survivors.mark_of(folder)),
         )
     try:
-        _wait_for(server, port, folder / "sshd.log")
-        yield SshdWay("127.0.0.1", port, "", folder, getpass.getuser())
+        _wait_for(server, (host, port), folder / "sshd.log")
+        yield SshdWay(host, port, "", folder, getpass.getuser())
     finally:
         # It and those of it that serve a line are one group; what they started for a caller carries the mark.
         os.killpg(server.pid, signal.SIGKILL)
@@ -117,12 +117,12 @@ def _end_with_the_tests(mark: int) -> None:
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_for(server: subprocess.Popen[bytes], address: tuple[str, int], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while True:
         assert server.poll() is None, log.read_text()
         try:
-            with socket.create_connection(("127.0.0.1", port), 5) as greeted:
+            with socket.create_connection(address, 5) as greeted:
                 assert greeted.recv(4) == b"SSH-"
                 return
         except ConnectionRefusedError:
