@@ -95,7 +95,7 @@ def test_address_that_somebody_else_has_is_none_and_no_error(client: glows.Clien
 _SERVE = """
 import sys
 from tests.sandbox.machines.real import RealSandbox, attach, eventually, launch
-from tests.sandbox.machines.test_ssh_in_meshes import answers
+from tests.sandbox.machines.ssh.test_ssh_in_meshes import answers
 from pathlib import Path
 with RealSandbox(Path(sys.argv[1])) as sandbox, sandbox.client() as client:
     [host] = attach(client, launch(client))
