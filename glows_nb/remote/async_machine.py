@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -83,7 +83,7 @@ class AsyncMachine:
         command: str | Sequence[str],
         check: bool = True,
         timeout: float | None = None,
-        input: str | bytes | None = None,
+        input: str | bytes | IO[bytes] | None = None,
         env: Mapping[str, str | SecretStr] | None = None,
         pty: bool = False,
         *,
@@ -100,7 +100,7 @@ class AsyncMachine:
             command: a line for the machine's shell, or a list of words, which are quoted.
             check: raise where its status is not 0.
             timeout: seconds after which it is ended there.
-            input: what it reads; nothing without it.
+            input: what it reads: text, bytes, or a file opened for bytes, as it comes; nothing without it.
             env: variables for it; they are seen in no list of processes.
             pty: give it a terminal, for programs that want one; stderr is part of stdout then.
             quiet: show nothing.

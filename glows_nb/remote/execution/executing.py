@@ -17,6 +17,7 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import CommandFailed, RemoteError
+from glows_nb.remote.execution.giving import Given, pieces
 from glows_nb.remote.execution.printing import OnOutput
 from glows_nb.remote.output import Completed, Kept, last_lines
 
@@ -80,7 +81,7 @@ async def execute(
     *,
     check: bool,
     timeout: float | None,
-    given: str | bytes | None,
+    given: str | Given,
     env: Mapping[str, SecretStr] | None,
     pty: bool,
     on_output: OnOutput,
@@ -182,7 +183,7 @@ class _Running:
         words = _command_line(self._text, self._mark, self._line.login_shell, len(_exports(self._env)), pty=pty)
         self._process = await connection.create_process(words, encoding=None, **options)
 
-    async def finish(self, given: bytes | None) -> None:
+    async def finish(self, given: Given) -> None:
         """Give it its input, and take what it writes until it has ended."""
         process = self._process
         if process is None:
@@ -249,14 +250,14 @@ class _Running:
             text, status, out.text(), err.text(), signal, out.path, err.path, seconds, self._has_left, self._kept
         )
 
-    async def _give(self, process: asyncssh.SSHClientProcess[bytes], given: bytes | None) -> None:
+    async def _give(self, process: asyncssh.SSHClientProcess[bytes], given: Given) -> None:
         """First the environment, by the input, where no list of processes shows it and no terminal echoes it yet."""
         await self._has_begun.wait()
         with suppress(asyncssh.Error, OSError):
             # No frame that shows what is in it is there while the line is used.
             process.stdin.write(_exports(self._env) if self._pid is not None else b"")
-            for start in range(0, len(given or b""), AT_ONCE):
-                process.stdin.write((given or b"")[start : start + AT_ONCE])
+            async for piece in pieces(given):
+                process.stdin.write(piece)
                 await process.stdin.drain()
             process.stdin.write_eof()
 
