@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.commands.group import group, program, sandbox_word, say, written_out
+from glows_nb.commands.group import group, program, sandbox_word, say
 from glows_nb.commands.parameter_types import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
+from glows_nb.commands.variables import variables
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from glows_nb.api.lifecycle.planning import Plan
     from glows_nb.api.models.instances import Instance
-
-SECRET_NAMES: Final = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 
 
 @group.command(
@@ -124,8 +122,8 @@ def launch(
     if name is not None and re.search(r"[${}]", name):
         raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
     extra = _extras(extras)
-    variables = _variables(envs)
-    _check_lengths(cmd, variables)
+    values = variables(envs)
+    _check_lengths(cmd, values)
     chosen = settings()
     words = Words(
         gpu=gpu,
@@ -140,7 +138,7 @@ def launch(
         category=category,
         ports=ports,
         cmd=cmd,
-        envs=variables,
+        envs=values,
         network=network or None,
         public_ip=public_ip or None,
         remark=remark,
@@ -159,28 +157,6 @@ def launch(
     if not is_waiting:
         return instance
     return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout)
-
-
-def _variables(envs: Sequence[str]) -> dict[str, SecretStr]:
-    """Variables written as NAME=VALUE, or as NAME, whose value is this process's; masked from here on."""
-    from pydantic import SecretStr
-
-    variables = {}
-    for word in envs:
-        name, sign, number = word.partition("=")
-        if sign:
-            value = written_out(number)
-            if SECRET_NAMES.search(name):
-                say(
-                    f"The value of {name} was written out, so it stays in this notebook or history; "
-                    f"{name} alone takes it from the environment."
-                )
-        elif os.getenv(name) is None:
-            raise InvalidRequest("env", f"{name} is not set in the environment here; set it, or write {name}=VALUE.")
-        else:
-            value = SecretStr(os.getenv(name, ""))
-        variables[name] = value
-    return variables
 
 
 def _extras(words: Sequence[str]) -> dict[str, int]:
