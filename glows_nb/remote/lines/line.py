@@ -315,10 +315,12 @@ class _Guest(asyncssh.SSHClient):
                 self._first_use(key)
             elif not is_same(known, key):
                 shown, before = key.get_fingerprint(), fingerprint_of(known)
+                machine = self._name.split()[0]
                 self.problem = HostKeyChanged(
                     f"{self._name} shows the host key {shown}, and had {before} before. Somebody may stand between, so "
                     "no password was sent. If you know why it changed (an image that makes its keys anew, a sshd that "
-                    f'was set up again): glows.machine("{self._name.split()[0]}").accept_host_key("{shown}")',
+                    f'was set up again): glows.machine("{machine}").accept_host_key("{shown}"), or in a terminal: '
+                    f"glows-nb ssh {machine} --accept-host-key {shown}",
                     before,
                     shown,
                 )
