@@ -22,20 +22,47 @@ if TYPE_CHECKING:
 
 @group.command(examples=["ssh train"])
 @click.argument("machine", type=MACHINE)
+@click.option(
+    "--shell", "is_shell", is_flag=True, help="In a terminal: open a shell, also where its input is piped in."
+)
+@click.option("--print", "is_print", is_flag=True, help="In a terminal: only print the line to type.")
 @click.option("--password", "is_password", is_flag=True, help="In a terminal: print the password, and only that.")
+@click.option("--install-key", is_flag=True, help="Put a key of glows_nb's own there, which is used from then on.")
+@click.option(
+    "--accept-host-key", metavar="SHA256:…", help="Take the host key that it shows now for right, if it is this."
+)
 @click.pass_context
-def ssh(context: click.Context, machine: str, is_password: bool) -> str:
-    """The line to type for a shell on MACHINE.
+def ssh(
+    context: click.Context,
+    machine: str,
+    is_shell: bool,
+    is_print: bool,
+    is_password: bool,
+    install_key: bool,
+    accept_host_key: str | None,
+) -> str | None:
+    """A shell on MACHINE, in a terminal; the line to type for one, in a notebook or a script.
 
-    Its password is not in it. A notebook keeps what it shows, so there the password is not printed; the panel copies
-    it at a click.
+    The password is asked of the service and shown to nobody but the machine. It is not in the line, and a notebook
+    keeps what it shows, so there it is not printed; the panel copies it at a click.
     """
+    if sum((is_shell, is_print, is_password, install_key, accept_host_key is not None)) > 1:
+        raise click.UsageError("Each of ssh's options is for itself; give one of them.", context)
+    if accept_host_key is not None or install_key:
+        return _change_keys(machine, accept_host_key)
     if is_password and (program() == MAGIC_PROGRAM or context.meta.get(JSON)):
         raise CommandError(
             "The password is not shown here, since notebooks, histories and JSON files keep it. The panel copies it "
             f"({program()} panel), a terminal prints it (glows-nb ssh {machine} --password), and Python has it as "
             "machine.ssh_password.get_secret_value()."
         )
+    if is_shell and program() == MAGIC_PROGRAM:
+        raise CommandError(f"A shell needs a terminal; type there: glows-nb ssh {machine}")
+    is_asked_for = is_print or is_password or context.meta.get(JSON) or program() == MAGIC_PROGRAM
+    if is_shell or not (is_asked_for or not sys.stdin.isatty() or not sys.stdout.isatty()):
+        from glows_nb.remote.terminal.shell import open_shell
+
+        raise SystemExit(open_shell(current_client(), machine))
     found = current_client().instances.find(machine)
     line, password = found.ssh_command, found.ssh_password
     if is_password and password is not None and password.get_secret_value():
@@ -43,6 +70,20 @@ def ssh(context: click.Context, machine: str, is_password: bool) -> str:
     if line is None or is_password:
         raise _not_there(found, "ssh")
     return line
+
+
+def _change_keys(word: str, accepted: str | None) -> str | None:
+    """Take the machine's key for right, or put ours there; gives the fingerprint of ours."""
+    from glows_nb.remote.machine import Machine
+
+    machine = Machine(word, client=current_client())
+    if accepted is not None:
+        machine.accept_host_key(accepted)
+        say(f"The host key {accepted} of {machine.instance.instance_id} is right from now on.")
+        return None
+    fingerprint = machine.install_key()
+    say(f"A key of glows_nb's own is on {machine.instance.instance_id}, and is used from now on; its fingerprint:")
+    return fingerprint
 
 
 @group.command(examples=["url train", "url train --port 8888"])

@@ -27,6 +27,8 @@ CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_w
 LONGEST_HELP: Final = 80
 MAGIC_PROGRAM: Final = "%glows"
 JSON: Final = "glows_nb.json"
+STDOUT_IS_TAKEN: Final = "glows_nb.stdout"
+"""Set in the `meta` of a command whose stdout is not for notices."""
 ENV: Final = "--env"
 ASSIGNMENT: Final = re.compile("(?P<option>--env=)?(?P<name>[^=]*)=(?P<value>.*)", re.DOTALL)
 
@@ -74,6 +76,7 @@ SECTIONS: Final = (
     ("Rent and release", ("launch", "form", "wait", "cancel", "park", "unpark")),
     ("Watch", ("list", "show", "stats", "spend", "panel")),
     ("Get in", ("ssh", "url", "open")),
+    ("Work on a machine", ("exec", "send", "fetch", "copy", "forward")),
     (
         "Keep and connect",
         ("snap", "snapshots", "networks", "network create", "network attach", "network endpoints"),
@@ -270,9 +273,9 @@ def program(context: click.Context | None = None) -> str:
 
 
 def say(text: str) -> None:
-    """A notice beside the value; where the value is JSON it goes to stderr, so that stdout holds nothing else."""
+    """A notice beside the value; to stderr where stdout is to hold nothing else, as where the value is JSON."""
     context = click.get_current_context(silent=True)
-    click.echo(visible(text), err=context is not None and bool(context.meta.get(JSON)))
+    click.echo(visible(text), err=context is not None and any(context.meta.get(key) for key in (JSON, STDOUT_IS_TAKEN)))
 
 
 def sandbox_word(client: Client) -> str:
@@ -296,6 +299,17 @@ def saying_on_interrupt(what_is_left: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         say_what_is_left(what_is_left)
+        raise
+
+
+@contextmanager
+def saying_notes_of_interrupt() -> Iterator[None]:
+    """An interrupt of what is within says what it was noted with."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        for note in getattr(stop, "__notes__", ()):
+            say_what_is_left(note)
         raise
 
 
@@ -349,6 +363,17 @@ def written_out(number: str) -> SecretStr:
     from pydantic import SecretStr
 
     return SecretStr(click.get_current_context().ensure_object(Run).written_out[int(number)].get_secret_value())
+
+
+def as_written(words: Sequence[str]) -> list[str]:
+    """Words for another program, which came to the command without the values of variables, with these."""
+    found = list(words)
+    for number, word in enumerate(words):
+        assignment = ASSIGNMENT.fullmatch(word)
+        if assignment is not None and (number > 0 and words[number - 1] == ENV) != bool(assignment["option"]):
+            value = written_out(assignment["value"]).get_secret_value()
+            found[number] = f"{assignment['option'] or ''}{assignment['name']}={value}"
+    return found
 
 
 def _carried_out(arguments: list[str], commands: click.Group, name: str, line: Run) -> Any:

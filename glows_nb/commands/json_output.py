@@ -17,6 +17,9 @@ from glows_nb.api.lifecycle.planning import Candidate, Plan
 from glows_nb.api.models.wire import AccessUrl
 from glows_nb.formatting import visible
 from glows_nb.money import Rate
+from glows_nb.remote.files.transfer import Transfer
+from glows_nb.remote.output import Completed
+from glows_nb.remote.ports.forward import Forward
 
 
 class Json(str):
@@ -49,6 +52,12 @@ def _plain(value: Any) -> Any:
             return [{str(name): _plain(cell) for name, cell in row.items()} for row in value.to_dict(orient="records")]
         case Plan():
             return _plan(value)
+        case Completed():
+            return {name: getattr(value, name) for name in ("exit_status", "signal", "stdout", "stderr", "seconds")}
+        case Transfer():
+            return _transfer(value)
+        case Forward():
+            return {"url": value.url, "port": value.port, "local_port": value.local_port}
         case AccessUrl():
             return value.without_secret
         case SecretStr():
@@ -78,6 +87,12 @@ def _scalar(value: Any) -> Any:
     if hasattr(value, "item"):  # NumPy's numbers
         return value.item()
     raise InvalidRequest("json", f"a {type(value).__name__} is there to be looked at and has no JSON.")
+
+
+def _transfer(transfer: Transfer) -> dict[str, Any]:
+    told = asdict(transfer)
+    del told["rows"]
+    return {**told, "files": [row._asdict() for row in transfer.rows]}
 
 
 def _plan(plan: Plan) -> dict[str, Any]:

@@ -174,6 +174,24 @@ def _usable(known: NameCache | None) -> Iterator[Told]:
     yield from _profiles(known)
 
 
+class Place(click.ParamType[str]):
+    """A file or folder: on a machine, as in `train:data`, or here."""
+
+    name = "place"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word as it was typed."""
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """Machines, until one is there, and the files here."""
+        if ":" in incomplete:
+            return []
+        machines = MACHINE.shell_complete(ctx, param, incomplete)
+        found = [CompletionItem(f"{item.value}:", help=item.help, label=item.label) for item in machines]
+        return [*found, CompletionItem(incomplete, type="file")]
+
+
 class Positive(click.ParamType[float]):
     """A number above 0: of Credits, seconds or GB."""
 
@@ -230,6 +248,7 @@ POSITIVE: Final = Positive()
 DAY: Final = Day()
 MACHINE: Final = Named("machine", _machines, "machine")
 """A machine's id, its meta key or the name it was launched with."""
+PLACE: Final = Place()
 GPU: Final = Named("gpu", _gpus, "offer", means=is_called)
 REGION: Final = Named("region", _regions, "offer", means=_is_region)
 IMAGE: Final = Named("image", _images, "image")

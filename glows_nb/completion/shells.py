@@ -34,6 +34,7 @@ BASH_SCRIPT: Final = """\
         case "$line" in
             dir,*) compopt -o dirnames ;;
             file,*) compopt -o default ;;
+            plain,*:) compopt -o nospace; COMPREPLY+=("${line#plain,}") ;;
             plain,*) COMPREPLY+=("${line#plain,}") ;;
         esac
     done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1" 2>/dev/null)

@@ -7,9 +7,15 @@ has the line to itself.
 from __future__ import annotations
 
 import logging
+import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
 from typing import Final
 
+from click.shell_completion import CompletionItem
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -17,6 +23,7 @@ from glows_nb.commands.group import group
 from glows_nb.completion.line import completions, label, quoted, unfinished
 from glows_nb.completion.refresh import Source, in_thread
 from glows_nb.connection import client_in_use
+from glows_nb.formatting import visible
 
 log: Final = logging.getLogger("glows_nb")
 
@@ -27,6 +34,8 @@ MAGIC_LINE: Final = re.compile(
 
 STORE: Final = ">>"
 NO_BREAK_SPACE: Final = "\u00a0"
+MOST_FILES: Final = 1000
+"""Of a folder so many names are looked at."""
 
 _source: Final = Source(in_thread, client_in_use)
 
@@ -72,7 +81,7 @@ def _matches(context: CompletionContext) -> SimpleMatcherResult:
             # JupyterLab would break the line at plain spaces and write rows over each other.
             type=label(item).replace(" ", NO_BREAK_SPACE),
         )
-        for item in completions(group, "%glows", line, _source)
+        for item in _with_files(completions(group, "%glows", line, _source))
     ]
     # With nothing of ours IPython would go on to offer Python's names and files: what was typed stays as it is.
     return {
@@ -81,6 +90,23 @@ def _matches(context: CompletionContext) -> SimpleMatcherResult:
         "ordered": True,
         "suppress": True,
     }
+
+
+def _with_files(items: list[CompletionItem[str]]) -> Iterator[CompletionItem[str]]:
+    """The items, the files and folders here in the place of those that say that files can follow."""
+    for item in items:
+        if item.type == "plain":
+            yield item
+            continue
+        folder, _, begun = item.value.rpartition("/")
+        folder += "/" if "/" in item.value else ""
+        with suppress(OSError), os.scandir(Path(folder).expanduser()) as entries:
+            named = {entry.name: entry.is_dir() for entry in islice(entries, MOST_FILES)}
+            for name, is_folder in sorted(named.items()):
+                is_offered = name.startswith(begun) and (begun or not name.startswith("."))
+                if is_offered and visible(name) == name:
+                    word = f"{folder}{name}{'/' if is_folder else ''}"
+                    yield CompletionItem(word, label="folder" if is_folder else "file")
 
 
 def _nothing() -> SimpleMatcherResult:

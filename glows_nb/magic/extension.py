@@ -17,6 +17,7 @@ from glows_nb.commands import CommandError, SecretInLine, group, run
 from glows_nb.commands.cell import words_of_cell
 from glows_nb.commands.descriptions import SHOWN, facts, facts_text
 from glows_nb.commands.group import all_commands
+from glows_nb.commands.remote.showing import TRANSFER, transfer_html, transfer_text, was_shown
 from glows_nb.commands.settings import Glows, use_settings
 from glows_nb.formatting import SANDBOX_WORD
 from glows_nb.frames.tables import SANDBOX_BADGE
@@ -25,7 +26,7 @@ from glows_nb.magic.lines import Words, is_statement, read_line
 from glows_nb.magic.scrubbing import forget, may_be_tokens
 
 MAGIC_NAME: Final = "glows"
-OF_CELLS: Final = "launch"
+OF_CELLS: Final = ("launch", "exec")
 FORGOTTEN: Final = " What may be a token in the line is taken out of the histories; take it out of the cell too."
 FRAMES_TO_CELL: Final = 3
 """From `is_statement` up: the magic, IPython's `run_line_magic`, the cell."""
@@ -52,6 +53,10 @@ def load(shell: InteractiveShell) -> None:
         _formatters(shell)["text/plain"].for_type(
             kind, lambda value, printer, cycle: printer.text("…" if cycle else facts_text(value))
         )
+    _formatters(shell)["text/html"].for_type_by_name(*TRANSFER, transfer_html)
+    _formatters(shell)["text/plain"].for_type_by_name(
+        *TRANSFER, lambda value, printer, cycle: printer.text(transfer_text(value))
+    )
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -62,7 +67,7 @@ def unload(shell: InteractiveShell) -> None:
     _remove_settings(shell)
     use_settings(Glows())
     for mime in ("text/html", "text/plain"):
-        for kind in SHOWN:
+        for kind in (*SHOWN, ".".join(TRANSFER)):
             _formatters(shell)[mime].pop(kind, None)
 
 
@@ -84,10 +89,10 @@ def magic(line: str, cell: str | None = None) -> Any:
     else:
         if shell is not None and asked.name is not None:
             shell.push({asked.name: value})
-            if not asked.is_quiet:
+            if not (asked.is_quiet or was_shown(value)):
                 display(value)
         # `x = %glows …;` has its value all the same.
-        is_shown = not asked.is_quiet and asked.name is None
+        is_shown = not asked.is_quiet and asked.name is None and not was_shown(value)
         return None if not is_shown and (cell is not None or is_statement(FRAMES_TO_CELL)) else value
     raise refusal
 
@@ -110,13 +115,22 @@ def documentation() -> str:
 
 
 def _with_cell(line: str, cell: str) -> list[str]:
-    """The words of a launch with what stands below its line."""
+    """The words of a command with what stands below its line."""
     try:
         words = shlex.split(line)
     except ValueError as error:
         raise CommandError(f"The line can't be read: {error}.") from None
-    if OF_CELLS not in words[:2]:
-        raise CommandError(f"%%glows is for launch alone; write %glows {line.strip()} without the lines below it.")
+    place, command = next(((place, word) for place, word in enumerate(words) if not word.startswith("-")), (0, ""))
+    if command not in OF_CELLS:
+        raise CommandError(
+            f"%%glows is for {' and '.join(OF_CELLS)} alone; write %glows {line.strip()} without the lines below it."
+        )
+    if command == "exec":
+        if not cell.strip():
+            raise CommandError(
+                "Nothing stands below the line; write the script there, or %glows exec MACHINE -- COMMAND."
+            )
+        return [*words[: place + 1], f"--input={cell}", *words[place + 1 :]]
     below = words_of_cell(cell)
     if "--cmd" in below and any(word.partition("=")[0] == "--cmd" for word in words):
         raise CommandError("There are two start commands: --cmd in the line, and one below it; keep one.")
