@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 
 import glows_nb as glows
+from tests.commands.terminal import Place, place_in
 
 
 @pytest.fixture
@@ -20,3 +22,12 @@ def default_client(client: glows.Client, sandbox: glows.Sandbox, monkeypatch: py
 def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """What was printed since it was last asked."""
     return lambda: capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A machine that can be entered, and `glows-nb` in a process of its own."""
+    if sys.platform != "linux":
+        pytest.skip("real machines are for Linux")
+    with place_in(tmp_path_factory.mktemp("place")) as there:
+        yield there

@@ -84,8 +84,8 @@ def execute(
     command = as_written(words) or [SHELL]
     is_json = bool(context.meta.get(JSON))
     streams = Streams() if is_terminal and not is_json else None
-    try:
-        with saying_notes_of_interrupt():
+    with saying_notes_of_interrupt():
+        try:
             completed = Machine(machine, client=current_client()).exec(
                 command[0] if len(command) == 1 else command,
                 check=not (is_terminal or no_check),
@@ -96,10 +96,10 @@ def execute(
                 quiet=is_json,
                 on_output=streams,
             )
-    except KeyboardInterrupt:
-        if streams is None or streams.error is None:
+        except KeyboardInterrupt:
+            if streams is not None and streams.error is not None:
+                raise _unwritable(streams.error) from None
             raise
-        raise _unwritable(streams.error) from None
     if is_terminal:
         _leave(completed, streams)
     return completed
