@@ -15,6 +15,8 @@ import pexpect
 import pytest
 
 from tests.commands.terminal import PROGRAM, Place
+from tests.remote.told_of import machine_at
+from tests.sandbox.machines import sshd
 from tests.sandbox.machines.real import eventually
 
 
@@ -170,15 +172,34 @@ def test_changed_host_key_is_refused_and_taken_by_the_line_that_the_refusal_name
     assert place.run("ssh", "train", "--shell", given=b"exit 4\n", PATH=programs).returncode == 4
 
 
-def test_key_of_ours_is_installed_and_used(place: Place, programs: str, tmp_path: Path) -> None:
-    done = place.run("ssh", "train", "--install-key")
-    assert done.returncode == 0, done
-    assert re.search(rb"^SHA256:\S+$", done.stdout, re.MULTILINE)
+def test_key_of_ours_is_put_there_once(place: Place) -> None:
+    for _ in range(2):
+        done = place.run("ssh", "train", "--install-key")
+        assert done.returncode == 0, done
+        assert re.search(rb"^SHA256:\S+$", done.stdout, re.MULTILINE)
     assert len((place.home / ".ssh" / "authorized_keys").read_text().splitlines()) == 1
-    with terminal(place, "ssh", "train", PATH=programs, TMPDIR=str(tmp_path)) as screen:
+
+
+@pytest.mark.skipif(sshd.PROGRAM is None or os.getuid() != 0, reason="there is no OpenSSH server that gives terminals")
+def test_key_of_ours_lets_in_where_it_is_installed(tmp_path: Path, programs: str) -> None:
+    with (
+        sshd.real_sshd(tmp_path) as way,
+        machine_at(way) as machine,
+        pexpect.spawn(
+            PROGRAM[0],
+            [*PROGRAM[1:], "ssh", "ins-boyqp4g8"],
+            env=os.environ
+            | {
+                "GLOWS_BASE_URL": machine._handle._client.base_url,
+                "GLOWS_SDK_TOKEN": "token",
+                "PATH": programs,
+                "TERM": "xterm",
+            },
+            dimensions=(33, 101),
+            timeout=30,
+        ) as screen,
+    ):
         screen.expect(r"[#$] ")
-        if programs != str(tmp_path):
-            assert len(list(tmp_path.glob("*/ask"))) == 1, "nobody asked for the password"
-        screen.sendline("exit 6")
-        assert status_of(screen) == 6
-    assert list(tmp_path.iterdir()) == []
+        assert ask(screen, "stty size") == "33 101"
+        screen.sendline("exit 7")
+        assert status_of(screen) == 7
