@@ -31,6 +31,11 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 def run_examples(session: Session) -> None:
     own_image = OWN_IMAGE
+    folder = session.home / "work"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "results.csv").write_text("a,b\n1,2\n")
+    (folder / "train.py").write_text("print('trained')\n")
+    assert session.run(f"%cd -q {folder}").error is None
     for line in EXAMPLES:
         answers = [session.sandbox.token] if line.startswith("login") else None
         session.examples[line] = shown = session.run(
