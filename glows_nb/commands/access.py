@@ -41,10 +41,10 @@ def ssh(
     install_key: bool,
     accept_host_key: str | None,
 ) -> str | None:
-    """A shell on MACHINE, in a terminal; the line to type for one, in a notebook or a script.
+    """A shell on MACHINE, or in a notebook the line for one.
 
-    The password is asked of the service and shown to nobody but the machine. It is not in the line, and a notebook
-    keeps what it shows, so there it is not printed; the panel copies it at a click.
+    A script gets the line too. The password is asked of the service and shown to nobody but the machine. It is not in
+    the line, and a notebook keeps what it shows, so there it is not printed; the panel copies it at a click.
     """
     if sum((is_shell, is_print, is_password, install_key, accept_host_key is not None)) > 1:
         raise click.UsageError("Each of ssh's options is for itself; give one of them.", context)

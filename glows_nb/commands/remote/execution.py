@@ -60,7 +60,7 @@ def execute(
     pty: bool,
     no_check: bool,
 ) -> Completed:
-    """Run a command on MACHINE, and show what it writes while it runs.
+    """Run a command on MACHINE; its output shows as it runs.
 
     What stands behind -- is the command. One word is a line for the machine's shell, such as 'cd data && ls'; several
     are quoted, so that each arrives as it is. An interrupt ends it there, with all that it started.

@@ -30,9 +30,9 @@ _open: Final[dict[tuple[str, str, int], Forward]] = {}
 @click.option("--close", "is_closing", is_flag=True, help="Close it again.")
 @click.pass_context
 def forward(context: click.Context, machine: str, port: int, local: int | None, is_closing: bool) -> Forward | None:
-    """Open PORT of MACHINE here, for this computer alone: TensorBoard's 6006, say, or JupyterLab's 8888.
+    """Open a port of MACHINE here, for this computer alone.
 
-    In a notebook it is a link that lives until it is closed or the kernel ends; the same line again gives the same one.
+    TensorBoard's 6006, say, or JupyterLab's 8888, which needs no public address then. In a notebook it is a link that lives until it is closed or the kernel ends; the same line again gives the same one.
     In a terminal it stays until Ctrl-C.
     """
     from glows_nb.remote.machine import Machine

@@ -41,9 +41,9 @@ def _options(command: F) -> F:
 @click.argument("remote", default="")
 @_options
 def send(machine: str, path: str, remote: str, is_all: bool, delete: bool, dry_run: bool, yes: bool) -> Transfer:
-    """Send the file or folder PATH to MACHINE: only what changed.
+    """Send a file or folder to MACHINE: only what changed.
 
-    REMOTE is what it is to be there, below the home; with / at its end the folder that it goes into. What .gitignore
+    PATH is it; REMOTE is what it is to be there, below the home; with / at its end the folder that it goes into. What .gitignore
     and .glowsignore name stays here, and .git. Interrupted, the same line goes on where it was.
     """
     with saying_notes_of_interrupt():
@@ -56,7 +56,7 @@ def send(machine: str, path: str, remote: str, is_all: bool, delete: bool, dry_r
 @click.argument("path", type=click.Path(), default=".")
 @_options
 def fetch(machine: str, remote: str, path: str, is_all: bool, delete: bool, dry_run: bool, yes: bool) -> Transfer:
-    """Fetch the file or folder REMOTE from MACHINE: only what changed.
+    """Fetch a file or folder from MACHINE: only what changed.
 
     REMOTE is below the home there. PATH is what it is to be here; with / at its end, or as ".", the folder that it goes
     into. Nothing outside of that is written. Interrupted, the same line goes on where it was.
@@ -70,9 +70,9 @@ def fetch(machine: str, remote: str, path: str, is_all: bool, delete: bool, dry_
 @click.argument("target", metavar="B:PATH", type=PLACE)
 @_options
 def copy(source: str, target: str, is_all: bool, delete: bool, dry_run: bool, yes: bool) -> Transfer:
-    """Copy a file or folder from one machine to another, as in copy train:data eval:data.
+    """Copy a file or folder from machine to machine.
 
-    A path without a machine is here: that is what send and fetch do. From machine to machine it goes over a network
+    Each is written as MACHINE:PATH. A path without a machine is here: that is what send and fetch do. From machine to machine it goes over a network
     that both are in, else through here; no password is given to either.
     """
     from_, to = _place(source), _place(target)
