@@ -201,11 +201,9 @@ def as_words(value: Any) -> str:
     import pandas as pd
 
     from glows_nb.api.models.wire import AccessUrl
-    from glows_nb.commands.descriptions import SHOWN, facts_text
-    from glows_nb.commands.remote.showing import transfer_text
+    from glows_nb.commands.descriptions import SHOWN, TRANSFER, facts_text, is_a, transfer_text
     from glows_nb.doctor.report import Diagnosis
     from glows_nb.frames.tables import as_text
-    from glows_nb.remote.files.transfer import Transfer
 
     if isinstance(value, Diagnosis):
         return repr(value)
@@ -213,7 +211,7 @@ def as_words(value: Any) -> str:
         return value.get_secret_value()
     if isinstance(value, pd.DataFrame):
         return as_text(value)
-    if isinstance(value, Transfer):
+    if is_a(value, TRANSFER):
         return transfer_text(value)
     if type(value) in SHOWN:
         return facts_text(value)

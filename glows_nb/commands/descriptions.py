@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from glows_nb.api.lifecycle.parking import Parked
 from glows_nb.api.lifecycle.planning import Plan
@@ -15,7 +16,16 @@ from glows_nb.api.models.specs import Spec
 from glows_nb.formatting import SANDBOX_WORD, visible
 from glows_nb.money import Rate
 
+if TYPE_CHECKING:
+    from glows_nb.frames.tables import Table
+    from glows_nb.remote.files.transfer import Transfer
+
 Facts = list[tuple[str, str]]
+
+COMPLETED: Final = ("glows_nb.remote.output", "Completed")
+TRANSFER: Final = ("glows_nb.remote.files.transfer", "Transfer")
+FORWARD: Final = ("glows_nb.remote.ports.forward", "Forward")
+"""Where a class is that is not loaded for the work of other commands."""
 
 
 def facts(value: Any) -> Facts:
@@ -108,3 +118,34 @@ SHOWN: Final[Mapping[type[Any], Callable[[Any], Facts]]] = {
     Attached: _attached,
 }
 """The types that are shown by their facts, and what these are."""
+
+
+def is_a(value: Any, place: tuple[str, str]) -> bool:
+    """Is the value of this class? Where its module was never loaded, it is not."""
+    module = sys.modules.get(place[0])
+    return module is not None and isinstance(value, getattr(module, place[1]))
+
+
+def was_shown(value: Any) -> bool:
+    """Is it a command on a machine that ended well, whose output was shown while it ran?"""
+    return is_a(value, COMPLETED) and value.exit_status == 0
+
+
+def transfer_text(transfer: Transfer) -> str:
+    """What was done; of what only would be, the files too."""
+    return repr(_files(transfer)) if _has_table(transfer) else str(transfer)
+
+
+def transfer_html(transfer: Transfer) -> str | None:
+    """The same for a notebook; None where the text alone says it all."""
+    return _files(transfer)._repr_html_() if _has_table(transfer) else None
+
+
+def _has_table(transfer: Transfer) -> bool:
+    return transfer.is_dry_run and bool(transfer.rows)
+
+
+def _files(transfer: Transfer) -> Table:
+    from glows_nb.frames.tables import captioned
+
+    return captioned(transfer.files, str(transfer), is_sandbox=False)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import BaseModel, SecretStr
@@ -15,11 +15,12 @@ from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.lifecycle.planning import Candidate, Plan
 from glows_nb.api.models.wire import AccessUrl
+from glows_nb.commands.descriptions import COMPLETED, FORWARD, TRANSFER, is_a
 from glows_nb.formatting import visible
 from glows_nb.money import Rate
-from glows_nb.remote.files.transfer import Transfer
-from glows_nb.remote.output import Completed
-from glows_nb.remote.ports.forward import Forward
+
+if TYPE_CHECKING:
+    from glows_nb.remote.files.transfer import Transfer
 
 
 class Json(str):
@@ -52,11 +53,11 @@ def _plain(value: Any) -> Any:
             return [{str(name): _plain(cell) for name, cell in row.items()} for row in value.to_dict(orient="records")]
         case Plan():
             return _plan(value)
-        case Completed():
+        case _ if is_a(value, COMPLETED):
             return {name: getattr(value, name) for name in ("exit_status", "signal", "stdout", "stderr", "seconds")}
-        case Transfer():
+        case _ if is_a(value, TRANSFER):
             return _transfer(value)
-        case Forward():
+        case _ if is_a(value, FORWARD):
             return {"url": value.url, "port": value.port, "local_port": value.local_port}
         case AccessUrl():
             return value.without_secret

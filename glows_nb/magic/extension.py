@@ -15,9 +15,16 @@ from traitlets import TraitError
 from glows_nb.api.errors import ConfigError, GlowsError
 from glows_nb.commands import CommandError, SecretInLine, group, run
 from glows_nb.commands.cell import words_of_cell
-from glows_nb.commands.descriptions import SHOWN, facts, facts_text
+from glows_nb.commands.descriptions import (
+    SHOWN,
+    TRANSFER,
+    facts,
+    facts_text,
+    transfer_html,
+    transfer_text,
+    was_shown,
+)
 from glows_nb.commands.group import all_commands
-from glows_nb.commands.remote.showing import TRANSFER, transfer_html, transfer_text, was_shown
 from glows_nb.commands.settings import Glows, use_settings
 from glows_nb.formatting import SANDBOX_WORD
 from glows_nb.frames.tables import SANDBOX_BADGE

@@ -32,8 +32,9 @@ _open: Final[dict[tuple[str, str, int], Forward]] = {}
 def forward(context: click.Context, machine: str, port: int, local: int | None, is_closing: bool) -> Forward | None:
     """Open a port of MACHINE here, for this computer alone.
 
-    TensorBoard's 6006, say, or JupyterLab's 8888, which needs no public address then. In a notebook it is a link that lives until it is closed or the kernel ends; the same line again gives the same one.
-    In a terminal it stays until Ctrl-C.
+    TensorBoard's 6006, say, or JupyterLab's 8888, which needs no public address then. In a notebook it is a link
+    that lives until it is closed or the kernel ends; the same line again gives the same one. In a terminal it stays
+    until Ctrl-C.
     """
     from glows_nb.remote.machine import Machine
 

@@ -43,8 +43,8 @@ def _options(command: F) -> F:
 def send(machine: str, path: str, remote: str, is_all: bool, delete: bool, dry_run: bool, yes: bool) -> Transfer:
     """Send a file or folder to MACHINE: only what changed.
 
-    PATH is it; REMOTE is what it is to be there, below the home; with / at its end the folder that it goes into. What .gitignore
-    and .glowsignore name stays here, and .git. Interrupted, the same line goes on where it was.
+    PATH is it; REMOTE is what it is to be there, below the home; with / at its end the folder that it goes into.
+    What .gitignore and .glowsignore name stays here, and .git. Interrupted, the same line goes on where it was.
     """
     with saying_notes_of_interrupt():
         return _machine(machine).send(path, remote, **_chosen(is_all, delete, dry_run, yes))
@@ -72,8 +72,8 @@ def fetch(machine: str, remote: str, path: str, is_all: bool, delete: bool, dry_
 def copy(source: str, target: str, is_all: bool, delete: bool, dry_run: bool, yes: bool) -> Transfer:
     """Copy a file or folder from machine to machine.
 
-    Each is written as MACHINE:PATH. A path without a machine is here: that is what send and fetch do. From machine to machine it goes over a network
-    that both are in, else through here; no password is given to either.
+    Each is written as MACHINE:PATH. A path without a machine is here: that is what send and fetch do. From machine
+    to machine it goes over a network that both are in, else through here; no password is given to either.
     """
     from_, to = _place(source), _place(target)
     chosen = _chosen(is_all, delete, dry_run, yes)
