@@ -81,7 +81,7 @@ def inline_code(text: str) -> list[str]:
 
 def unknown_words(line: str) -> list[str]:
     """The command and the options in a line of `%glows` or `glows-nb` that there are not."""
-    program, *words = shlex.split(line.replace("…", "x"))
+    program, *words = shlex.split(line.replace("…", "x").partition(" -- ")[0])
     table = group if program == "%glows" else terminal
     context = table.make_context(program, [], resilient_parsing=True)
     options = {option for part in table.get_params(context) for option in part.opts}
