@@ -189,6 +189,8 @@ class _Running:
         if process is None:
             return
         self._reading = asyncio.gather(self._read(process.stdout, 0), self._read(process.stderr, 1))
+        # A second interrupt leaves it to itself, which is not to be complained of.
+        self._reading.add_done_callback(_forget)
         giving = asyncio.create_task(self._give(process, given))
         try:
             # Where the time is over, what it says while it is ended is still to be read.
@@ -219,7 +221,6 @@ class _Running:
         """What runs on there has the channel, which is read until it ends: to write would end it otherwise."""
         self._has_left = True
         _left.add(reading)
-        reading.add_done_callback(_forget)
         await self._caller.call(lambda: self._on_output.note(LEFT))
 
     async def end(self) -> None:
