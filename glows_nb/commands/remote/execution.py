@@ -119,7 +119,9 @@ class Streams:
         self._texts = (TerminalText(), TerminalText())
 
     def __call__(self, piece: bytes, is_error: bool) -> None:
-        """A piece has come."""
+        """A piece has come; after one that could not be written, for nothing."""
+        if self.error is not None:
+            return
         to: Any = sys.stderr if is_error else sys.stdout
         try:
             if to.isatty():
