@@ -110,7 +110,8 @@ def test_secret_would_be_found(place: Place) -> None:
 def test_interrupt_is_for_what_runs_there(place: Place, programs: str) -> None:
     with terminal(place, "ssh", "train", PATH=programs) as screen:
         screen.expect(r"[#$] ")
-        screen.sendline("echo go''ing; sleep 100")
+        # It says so itself, so that it is what has the terminal by then.
+        screen.sendline("sh -c \"echo go''ing; exec sleep 100\"")
         screen.expect("going")
         screen.sendintr()
         assert ask(screen, "echo $((6 * 7))") == "42", "what ran there has ended, and the shell has not"

@@ -206,8 +206,6 @@ def test_deleting_asks_first(kernel: LiveKernel, home: Path, data: Path) -> None
 def test_from_machine_to_machine(kernel: LiveKernel, home: Path, data: Path) -> None:
     bundles(kernel.run(f"%glows send train {data.name} between"))
     shown = kernel.run("%glows copy train:between eval:arrived")
-    if shown.error is not None and shown.error["ename"] == "NotImplementedError":
-        pytest.skip("files from machine to machine are not there yet")
     assert "2 files" in "".join(bundles(shown))
     shown = kernel.run("%glows exec eval -- cat arrived/a.csv")
     assert shown.stdout == "a,b\n"
