@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any, Final, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 OnProgress = Callable[[str], None]
@@ -119,12 +120,24 @@ class _Loop:
             loop.close()
 
 
+_closing: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, list[Callable[[], None]]]] = WeakKeyDictionary()
+
+
+def close_at_end(close: Callable[[], None]) -> None:
+    """Do this in the loop that runs, if it is ours, when the process ends."""
+    _closing.setdefault(asyncio.get_running_loop(), []).append(close)
+
+
 async def _cancel_all() -> None:
+    for close in _closing.get(asyncio.get_running_loop(), []):
+        close()
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in tasks:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=END_SECONDS / 2)
+    # A transport closes its socket in the loop's next round.
+    await asyncio.sleep(0)
 
 
 _loop: Final = _Loop()

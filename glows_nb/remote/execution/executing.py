@@ -107,9 +107,12 @@ async def execute(
         await running.end()
     except asyncio.CancelledError as stop:
         # A second cancellation, of a second Ctrl-C, reaches this and is not waited out.
-        await running.end()
-        stop.add_note(f"It was ended on {line.name}, with what it had started.")
+        if await running.end():
+            stop.add_note(f"It was ended on {line.name}, with what it had started.")
         raise
+    except ListenerFailed as failed:
+        await running.end()
+        raise failed.error from None
     completed = running.completed(text, time.monotonic() - began)
     if is_late:
         raise CommandFailed(
@@ -159,6 +162,18 @@ def checked(command: str | Sequence[str], env: Mapping[str, Any] | None, timeout
 def _said(completed: Completed) -> str:
     lines = last_lines(completed)
     return f"Its last lines: {lines}" if lines else "It said nothing."
+
+
+class ListenerFailed(Exception):
+    """Whoever hears of a command's output can't, which says nothing of the line.
+
+    Attributes:
+        error: why.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class _Running:
@@ -223,12 +238,12 @@ class _Running:
         _left.add(reading)
         await self._caller.call(lambda: self._on_output.note(LEFT))
 
-    async def end(self) -> None:
-        """End it there, with what it started, and take what it says to that."""
+    async def end(self) -> bool:
+        """End it there, with what it started, and take what it says to that; False where it had not begun."""
         process = self._process
         if process is None:
-            return
-        with suppress(RemoteError, asyncssh.Error, OSError, TimeoutError):
+            return False
+        with suppress(RemoteError, asyncssh.Error, OSError, ListenerFailed):
             if self._pid is not None:
                 shell = await self._line.shell(self._caller)
                 if shell is not None:
@@ -238,6 +253,7 @@ class _Running:
         if self._reading is not None:
             self._reading.cancel()
         process.close()
+        return True
 
     def completed(self, text: str, seconds: float) -> Completed:
         """How it ended."""
@@ -297,7 +313,10 @@ class _Running:
             return
         self._kept[number].add(piece)
         if self._on_output.wants(number, piece):
-            await self._caller.call(lambda: self._on_output(piece, number == 1))
+            try:
+                await self._caller.call(lambda: self._on_output(piece, number == 1))
+            except Exception as error:
+                raise ListenerFailed(error) from error
 
 
 def _forget(reading: asyncio.Future[tuple[None, None]]) -> None:

@@ -21,6 +21,7 @@ from glows_nb.api.interrupting import noting_wait
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.formatting import visible
+from glows_nb.remote import calling
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import HostKeyChanged, LineLost, NotReachable, RemoteError
 from glows_nb.remote.lines import own_key
@@ -164,6 +165,11 @@ class Line:
         connection, self._connection, self._shell, self._sftp = self._connection, None, None, None
         if connection is not None:
             connection.abort() if self._guest is None or self._guest.is_lost else connection.close()
+
+    def abort(self) -> None:
+        """Let go of the line without a word to the other side."""
+        if self._connection is not None:
+            self._connection.abort()
 
     async def ask(self) -> Instance:
         """The machine as the service tells of it now."""
@@ -386,7 +392,11 @@ _lines: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str, 
 
 def line_to(client: AnyClient, instance_id: str) -> Line:
     """The line of this loop to a machine; every handle of the machine has the same."""
-    lines = _lines.setdefault(asyncio.get_running_loop(), {})
+    loop = asyncio.get_running_loop()
+    if loop not in _lines:
+        _lines[loop] = {}
+        calling.close_at_end(_abort_all)
+    lines = _lines[loop]
     key = (client.base_url, client.account_mark, instance_id)
     line = lines.get(key)
     if line is None:
@@ -394,6 +404,11 @@ def line_to(client: AnyClient, instance_id: str) -> Line:
     # The client that came first may be closed by now.
     line.client = client
     return line
+
+
+def _abort_all() -> None:
+    for line in _lines.get(asyncio.get_running_loop(), {}).values():
+        line.abort()
 
 
 def has_lines() -> bool:

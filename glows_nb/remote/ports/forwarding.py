@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncssh
 
 from glows_nb.api.errors import InvalidRequest
+from glows_nb.remote import calling
 from glows_nb.remote.calling import AwaitedHere, Caller
 from glows_nb.remote.errors import RemoteError
 from glows_nb.remote.ports.forward import Forward
@@ -49,6 +50,8 @@ async def forward(line: Line, caller: Caller, port: int, local_port: int = 0) ->
         server.close()
         for task in list(served):
             task.cancel()
+
+    calling.close_at_end(close)
 
     def close_from_anywhere() -> None:
         with suppress(RuntimeError):  # the loop has ended, and the port with it

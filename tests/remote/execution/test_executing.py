@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -252,3 +253,38 @@ def test_line_that_breaks_is_said_and_made_again(tmp_path: Path) -> None:
         with pytest.raises(glows.LineLost, match=r"broke while '.*' ran there; it may go on running\."):
             new_machine.exec("echo begun; sleep 0.3; kill -9 $PPID; sleep 5", quiet=True)
         assert new_machine.exec("echo again", quiet=True).stdout == "again\n"
+
+
+@pytest.mark.parametrize("error", [OSError("the file is gone"), ValueError("not so")])
+def test_listener_that_fails_ends_it_there_and_is_not_taken_for_the_line(
+    error: Exception, machine: glows.Machine
+) -> None:
+    said: list[bytes] = []
+
+    def hear(piece: bytes, is_error: bool) -> None:
+        said.append(piece)
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        machine.exec("echo $$; sleep 1000", on_output=hear)
+    eventually(lambda: not runs(int(b"".join(said))))
+
+
+def test_nothing_is_complained_of_when_python_ends(machine: glows.Machine) -> None:
+    client = machine._handle._client
+    script = f"""
+import os, signal
+import glows_nb as glows
+client = glows.Client({client.connection.token.get_secret_value()!r}, {client.base_url!r})
+machine = glows.Machine("train", client=client)
+machine.exec("seq 1 300000", quiet=True)
+forward = machine.forward(9)
+try:
+    machine.exec("echo x; sleep 1000", on_output=lambda *_: os.kill(os.getpid(), signal.SIGINT))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")

@@ -12,7 +12,7 @@ import glows_nb as glows
 from tests.api.test_tracebacks import VALUE, leaks
 from tests.remote.told_of import Told, machine_told_of
 
-PASSWORD = "planted-password-of-a-machine"  # noqa: S105 - of a test
+PASSWORD = "planted-password-of-a-machine"
 
 
 def refuses(piece: bytes, is_error: bool) -> None:
