@@ -275,7 +275,8 @@ class ShellFiles:
         """
         async with self._line.unbroken(f"{doing} went on"):
             connection = await self._line.connected(self._caller)
-            process = await connection.create_process(f"exec sh -c {quoted(command)}", encoding=None)
+            # A server may begin elsewhere than at home, where the control shell goes.
+            process = await connection.create_process(f"exec sh -c {quoted(f'cd; {command}')}", encoding=None)
             errors = asyncio.create_task(_all_of(process.stderr))
             try:
                 yield process
