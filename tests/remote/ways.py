@@ -21,7 +21,22 @@ from tests.sandbox.machines.sshd import real_sshd
 ONLY_SFTP = "only SFTP"
 BUSYBOX = "busybox"
 BARE = "sh, tar and coreutils"
-NEEDED = ("sh", "tar", "[", "basename", "cat", "chmod", "dd", "df", "dirname", "head", "mkdir", "mv", "printf", "readlink")
+NEEDED = (
+    "sh",
+    "tar",
+    "[",
+    "basename",
+    "cat",
+    "chmod",
+    "dd",
+    "df",
+    "dirname",
+    "head",
+    "mkdir",
+    "mv",
+    "printf",
+    "readlink",
+)
 NEEDED_TOO = ("rm", "rmdir", "sha256sum", "stat", "tail", "touch", "true", "wc")
 
 
@@ -94,7 +109,7 @@ def sshd_door(folder: Path, tools: str = "") -> Iterator[Door]:
         if tools == BUSYBOX:
             box = shutil.which("busybox")
             assert box is not None
-            for name in ("sh", "find", *NEEDED, *NEEDED_TOO):
+            for name in ("find", *NEEDED, *NEEDED_TOO):
                 (programs / name).symlink_to(box)
         else:
             for name in (*NEEDED, *NEEDED_TOO):

@@ -12,7 +12,7 @@ from glows_nb.formatting import visible
 PART_PREFIX: Final = ".glows-part-"
 """Folders in which a transfer keeps what is not whole yet."""
 
-MOST_ENTRIES: Final = 1_000_000
+MOST_ENTRIES: Final = 500_000
 LONGEST_PATH: Final = 4096
 SECOND: Final = 1_000_000_000
 

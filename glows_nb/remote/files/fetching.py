@@ -115,7 +115,7 @@ class _Fetching:
             await asyncio.to_thread(target.remove, extra)
         if target.parts.exists():
             target.finish()
-        transfer.seconds = self._gone.seconds
+        transfer.resumed_bytes, transfer.seconds = self._gone.was_there, self._gone.seconds
         return transfer
 
     async def _source(self, files: MachineFiles) -> tuple[str, str, Target]:
@@ -320,7 +320,7 @@ class _Fetching:
             theirs = await files.prefix_hash(f"{root.rstrip('/')}/{there}", begin)
             if theirs and theirs != ours:
                 begin = 0
-        await self._gone.count(begin)
+        await self._gone.count(begin, was_there=True)
         at = begin
         with target.writing(part, begin=begin) as file:
             async with aclosing(files.large(root, there, begin)) as pieces:  # type: ignore[type-var]

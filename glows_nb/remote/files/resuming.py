@@ -45,6 +45,7 @@ class Gone:
         self.total = 0
         self.files = 0
         self.moved = 0
+        self.was_there = 0
         self._what = what
         self._progress = Progress(caller)
         self._begun_at = 0.0
@@ -56,12 +57,15 @@ class Gone:
 
     def begin(self, total: int, files: int) -> None:
         """So much has to go, from here on."""
-        self.bytes, self.total, self.files = 0, total, files
+        self.bytes, self.total, self.files, self.was_there = 0, total, files, 0
 
-    async def count(self, number: int) -> None:
-        """So many bytes more have gone."""
+    async def count(self, number: int, *, was_there: bool = False) -> None:
+        """So many bytes more are there; what was there before is no sign that anything gets through."""
         self.bytes += number
-        self.moved += number
+        if was_there:
+            self.was_there += number
+        else:
+            self.moved += number
         if self._progress.is_due:
             await self._progress.say(self._words())
 

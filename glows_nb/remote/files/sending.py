@@ -96,7 +96,7 @@ class _Sending:
     ) -> None:
         self._line, self._caller, self._source, self._remote = line, caller, source, remote
         self._staging, self._gone, self._delete, self._dry_run, self._ask = staging, gone, delete, dry_run, ask
-        self._done: list[str] = []
+        self._has_asked = False
 
     async def attempt(self) -> Transfer:
         """Do all that is left to do."""
@@ -109,10 +109,11 @@ class _Sending:
         if self._dry_run:
             return transfer
         self._refuse_if_full(found, there)
-        if extra and self._ask is not None:
+        if extra and self._ask is not None and not self._has_asked:
             await agreed(
                 self._caller, self._ask, f"Delete {len(extra)} on {self._line.name} that are not here: {some(extra)}?"
             )
+            self._has_asked = True
         transfer.sent_bytes = sum(entry.size for entry in found.new.values())
         self._gone.begin(transfer.sent_bytes, len(found.new))
         if found.new or found.folders or found.modes:
@@ -120,7 +121,7 @@ class _Sending:
         if extra:
             await files.remove(root, extra)
             transfer.deleted = len(extra)
-        transfer.seconds = self._gone.seconds
+        transfer.resumed_bytes, transfer.seconds = self._gone.was_there, self._gone.seconds
         return transfer
 
     async def _destination(self, files: MachineFiles) -> tuple[str, str, dict[str, Entry]]:
@@ -198,11 +199,15 @@ class _Sending:
     async def _carry(
         self, files: MachineFiles, root: str, wanted: Mapping[str, Entry], found: Difference, transfer: Transfer
     ) -> None:
-        placing = Placing(folders=found.folders, files=dict(found.new), modes=found.modes)
+        folders = dict(found.folders)
+        for path in found.new:
+            above = path.rpartition("/")[0]
+            # One that nobody may write into is opened for this, and closed again.
+            if above in wanted and not wanted[above].mode & 0o200:
+                folders[above] = wanted[above]
+        placing = Placing(folders=folders, files=dict(found.new), modes=found.modes)
         changed: list[str] = []
-        before = self._gone.moved
         placing.large, changed = await files.put(root, self._staging, found.new, self._locate, self._gone.count)
-        del before
         for path in changed:
             del placing.files[path]
             placing.large.pop(path, None)

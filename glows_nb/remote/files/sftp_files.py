@@ -112,7 +112,7 @@ class SftpFiles:
                         await self._sftp.symlink(entry.target, _below(place, name))
                         return
                     begin = min(int(there.get(name, 0)), entry.size) if isinstance(there.get(name, 0), int) else 0
-                    await count(begin)
+                    await count(begin, was_there=True)
                     await self._put_one(_below(place, name), locate(path), entry, begin, count)
                     if changed_meanwhile(locate(path), entry):
                         changed.append(path)

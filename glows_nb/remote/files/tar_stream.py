@@ -36,7 +36,7 @@ def packed(
         gathered += _head(path, entry, has_parts_of_seconds=has_parts_of_seconds)
         if entry.kind != LINK:
             place = locate(path)
-            for piece in _contents(place, entry.size):
+            for piece in contents(place, entry.size):
                 gathered += piece
                 if len(gathered) >= AT_ONCE:
                     yield bytes(gathered)
@@ -60,11 +60,16 @@ def _head(path: str, entry: Entry, *, has_parts_of_seconds: bool) -> bytes:
     return head.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
-def _contents(place: Path, size: int) -> Iterator[bytes]:
-    """Exactly so many bytes; what the file lacks by now is made up by zeros, and seen afterwards."""
-    left = size
+def contents(place: Path, size: int, begin: int = 0) -> Iterator[bytes]:
+    """A file from a place on, exactly up to `size`; what it lacks by now is made up by zeros, and seen afterwards.
+
+    Raises:
+        TransferError: it can't be read.
+    """
+    left = size - begin
     try:
         with place.open("rb", buffering=0) as file:
+            file.seek(begin)
             while left > 0 and (piece := file.read(min(AT_ONCE, left))):
                 left -= len(piece)
                 yield piece

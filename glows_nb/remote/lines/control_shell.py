@@ -17,8 +17,8 @@ import asyncssh
 from glows_nb.remote.errors import RemoteError
 
 START_SECONDS: Final = 20
-MOST_BYTES: Final = 1 << 29
-"""Of one answer: a list of a million files has about 100 MB."""
+MOST_BYTES: Final = 1 << 27
+"""Of one answer: a list of half a million files has about 60 MB."""
 MOST_ERRORS: Final = 1 << 16
 
 _PROBE: Final = r"""
@@ -26,7 +26,7 @@ say() { printf '%s\0' "$1"; }
 say "${SHELL:-}"; say "$HOME"
 say "$(tar --version 2>&1 | head -n 1)"
 say "$(find . -maxdepth 0 -printf gnu 2>/dev/null)"
-say "$(stat -c posix . 2>/dev/null)"
+say "$(find . -maxdepth 0 -exec stat -c stat {} + 2>/dev/null || stat -c walk . 2>/dev/null)"
 for tool in sha256sum dd mv mkdir chmod touch rm df; do command -v "$tool" >/dev/null 2>&1 && say "$tool"; done
 """
 
@@ -40,13 +40,13 @@ class Has:
     tar: str
     """"gnu", "other" or ""."""
     find: str
-    """"gnu" where it prints what it is told, "stat" where stat does, else ""."""
+    """"gnu" where it prints what it is told, "stat" where stat does, "walk" where there is stat alone, else ""."""
     tools: frozenset[str]
 
     @property
     def can_place(self) -> bool:
         """Is there what files are put in place with?"""
-        return bool(self.tar) and {"mv", "mkdir", "rm", "chmod", "touch"} <= self.tools
+        return bool(self.tar and self.find) and {"mv", "mkdir", "rm", "chmod", "touch"} <= self.tools
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class ControlShell:
             return shell
         login_shell, home, tar, find, stat, *tools = answer.output.decode(errors="replace").split("\0")[:-1]
         kind = "gnu" if "GNU tar" in tar else "other" if "tar" in tar.lower() and "not found" not in tar else ""
-        shell.has = Has(login_shell, home, kind, find or ("stat" if stat else ""), frozenset(tools))
+        shell.has = Has(login_shell, home, kind, find or stat, frozenset(tools))
         return shell
 
     async def run(self, script: str) -> Answer:
@@ -99,7 +99,7 @@ class ControlShell:
             word = secrets.token_hex(12)
             end = f"printf '\\n{word} %d\\n' $?; printf '\\n{word}\\n' >&2\n"
             try:
-                self._process.stdin.write(f"( cd; {script}\n) </dev/null\n{end}".encode())
+                self._process.stdin.write(f"( cd; {script}\n) </dev/null\n{end}".encode(errors="surrogateescape"))
                 mark = f"\n{word}".encode()
                 (output, status), errors = await asyncio.gather(
                     _until(self._process.stdout, mark + b" "), self._errors(mark + b"\n")
@@ -128,10 +128,9 @@ async def _until(stream: Any, mark: bytes, keep: int | None = None) -> tuple[byt
         place = said.find(mark, max(0, looked - len(mark)))
         if place >= 0:
             rest = said[place + len(mark) :]
-            if mark.endswith(b"\n"):
-                return bytes(said[:place]), b""
-            if b"\n" in rest:
-                return bytes(said[:place]), bytes(rest.partition(b"\n")[0])
+            if mark.endswith(b"\n") or b"\n" in rest:
+                del said[place:]
+                return bytes(said), b"" if mark.endswith(b"\n") else bytes(rest.partition(b"\n")[0])
         looked = place + len(mark) if place >= 0 else len(said)
         piece = await stream.read(1 << 18)
         if not piece:

@@ -3,6 +3,7 @@ from pathlib import Path
 from tests.remote.conftest import Reached
 from tests.remote.files.trees import in_seconds, looked_at, made
 
+
 def test_first(reached: Reached, tmp_path: Path) -> None:
     here = made(tmp_path / "here", {"a": b"1", "sub/b": b"2", "empty": b"", "nothing": None, "link": "sub/b"})
     done = reached.machine.send(here, "there")
