@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import glows_nb as glows
-from tests.remote.ways import BARE, BUSYBOX, ONLY_SFTP, Door, Service, sshd_door
-from tests.sandbox.machines.real import IS_REAL_HERE, STATE, RealSandbox, launch, way_to
+from tests.remote.ways import BARE, BUSYBOX, ONLY_SFTP, Door, Service, sandbox_door, sshd_door
+from tests.sandbox.machines.real import IS_REAL_HERE
 from tests.sandbox.machines.sshd import PROGRAM
 
 SANDBOX = "sandbox"
@@ -44,8 +45,6 @@ class Reached:
 @pytest.fixture(scope="session")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]:
     """The machines that were needed so far; they end with the session."""
-    import contextlib
-
     with contextlib.ExitStack() as stack:
         yield _Doors(tmp_path_factory, stack)
 
@@ -53,7 +52,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]
 class _Doors(dict[str, Door]):
     """Each is opened when it is first asked for."""
 
-    def __init__(self, folders: pytest.TempPathFactory, stack: object) -> None:
+    def __init__(self, folders: pytest.TempPathFactory, stack: contextlib.ExitStack) -> None:
         super().__init__()
         self._folders, self._stack = folders, stack
 
@@ -63,19 +62,14 @@ class _Doors(dict[str, Door]):
             for mark in IS_REAL_HERE:
                 if mark.args[0]:
                     pytest.skip(mark.kwargs["reason"])
-            sandbox = self._stack.enter_context(RealSandbox(folder / STATE))  # type: ignore[attr-defined]
-            client = self._stack.enter_context(sandbox.client())  # type: ignore[attr-defined]
-            if way == SANDBOX_WITHOUT_SFTP:
-                sandbox.admin.order("no_sftp")
-            entered = way_to(launch(client), folder)
-            home = Path(entered.ssh('printf %s "$HOME"').stdout.decode())
-            self[way] = Door(entered.port, entered.user, entered.password, home)
+            opened = sandbox_door(folder, "no_sftp" if way == SANDBOX_WITHOUT_SFTP else "")
+            self[way] = self._stack.enter_context(opened)
         else:
             if PROGRAM is None or os.getuid() != 0:
                 pytest.skip("OpenSSH's server is not installed, or this is not root")
             if way == BUSYBOX and not shutil.which("busybox"):
                 pytest.skip("busybox is not installed")
-            self[way] = self._stack.enter_context(sshd_door(folder, "" if way == SSHD else way))  # type: ignore[attr-defined]
+            self[way] = self._stack.enter_context(sshd_door(folder, "" if way == SSHD else way))
         return self[way]
 
 

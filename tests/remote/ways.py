@@ -16,6 +16,7 @@ import glows_nb as glows
 from glows_nb.api.credentials.config import data_folder
 from tests.api.fake_service import instance_row
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
+from tests.sandbox.machines.real import STATE, RealSandbox, launch, way_to
 from tests.sandbox.machines.sshd import real_sshd
 
 ONLY_SFTP = "only SFTP"
@@ -64,22 +65,24 @@ class Service(HostileServer):
 
     Args:
         door: where that is; its port may be changed, as a proxy's.
+        number: of its id, under which its host key is remembered.
     """
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, number: int = 1) -> None:
         super().__init__(self._answer)
+        self.id = f"ins-{number:08d}"
         self.door = door
         self.port = door.port
 
     def machine(self) -> glows.Machine:
         """A handle of it, by a client of its own."""
         if self.door.key is not None:
-            let_own_key_be(self.door.key, instance_row("k")["instanceID"])
-        return glows.Machine(instance_row("k")["instanceID"], client=glows.Client("token", self.base_url, backoff=0))
+            let_own_key_be(self.door.key, self.id)
+        return glows.Machine(self.id, client=glows.Client("token", self.base_url, backoff=0))
 
     def _answer(self, request: Request) -> Answer:
         access = {"protocol": "ssh", "listenPort": 22, "url": f"ssh://127.0.0.1:{self.port}"}
-        row = instance_row("test.machine", status="Running", accesses=[access])
+        row = instance_row("test.machine", status="Running", accesses=[access], instanceID=self.id)
         row["sshCred"] = {"user": self.door.user, "password": self.door.password}
         if "/list" in request.target:
             return json_answer({"code": 0, "msg": "", "instances": [row], "total": 1})
@@ -93,6 +96,17 @@ def let_own_key_be(key: Path, alias: str) -> None:
     shutil.copy(key, folder / "machine_key")
     (folder / "machine_key").chmod(0o600)
     (folder / "machine_key.installed").write_text(f"{alias}\n")
+
+
+@contextlib.contextmanager
+def sandbox_door(folder: Path, fault: str = "") -> Iterator[Door]:
+    """A real machine of a sandbox, with a fault or without."""
+    with RealSandbox(folder / STATE) as sandbox, sandbox.client() as client:
+        if fault:
+            sandbox.admin.order(fault)
+        entered = way_to(launch(client), folder)
+        home = Path(entered.ssh('printf %s "$HOME"').stdout.decode())
+        yield Door(entered.port, entered.user, entered.password, home)
 
 
 @contextlib.contextmanager

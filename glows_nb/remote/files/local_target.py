@@ -48,10 +48,17 @@ class Target:
         Raises:
             TransferError: something else is there, or it can't be made.
         """
-        if path in self._real:
-            return
-        if path:
-            self.make_folder(path.rpartition("/")[0])
+        missing = [""] if "" not in self._real else []
+        parts = path.split("/") if path else []
+        missing += [
+            folder
+            for folder in ("/".join(parts[:number]) for number in range(1, len(parts) + 1))
+            if folder not in self._real
+        ]
+        for folder in missing:
+            self._make_one(folder)
+
+    def _make_one(self, path: str) -> None:
         folder = self.root / path if path else self.root
         try:
             if path:
@@ -67,6 +74,18 @@ class Target:
         except OSError as error:
             raise _reason(error, folder) from error
         self._real.add(path)
+
+    def set_folder_mode(self, path: str, entry: Entry) -> None:
+        """Of a folder that was made; its owner can still write into it, or it could not be fetched again.
+
+        Raises:
+            TransferError: it can't be set.
+        """
+        self.make_folder(path)
+        try:
+            (self.root / path).chmod(entry.mode & 0o777 | 0o700)
+        except OSError as error:
+            raise _reason(error, self.root / path) from error
 
     def part(self, identity: str) -> Path:
         """Where a file is gathered until it is whole; its name says which file, of which time and size."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeVar
@@ -26,6 +27,8 @@ SILENT_SECONDS: Final = 600.0
 """After so long without a sign a machine is not waited for any longer; a slow disk can take minutes."""
 
 RootKind = Literal["folder", "file", "none", "other"]
+
+MOST_RULES: Final = 4 << 20
 
 
 @dataclass
@@ -116,6 +119,26 @@ async def answered(name: str, asked: Awaitable[T], seconds: float | None = None)
         raise TransferError(
             f"{name} has not answered for {seconds:.0f} s, and is not waited for any longer; the same call goes on."
         ) from None
+
+
+async def texts_of(name: str, pieces: AsyncIterator[tuple[str, bytes]]) -> dict[str, str]:
+    """The texts of files that say what is ignored.
+
+    Raises:
+        TransferError: they are too long for that.
+    """
+    texts: dict[str, bytearray] = {}
+    length = 0
+    async with aclosing(pieces):  # type: ignore[type-var]
+        async for path, piece in pieces:
+            length += len(piece)
+            if length > MOST_RULES:
+                raise TransferError(
+                    f"The files of {name} that say what is ignored have over {MOST_RULES >> 20} MB; fetch with "
+                    "include_ignored=True, which doesn't read them."
+                )
+            texts.setdefault(path, bytearray()).extend(piece)
+    return {path: text.decode(errors="replace") for path, text in texts.items()}
 
 
 def said_there(name: str, errors: str, doing: str) -> TransferError:

@@ -13,11 +13,11 @@ from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.comparing import Difference, compare, settle
-from glows_nb.remote.files.entries import FOLDER, Entry, Tree
+from glows_nb.remote.files.entries import FILE, FOLDER, Entry, Tree
 from glows_nb.remote.files.file_ways import files_of
-from glows_nb.remote.files.ignoring import Ignored, without_ignored
+from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, without_ignored
 from glows_nb.remote.files.local_target import hash_of
-from glows_nb.remote.files.local_tree import Source, source_of
+from glows_nb.remote.files.local_tree import Source, source_of, text_of
 from glows_nb.remote.files.machine_files import MachineFiles, Placing
 from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
 from glows_nb.remote.files.transfer import Transfer, add_rows
@@ -156,12 +156,18 @@ class _Sending:
 
     def _extra(self, found: Difference, there: Tree) -> list[str]:
         """What is only there, without what is ignored: that was never sent, and may be the work of the machine."""
+        if self._source.tree.is_partial:
+            raise TransferError(
+                f"Not all of {self._source.root} could be looked at ({self._source.tree.notes[0]}), so it is not known "
+                "what is only there; without delete=True the rest is sent."
+            )
         texts = {
-            path: self._locate(path).read_text(encoding="utf-8", errors="replace")
-            for path in self._source.tree.entries
-            if path.rpartition("/")[2] in (".gitignore", ".glowsignore")
+            path: text_of(self._locate(path))
+            for path, entry in self._source.tree.entries.items()
+            if path.rpartition("/")[2] in IGNORE_FILES and entry.kind == FILE
         }
-        extra = {path: there.entries[path] for path in found.extra}
+        left_out = self._source.tree.left_out
+        extra = {path: there.entries[path] for path in found.extra if path not in left_out}
         kept, _ = without_ignored(extra, Ignored(texts))
         return list(kept)
 

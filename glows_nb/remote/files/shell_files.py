@@ -18,7 +18,7 @@ from glows_nb.remote.files.entries import FILE, FOLDER, LINK, SECOND, Entry, Lie
 from glows_nb.remote.files.listing import entries_of, list_command
 from glows_nb.remote.files.local_target import hash_of
 from glows_nb.remote.files.local_tree import changed_meanwhile
-from glows_nb.remote.files.machine_files import Count, Placing, RootKind, answered, said_there
+from glows_nb.remote.files.machine_files import Count, Placing, RootKind, answered, said_there, texts_of
 from glows_nb.remote.files.tar_stream import contents, members, packed
 from glows_nb.remote.lines.control_shell import Answer, Has, quoted
 
@@ -80,15 +80,13 @@ class ShellFiles:
         if only:
             tree.entries = {path: entry for path, entry in tree.entries.items() if path == only}
         if said.errors:
+            tree.is_partial = True
             tree.notes.append(said_there(self._line.name, said.errors, "looking at everything").args[0])
         return tree
 
     async def read_small(self, root: str, paths: Sequence[str]) -> dict[str, str]:
         """The text of small files."""
-        texts: dict[str, bytearray] = {}
-        async for path, piece in self.small(root, paths):
-            texts.setdefault(path, bytearray()).extend(piece)
-        return {path: text.decode(errors="replace") for path, text in texts.items()}
+        return await texts_of(self._line.name, self.small(root, paths))
 
     async def hashes(self, root: str, paths: Sequence[str]) -> dict[str, str]:
         """The SHA-256 of files; of none where there is no program for it."""

@@ -127,8 +127,13 @@ class Line:
         connection = await self.connected(caller)
         if self._sftp is None:
             try:
-                self._sftp = await connection.start_sftp_client()
-            except (asyncssh.SFTPError, asyncssh.ChannelOpenError):
+                # Names that are no UTF-8 are names too.
+                self._sftp = await asyncio.wait_for(
+                    connection.start_sftp_client(path_errors="surrogateescape"), LOGIN_SECONDS
+                )
+            except TimeoutError:
+                return None
+            except (asyncssh.SFTPError, *BROKEN):
                 if self._guest is not None and self._guest.is_lost:
                     raise LineLost(f"The line to {self.name} broke while SFTP was started.") from None
                 return None

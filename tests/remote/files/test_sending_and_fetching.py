@@ -1,5 +1,7 @@
 from __future__ import annotations
+
 from pathlib import Path
+
 from tests.remote.conftest import Reached
 from tests.remote.files.trees import in_seconds, looked_at, made
 
