@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -30,13 +31,14 @@ from glows_nb.remote.files.entries import (
 )
 from glows_nb.remote.files.local_tree import changed_meanwhile
 from glows_nb.remote.files.machine_files import Count, Placing, RootKind, answered, said_there, texts_of
+from glows_nb.remote.files.tar_stream import contents, in_pieces
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
-AT_ONCE: Final = 1 << 18
-PIECE: Final = 1 << 20
-"""So much is asked for, or written, in many requests at once."""
+BLOCK: Final = 1 << 15
+AHEAD: Final = 32
+"""So many requests for blocks of a file are under way at once; the library's own way of it prints of broken lines."""
 T = TypeVar("T")
 SIDE_BY_SIDE: Final = 16
 MOST_DEEP: Final = 100
@@ -149,16 +151,22 @@ class SftpFiles:
         """The contents of files, one after the other."""
         for path in paths:
             async with self._asking("reading files"), self._opened(_below(root, path), "rb") as file:
-                is_first = True
-                while (piece := await self._answered(file.read(AT_ONCE))) or is_first:
-                    is_first = False
-                    yield path, piece
+                is_empty = True
+                async with aclosing(self._pieces(file, 0)) as pieces:  # type: ignore[type-var]
+                    async for piece in pieces:
+                        is_empty = False
+                        yield path, piece
+                if is_empty:
+                    yield path, b""
 
     async def large(self, root: str, path: str, begin: int) -> AsyncIterator[bytes]:
         """The contents of a file from a place on."""
-        async with self._asking("reading a file"), self._opened(_below(root, path), "rb") as file:
-            await file.seek(begin)
-            while piece := await self._answered(file.read(PIECE)):
+        async with (
+            self._asking("reading a file"),
+            self._opened(_below(root, path), "rb") as file,
+            aclosing(self._pieces(file, begin)) as pieces,  # type: ignore[type-var]
+        ):
+            async for piece in pieces:
                 yield piece
 
     async def prefix_hash(self, path: str, length: int) -> str:
@@ -182,9 +190,30 @@ class SftpFiles:
     async def _answered(self, asked: Awaitable[T]) -> T:
         return await answered(self._line.name, asked)
 
+    async def _pieces(self, file: Any, begin: int) -> AsyncIterator[bytes]:
+        """A file from a place on; ever more is asked for ahead, as a small one is at its end with the first piece."""
+        under_way: deque[asyncio.Task[bytes]] = deque()
+        at, asked, ahead = begin, begin, 1
+        try:
+            while True:
+                while len(under_way) < ahead:
+                    under_way.append(asyncio.create_task(file.read(BLOCK, asked)))
+                    asked += BLOCK
+                piece = await self._answered(under_way.popleft())
+                if not piece:
+                    return
+                yield piece
+                at += len(piece)
+                ahead = min(2 * ahead, AHEAD)
+                if len(piece) < BLOCK:
+                    await _stopped(under_way)
+                    asked, ahead = at, 1
+        finally:
+            await _stopped(under_way)
+
     @asynccontextmanager
     async def _opened(self, place: str, how: str) -> AsyncIterator[Any]:
-        file = await self._answered(self._sftp.open(place, how, encoding=None))
+        file = await self._answered(self._sftp.open(place, how, encoding=None, block_size=0))
         try:
             yield file
         finally:
@@ -194,18 +223,21 @@ class SftpFiles:
         if begin == entry.size and entry.size:
             return
         async with self._opened(place, "r+b" if begin else "wb") as file:
+            under_way: deque[asyncio.Task[Any]] = deque()
             at = begin
             try:
-                with source.open("rb") as ours:
-                    ours.seek(begin)
-                    while at < entry.size and (piece := ours.read(min(PIECE, entry.size - at))):
-                        await self._answered(file.write(piece, at))
-                        at += len(piece)
-                        await count(len(piece))
-            except OSError as error:
-                if isinstance(error, asyncssh.Error | ConnectionError):
-                    raise
-                raise TransferError(f"{source} can't be read: {error.strerror}.") from error
+                for piece in in_pieces(contents(source, entry.size, begin), BLOCK):
+                    if len(under_way) >= AHEAD:
+                        await self._answered(under_way.popleft())
+                    under_way.append(asyncio.create_task(file.write(piece, at)))
+                    at += len(piece)
+                    await count(len(piece))
+                    # What is known of a line that broke by now is heard, before more is given to it.
+                    await asyncio.sleep(0)
+                while under_way:
+                    await self._answered(under_way.popleft())
+            finally:
+                await _stopped(under_way)
         # By its time is seen that it is whole.
         await self._set(place, entry)
 
@@ -284,17 +316,24 @@ async def _together() -> AsyncIterator[Callable[[Any], object]]:
     raise first
 
 
+async def _stopped(tasks: deque[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    tasks.clear()
+
+
 def _text(name: bytes | str) -> str:
     return name if isinstance(name, str) else name.decode(errors="surrogateescape")
 
 
 def _whole_of(there: Entry | None, entry: Entry) -> int:
-    """How much of a file is surely there: all that has its time; else not the last piece, written in parts."""
+    """How much of a file is surely there: all that has its time; else not the last blocks, written at once."""
     if there is None or there.kind != FILE:
         return 0
     if there.size == entry.size and there.mtime_ns == entry.mtime_ns // SECOND * SECOND:
         return entry.size
-    return max(min(there.size, entry.size) - PIECE, 0)
+    return max(min(there.size, entry.size) - AHEAD * BLOCK, 0)
 
 
 def _gathered(path: str, entry: Entry) -> str:

@@ -19,7 +19,7 @@ from glows_nb.remote.files.listing import entries_of, list_command
 from glows_nb.remote.files.local_target import hash_of
 from glows_nb.remote.files.local_tree import changed_meanwhile
 from glows_nb.remote.files.machine_files import Count, Placing, RootKind, answered, said_there, texts_of
-from glows_nb.remote.files.tar_stream import contents, members, packed
+from glows_nb.remote.files.tar_stream import contents, in_pieces, members, packed
 from glows_nb.remote.lines.control_shell import Answer, Has, quoted
 
 if TYPE_CHECKING:
@@ -262,7 +262,10 @@ class ShellFiles:
         async with self._running(command, doing) as process:
             for piece in pieces:
                 try:
-                    process.stdin.write(piece)
+                    for part in in_pieces([piece], BLOCK):
+                        process.stdin.write(part)
+                        # What is known of a line that broke by now is heard, before more is given to it.
+                        await asyncio.sleep(0)
                     await answered(self._line.name, process.stdin.drain())
                 except (BrokenPipeError, ConnectionResetError):
                     break  # it has ended by itself, and says why

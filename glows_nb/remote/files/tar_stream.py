@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +78,13 @@ def contents(place: Path, size: int, begin: int = 0) -> Iterator[bytes]:
     while left > 0:
         yield bytes(min(AT_ONCE, left))
         left -= min(AT_ONCE, left)
+
+
+def in_pieces(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """The same in pieces of so many bytes at most."""
+    for piece in pieces:
+        for start in range(0, len(piece), most):
+            yield piece[start : start + most]
 
 
 async def members(stream: Any, wanted: frozenset[str]) -> AsyncIterator[tuple[str, bytes]]:
