@@ -56,7 +56,9 @@ def without_ignored(entries: Mapping[str, Entry], ignored: Ignored) -> tuple[dic
     # Folders come before what is in them.
     for path in sorted(entries):
         entry = entries[path]
-        if any(folder in left_folders for folder in above(path)):
+        if path.rpartition("/")[0] in left_folders:
+            if entry.kind == FOLDER:
+                left_folders.add(path)
             continue
         if is_part(path):
             continue

@@ -73,9 +73,10 @@ def entries_of(said: bytes, begin: int, end: int, find: str) -> dict[str, Entry]
         Lie: it can't be what such a command writes, or is too much.
     """
     entries: dict[str, Entry] = {}
-    for path, entry in _of_find(said, begin, end) if find == "gnu" else _of_stat(said[begin:end]):
+    told = _of_find(said, begin, end) if find == "gnu" else _of_stat(said[begin:end])
+    for number, (path, entry) in enumerate(told, 1):
         entries[checked_path(path.decode(errors="surrogateescape"))] = entry
-        if len(entries) > MOST_ENTRIES:
+        if number > MOST_ENTRIES:
             raise Lie(f"it tells of more than {MOST_ENTRIES:,} files; fetch a part of them, or pack them there first")
     return entries
 

@@ -57,6 +57,7 @@ class SftpFiles:
 
     def __init__(self, line: Line, caller: Caller, sftp: asyncssh.SFTPClient) -> None:
         self._line, self._caller, self._sftp = line, caller, sftp
+        self._told = 0
 
     async def kind(self, path: str) -> RootKind:
         """What is at a path; a link counts as what it leads to."""
@@ -70,7 +71,7 @@ class SftpFiles:
 
     async def tree(self, root: str, only: str, staging: str) -> Tree:
         """The entries below a folder, or one of them, and what is staged there."""
-        tree = Tree()
+        tree, self._told = Tree(), 0
         async with self._asking("looking at files"):
             with suppress(asyncssh.SFTPError):
                 place = root
@@ -255,6 +256,9 @@ class SftpFiles:
         try:
             names = aiter(self._sftp.scandir(_below(root, folder) if folder else root or "."))
             while name := await self._answered(anext(names, None)):
+                self._told += 1
+                if self._told > MOST_ENTRIES:
+                    raise Lie(f"it tells of more than {MOST_ENTRIES:,} files; fetch a part of them")
                 base = _text(name.filename)
                 if base in (".", "..") or base.startswith(PART_PREFIX) or (only and base != only):
                     continue
@@ -266,8 +270,6 @@ class SftpFiles:
                     attributes = await self._answered(self._sftp.stat(_below(root, path)))
                 entry = await self._entry(_below(root, path), attributes)
                 found[path] = entry
-                if len(found) > MOST_ENTRIES:
-                    raise Lie(f"it tells of more than {MOST_ENTRIES:,} files; fetch a part of them")
                 if entry.kind == FOLDER:
                     folders.append(path)
         except NOT_THERE:

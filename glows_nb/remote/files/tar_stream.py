@@ -97,7 +97,7 @@ async def members(stream: Any, wanted: frozenset[str]) -> AsyncIterator[tuple[st
     Raises:
         Lie: it holds something else.
     """
-    long_name = ""
+    long_name, names = "", 0
     seen: set[str] = set()
     while True:
         block = await _exactly(stream, BLOCK)
@@ -108,13 +108,14 @@ async def members(stream: Any, wanted: frozenset[str]) -> AsyncIterator[tuple[st
         except tarfile.HeaderError:
             raise Lie("what it sends is no tar") from None
         if head.type in _LONG_NAME:
-            if not 0 < head.size <= LONGEST_NAME:
-                raise Lie(f"a name has {head.size} bytes")
+            names += 1
+            if not 0 < head.size <= LONGEST_NAME or names > len(_LONG_NAME):
+                raise Lie("it sends names without files, or one that is longer than names are")
             name = await _body(stream, head.size)
             if head.type == tarfile.GNUTYPE_LONGNAME:
                 long_name = name.rstrip(b"\0").decode(errors="surrogateescape")
             continue
-        path, long_name = (long_name or head.name).removeprefix("./"), ""
+        path, long_name, names = (long_name or head.name).removeprefix("./"), "", 0
         if head.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or path not in wanted or path in seen or head.size < 0:
             raise Lie("it sends something else than the files that were asked for")
         seen.add(path)

@@ -7,6 +7,7 @@ what each says is told apart by a word that nobody can guess. It begins by sayin
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import shlex
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ START_SECONDS: Final = 20
 MOST_BYTES: Final = 1 << 27
 """Of one answer: a list of half a million files has about 60 MB."""
 MOST_ERRORS: Final = 1 << 16
+
+PROBED: Final = 5
+"""So much a machine tells of itself before the tools that it has."""
 
 _PROBE: Final = r"""
 say() { printf '%s\0' "$1"; }
@@ -81,7 +85,11 @@ class ControlShell:
         except (RemoteError, TimeoutError):
             shell.close()
             return shell
-        login_shell, home, tar, find, stat, *tools = answer.output.decode(errors="replace").split("\0")[:-1]
+        said = answer.output[:MOST_ERRORS].decode(errors="replace").split("\0")[:-1]
+        if len(said) < PROBED:
+            shell.close()
+            return shell
+        login_shell, home, tar, find, stat, *tools = said
         kind = "gnu" if "GNU tar" in tar else "other" if "tar" in tar.lower() and "not found" not in tar else ""
         shell.has = Has(login_shell, home, kind, find or stat, frozenset(tools))
         return shell
@@ -108,6 +116,9 @@ class ControlShell:
                 # What comes next would belong to a script that nobody waits for any more.
                 self.close()
                 raise
+            if not re.fullmatch(rb"[0-9]{1,3}", status):
+                self.close()
+                raise RemoteError("The shell on the machine says what no shell says.")
             return Answer(output, errors, int(status))
 
     def close(self) -> None:

@@ -119,7 +119,12 @@ class Line:
         async with self._opening_shell:
             if self._shell is None or not self._shell.is_usable:
                 async with self.unbroken("a shell was started"):
-                    self._shell = await ControlShell.open(connection)
+                    try:
+                        self._shell = await ControlShell.open(connection)
+                    except asyncssh.ChannelOpenError as refused:
+                        if refused.code != asyncssh.OPEN_REQUEST_SESSION_FAILED:
+                            raise
+                        return None  # it lets nobody run anything
             return self._shell if self._shell.is_usable else None
 
     async def sftp(self, caller: Caller) -> SFTPClient | None:
