@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import asyncssh
@@ -134,11 +134,7 @@ def sshd_door(folder: Path, tools: str = "") -> Iterator[Door]:
         yield Door(way.port, getpass.getuser(), "", home, folder / "key")
 
 
-def is_root() -> bool:
-    """Are permissions of files nothing to who runs the tests?"""
-    return os.getuid() == 0
-
-
+@cache
 def own_host_key() -> asyncssh.SSHKey:
-    """A host key for a server of a test."""
+    """The host key of servers of tests; one, or each would be another machine under the same id."""
     return asyncssh.generate_private_key("ssh-ed25519")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,14 +36,15 @@ def made(root: Path, files: Mapping[str, bytes | str | None]) -> Path:
 def looked_at(root: Path, *, has_times: bool = True) -> dict[str, Found]:
     """All below a folder; the time of folders and links is left out, as nobody promises that."""
     found = {}
-    for folder, folders, files in os.walk(root):
-        for name in [*folders, *files]:
-            path = Path(folder) / name
+    waiting = [root]
+    while waiting:
+        for path in waiting.pop().iterdir():
             status = path.lstat()
             if stat.S_ISLNK(status.st_mode):
                 entry = Found("link", 0, 0, str(path.readlink()))
             elif stat.S_ISDIR(status.st_mode):
                 entry = Found("folder", stat.S_IMODE(status.st_mode), 0, "")
+                waiting.append(path)
             elif stat.S_ISREG(status.st_mode):
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 time = status.st_mtime_ns if has_times else 0
