@@ -95,7 +95,7 @@ class _Between:
         source, target = await files_of(self._line, self._caller), await files_of(self._to, self._caller)
         root, only = await self._source(source)
         told = await source.tree(root, only, self._staging)
-        wanted, ignored, refused = await wanted_of(source, root, told, include_ignored=False)
+        wanted, ignored, refused, _ = await wanted_of(source, root, told, include_ignored=False)
         wanted = {path: entry._replace(mode=entry.mode & 0o777) for path, entry in wanted.items()}
         place, name = await self._destination(target, only)
         names = dict.fromkeys([name], only) if only else {path: path for path in wanted}

@@ -64,6 +64,8 @@ def settle(found: Difference, ours: Mapping[str, str], theirs: Mapping[str, str]
                 found.modes[path] = entry
         elif not knows and is_same_time(entry, there[path]) is None:
             found.same.append(path)
+            if _mode(entry) != _mode(there[path]):
+                found.modes[path] = entry
         else:
             found.new[path] = entry
     found.unsure.clear()

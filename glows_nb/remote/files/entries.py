@@ -12,7 +12,7 @@ from glows_nb.formatting import visible
 PART_PREFIX: Final = ".glows-part-"
 """Folders in which a transfer keeps what is not whole yet."""
 
-MOST_ENTRIES: Final = 1_000_000
+MOST_ENTRIES: Final = 500_000
 LONGEST_PATH: Final = 4096
 SECOND: Final = 1_000_000_000
 
@@ -51,12 +51,16 @@ class Tree:
         staged: what is left of an interrupted transfer, below its own folder.
         free: bytes that can still be written there; None where nobody tells.
         notes: sentences about what could not be looked at.
+        left_out: paths of what is there and does not go.
+        is_partial: is there something that could not be looked at, so that what is missing here may be there?
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     staged: dict[str, Entry] = field(default_factory=dict)
     free: int | None = None
     notes: list[str] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
+    is_partial: bool = False
 
 
 class Lie(Exception):

@@ -14,11 +14,11 @@ from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.comparing import Difference, compare, settle
-from glows_nb.remote.files.entries import FILE, LINK, Entry, Tree, why_refused
+from glows_nb.remote.files.entries import FILE, FOLDER, LINK, Entry, Tree, why_refused
 from glows_nb.remote.files.file_ways import files_of
-from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, without_ignored
+from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, above, without_ignored
 from glows_nb.remote.files.local_target import Target, hash_of
-from glows_nb.remote.files.local_tree import scan
+from glows_nb.remote.files.local_tree import scan, text_of
 from glows_nb.remote.files.machine_files import MachineFiles
 from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
 from glows_nb.remote.files.sending import checked_remote, hashes_here, plain_path
@@ -73,9 +73,9 @@ async def fetch(
 
 async def wanted_of(
     files: MachineFiles, root: str, told: Tree, *, include_ignored: bool
-) -> tuple[dict[str, Entry], list[str], dict[str, str]]:
-    """What is to come of what a machine tells, what is ignored, and what is refused, with the reason."""
-    entries, ignored = told.entries, list[str]()
+) -> tuple[dict[str, Entry], list[str], dict[str, str], dict[str, str]]:
+    """What is to come of what a machine tells, what is ignored, what is refused and why, and the rules that ignore."""
+    entries, ignored, texts = told.entries, list[str](), dict[str, str]()
     if not include_ignored:
         rules = [
             path
@@ -87,13 +87,14 @@ async def wanted_of(
     wanted: dict[str, Entry] = {}
     refused: dict[str, str] = {}
     for path in sorted(entries):
-        above = path.rpartition("/")[0]
-        why = "its folder is left out" if above and above not in wanted else why_refused(path, entries[path])
+        folder = path.rpartition("/")[0]
+        is_kept = not folder or (folder in wanted and wanted[folder].kind == FOLDER)
+        why = why_refused(path, entries[path]) if is_kept else "its folder is left out"
         if why:
             refused[path] = why
         else:
             wanted[path] = entries[path]
-    return wanted, ignored, refused
+    return wanted, ignored, refused, texts
 
 
 class _Fetching:
@@ -121,7 +122,7 @@ class _Fetching:
         files = await files_of(self._line, self._caller)
         root, only, target = await self._source(files)
         told = await files.tree(root, only, "")
-        wanted, ignored, refused = await wanted_of(files, root, told, include_ignored=self.include_ignored)
+        wanted, ignored, refused, rules = await wanted_of(files, root, told, include_ignored=self.include_ignored)
         here, _ = await asyncio.to_thread(scan, target.root, include_ignored=True) if not only else (Tree(), [])
         if only:
             wanted = {self._place_name(target): entry for entry in wanted.values()}
@@ -129,7 +130,7 @@ class _Fetching:
         elif not target.root.exists():
             here = Tree()
         found = await self._difference(files, root, only, wanted, here, target)
-        extra = self._extra(found, here) if self._delete and not only else []
+        extra = self._extra(found, here, told, {*ignored, *refused}, rules) if self._delete and not only else []
         transfer = self._told(files, wanted, found, extra, told, ignored, refused)
         if self._dry_run:
             return transfer
@@ -140,7 +141,7 @@ class _Fetching:
             await asyncio.to_thread(target.remove, extra)
         if target.parts.exists():
             target.finish()
-        transfer.seconds = self._gone.seconds
+        transfer.resumed_bytes, transfer.seconds = self._gone.was_there, self._gone.seconds
         return transfer
 
     async def _source(self, files: MachineFiles) -> tuple[str, str, Target]:
@@ -182,13 +183,22 @@ class _Fetching:
             settle(found, dict(zip(unsure, ours, strict=False)), theirs, here.entries)
         return found
 
-    def _extra(self, found: Difference, here: Tree) -> list[str]:
+    def _extra(
+        self, found: Difference, here: Tree, told: Tree, kept_there: set[str], rules: Mapping[str, str]
+    ) -> list[str]:
+        """What is only here, without what the rules of either side ignore, and what is there and was not taken."""
+        if told.is_partial:
+            raise TransferError(
+                f"Not all of {visible(self._remote)} on {self._line.name} could be looked at, so it is not known what "
+                "is only here; without delete=True the rest is fetched."
+            )
+        texts = dict(rules)
+        for path, entry in here.entries.items():
+            if path.rpartition("/")[2] in IGNORE_FILES and entry.kind == FILE:
+                texts[path] = f"{text_of(self._place / path)}\n{texts.get(path, '')}"
         extra = {path: here.entries[path] for path in found.extra}
-        texts = {}
-        for path in here.entries:
-            if path.rpartition("/")[2] in IGNORE_FILES:
-                texts[path] = (self._place / path).read_text(encoding="utf-8", errors="replace")
-        return list(without_ignored(extra, Ignored(texts))[0])
+        unignored, _ = without_ignored(extra, Ignored(texts))
+        return [path for path in unignored if not any(place in kept_there for place in (path, *above(path)))]
 
     def _told(
         self,
@@ -267,7 +277,7 @@ class _Fetching:
         for path, entry in found.modes.items():
             target.set_mode_and_time(path, entry)
         for path, entry in sorted(found.folders.items(), reverse=True):
-            (target.root / path).chmod(entry.mode & 0o777 | 0o700)
+            target.set_folder_mode(path, entry)
 
     async def _fetch_small(
         self,
@@ -291,6 +301,11 @@ class _Fetching:
                     gathered, last, length = [], there, 0
                 length += len(piece)
                 entry = wanted[names[there]]
+                if length > entry.size + LARGE:
+                    raise TransferError(
+                        f"{visible(there)} on {self._line.name} goes on and on, though it had {size(entry.size)}; the "
+                        "same call fetches it, if that is so."
+                    )
                 # One that has become another one meanwhile is not kept: its time would be wrong, or half of it.
                 if length <= entry.size:
                     gathered.append(piece)
@@ -321,7 +336,7 @@ class _Fetching:
             theirs = await files.prefix_hash(f"{root.rstrip('/')}/{there}", begin)
             if theirs and theirs != ours:
                 begin = 0
-        await self._gone.count(begin)
+        await self._gone.count(begin, was_there=True)
         at = begin
         with target.writing(part, begin=begin) as file:
             async with aclosing(files.large(root, there, begin)) as pieces:  # type: ignore[type-var]

@@ -56,7 +56,9 @@ def without_ignored(entries: Mapping[str, Entry], ignored: Ignored) -> tuple[dic
     # Folders come before what is in them.
     for path in sorted(entries):
         entry = entries[path]
-        if any(above in left_folders for above in _above(path)):
+        if path.rpartition("/")[0] in left_folders:
+            if entry.kind == FOLDER:
+                left_folders.add(path)
             continue
         if is_part(path):
             continue
@@ -74,7 +76,8 @@ def is_part(path: str) -> bool:
     return any(part.startswith(PART_PREFIX) for part in path.split("/"))
 
 
-def _above(path: str) -> Iterable[str]:
+def above(path: str) -> Iterable[str]:
+    """The folders that a path is in, the nearest first."""
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path

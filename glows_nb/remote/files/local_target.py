@@ -16,10 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from glows_nb.formatting import visible
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.entries import LINK, Entry
 
 AT_ONCE: Final = 1 << 20
+LONGEST_SHOWN: Final = 300
 
 
 class Target:
@@ -48,10 +50,16 @@ class Target:
         Raises:
             TransferError: something else is there, or it can't be made.
         """
-        if path in self._real:
-            return
-        if path:
-            self.make_folder(path.rpartition("/")[0])
+        missing, folder = [], path
+        while folder and folder not in self._real:
+            missing.append(folder)
+            folder = folder.rpartition("/")[0]
+        if "" not in self._real:
+            missing.append("")
+        for folder in reversed(missing):
+            self._make_one(folder)
+
+    def _make_one(self, path: str) -> None:
         folder = self.root / path if path else self.root
         try:
             if path:
@@ -59,14 +67,26 @@ class Target:
                     folder.mkdir()
                 if not stat.S_ISDIR(folder.lstat().st_mode):
                     raise TransferError(
-                        f"{folder} is no folder here, and one on the machine; nothing is put through it. Remove or "
-                        "rename it, then the same call goes on."
+                        f"{_shown(folder)} is no folder here, and one on the machine; nothing is put through it. "
+                        "Remove or rename it, then the same call goes on."
                     )
             else:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _reason(error, folder) from error
         self._real.add(path)
+
+    def set_folder_mode(self, path: str, entry: Entry) -> None:
+        """Of a folder that was made; its owner can still write into it, or it could not be fetched again.
+
+        Raises:
+            TransferError: it can't be set.
+        """
+        self.make_folder(path)
+        try:
+            (self.root / path).chmod(entry.mode & 0o777 | 0o700)
+        except OSError as error:
+            raise _reason(error, self.root / path) from error
 
     def part(self, identity: str) -> Path:
         """Where a file is gathered until it is whole; its name says which file, of which time and size."""
@@ -75,7 +95,7 @@ class Target:
             with suppress(FileExistsError):
                 self.parts.mkdir(mode=0o700)
             if not stat.S_ISDIR(self.parts.lstat().st_mode):
-                raise TransferError(f"{self.parts} is in the way; remove it.")
+                raise TransferError(f"{_shown(self.parts)} is in the way; remove it.")
         except OSError as error:
             raise _reason(error, self.parts) from error
         return self.parts / hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:24]
@@ -188,5 +208,11 @@ def hash_of(path: Path, length: int | None = None) -> str:
 
 def _reason(error: OSError, place: Path) -> TransferError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return TransferError(f"This computer's disk is full ({place}); make room, then the same call goes on.")
-    return TransferError(f"{place} can't be written here: {error.strerror or error}.")
+        return TransferError(f"This computer's disk is full ({_shown(place)}); make room, then the same call goes on.")
+    return TransferError(f"{_shown(place)} can't be written here: {error.strerror or error}.")
+
+
+def _shown(place: Path) -> str:
+    """A path, of a very long one both ends."""
+    text = visible(str(place))
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN // 2]}…{text[-LONGEST_SHOWN // 2 :]}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glows_nb.api.errors import InvalidRequest
+from glows_nb.formatting import visible
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.entries import FILE, FOLDER, LINK, PART_PREFIX, Entry, Kind, Tree, stays_inside
 from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored
@@ -63,6 +64,9 @@ def scan(root: Path, *, include_ignored: bool) -> tuple[Tree, list[str]]:
     """The tree below a folder, and the paths in it that are ignored.
 
     Links are entries of their own, never followed; one that leads out of the folder is left out, with a note.
+
+    Raises:
+        TransferError: a file of rules can't be read; what it would have kept here must not go.
     """
     tree, left = Tree(), []
     texts: dict[str, str] = {}
@@ -74,7 +78,8 @@ def scan(root: Path, *, include_ignored: bool) -> tuple[Tree, list[str]]:
             with os.scandir(root / folder) as scanned:
                 items = sorted(scanned, key=lambda item: item.name)
         except OSError as error:
-            tree.notes.append(f"{folder or '.'} can't be looked into: {error.strerror}")
+            tree.notes.append(f"{visible(folder or '.')} can't be looked into: {error.strerror}")
+            tree.is_partial = True
             continue
         if not include_ignored and (rules := _rules(items, folder)):
             texts |= rules
@@ -83,15 +88,23 @@ def scan(root: Path, *, include_ignored: bool) -> tuple[Tree, list[str]]:
             path = f"{folder}/{item.name}" if folder else item.name
             if item.name.startswith(PART_PREFIX):
                 continue
-            entry = entry_of(item.stat(follow_symlinks=False))
+            try:
+                entry = entry_of(item.stat(follow_symlinks=False))
+                target = _target(item.path) if entry.kind == LINK else ""
+            except FileNotFoundError:
+                continue  # it has gone meanwhile
+            except OSError as error:
+                tree.notes.append(f"{visible(path)} can't be looked at: {error.strerror}")
+                tree.is_partial = True
+                continue
             if not include_ignored and ignored.covers(path, is_folder=entry.kind == FOLDER):
                 left.append(path)
                 continue
-            if entry.kind == LINK:
-                entry = entry._replace(target=_target(item.path))
+            entry = entry._replace(target=target)
             why = _why_left(path, entry)
             if why:
-                tree.notes.append(f"{path} is left out: {why}")
+                tree.notes.append(f"{visible(path)} is left out: {why}")
+                tree.left_out.add(path)
                 continue
             tree.entries[path] = entry
             if entry.kind == FOLDER:
@@ -125,9 +138,20 @@ def _rules(items: list[os.DirEntry[str]], folder: str) -> Mapping[str, str]:
     found = {}
     for item in items:
         if item.name in IGNORE_FILES and item.is_file(follow_symlinks=False):
-            text = Path(item.path).read_text(encoding="utf-8", errors="replace")
-            found[f"{folder}/{item.name}" if folder else item.name] = text
+            found[f"{folder}/{item.name}" if folder else item.name] = text_of(Path(item.path))
     return found
+
+
+def text_of(rules: Path) -> str:
+    """The text of a file that says what is ignored.
+
+    Raises:
+        TransferError: it can't be read.
+    """
+    try:
+        return rules.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise TransferError(f"{rules}, which says what is ignored, can't be read: {error.strerror}.") from error
 
 
 def _target(path: str) -> str:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, TypeVar
 
 from glows_nb.formatting import visible
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.entries import Entry, Tree
 
-Count = Callable[[int], Awaitable[None]]
-"""Hears how many more bytes have gone."""
+T = TypeVar("T")
+
+
+class Count(Protocol):
+    """Hears how many more bytes are there; some may have been there from an interrupted transfer."""
+
+    async def __call__(self, number: int, *, was_there: bool = False) -> None:
+        """So many more are there."""
+
+
+SILENT_SECONDS: Final = 600.0
+"""After so long without a sign a machine is not waited for any longer; a slow disk can take minutes."""
 
 RootKind = Literal["folder", "file", "none", "other"]
+
+MOST_RULES: Final = 4 << 20
 
 
 @dataclass
@@ -90,6 +104,41 @@ class MachineFiles(Protocol):
 
     async def remove(self, root: str, paths: Sequence[str]) -> None:
         """Remove files and links, and folders that are empty by then."""
+
+
+async def answered(name: str, asked: Awaitable[T], seconds: float | None = None) -> T:
+    """What a machine answers, if it does so in time.
+
+    Raises:
+        TransferError: it does not.
+    """
+    seconds = seconds or SILENT_SECONDS
+    try:
+        return await asyncio.wait_for(asked, seconds)
+    except TimeoutError:
+        raise TransferError(
+            f"{name} has not answered for {seconds:.0f} s, and is not waited for any longer; the same call goes on."
+        ) from None
+
+
+async def texts_of(name: str, pieces: AsyncIterator[tuple[str, bytes]]) -> dict[str, str]:
+    """The texts of files that say what is ignored.
+
+    Raises:
+        TransferError: they are too long for that.
+    """
+    texts: dict[str, bytearray] = {}
+    length = 0
+    async with aclosing(pieces):  # type: ignore[type-var]
+        async for path, piece in pieces:
+            length += len(piece)
+            if length > MOST_RULES:
+                raise TransferError(
+                    f"The files of {name} that say what is ignored have over {MOST_RULES >> 20} MB; fetch with "
+                    "include_ignored=True, which doesn't read them."
+                )
+            texts.setdefault(path, bytearray()).extend(piece)
+    return {path: text.decode(errors="replace") for path, text in texts.items()}
 
 
 def said_there(name: str, errors: str, doing: str) -> TransferError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import platform
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ class Gone:
         self.total = 0
         self.files = 0
         self.moved = 0
+        self.was_there = 0
+        self.least_left = math.inf
         self._what = what
         self._progress = Progress(caller)
         self._begun_at = 0.0
@@ -56,14 +59,23 @@ class Gone:
 
     def begin(self, total: int, files: int) -> None:
         """So much has to go, from here on."""
-        self.bytes, self.total, self.files = 0, total, files
+        self.bytes, self.total, self.files, self.was_there = 0, total, files, 0
+        self._note_left()
 
-    async def count(self, number: int) -> None:
-        """So many bytes more have gone."""
+    async def count(self, number: int, *, was_there: bool = False) -> None:
+        """So many bytes more are there: found there, or given to the line, which may not have got through."""
         self.bytes += number
-        self.moved += number
+        if was_there:
+            self.was_there += number
+            self._note_left()
+        else:
+            self.moved += number
         if self._progress.is_due:
             await self._progress.say(self._words())
+
+    def _note_left(self) -> None:
+        # A file of no bytes is one that is left too.
+        self.least_left = min(self.least_left, self.total + self.files - self.was_there)
 
     async def say(self, words: str) -> None:
         """Something else is under way."""
@@ -91,7 +103,7 @@ async def resumed(line: Line, gone: Gone, attempt: Callable[[], Awaitable[T]]) -
     """
     tries, pause = 0, FIRST_PAUSE
     while True:
-        before = gone.moved
+        least = gone.least_left
         try:
             return await attempt()
         except (LineLost, NotReachable, TransportError) as error:
@@ -99,7 +111,9 @@ async def resumed(line: Line, gone: Gone, attempt: Callable[[], Awaitable[T]]) -
                 raise
             if isinstance(error, TransportError) and not tries:
                 raise
-            tries = tries + 1 if gone.moved == before else 1
+            # What the line before has got through is seen by what this one found.
+            has_progress = gone.least_left < least
+            tries = 1 if has_progress else tries + 1
             if tries >= TRIES:
                 raise LineLost(
                     f"{str(error).rstrip('.')}, {counted(tries, 'time')} without anything getting through. "
@@ -108,7 +122,7 @@ async def resumed(line: Line, gone: Gone, attempt: Callable[[], Awaitable[T]]) -
                 ) from error
             await gone.say(f"the line broke; trying again in {pause:.1f} s")
             await asyncio.sleep(pause)
-            pause = FIRST_PAUSE if gone.moved != before else min(pause * 2, 8.0)
+            pause = FIRST_PAUSE if has_progress else min(pause * 2, 8.0)
 
 
 def ask_here(question: str) -> bool:

@@ -13,11 +13,11 @@ from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.comparing import Difference, compare, settle
-from glows_nb.remote.files.entries import FOLDER, Entry, Tree
+from glows_nb.remote.files.entries import FILE, FOLDER, Entry, Tree
 from glows_nb.remote.files.file_ways import files_of
-from glows_nb.remote.files.ignoring import Ignored, without_ignored
+from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, without_ignored
 from glows_nb.remote.files.local_target import hash_of
-from glows_nb.remote.files.local_tree import Source, source_of
+from glows_nb.remote.files.local_tree import Source, source_of, text_of
 from glows_nb.remote.files.machine_files import MachineFiles, Placing
 from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
 from glows_nb.remote.files.transfer import Transfer, add_rows
@@ -112,7 +112,7 @@ class _Sending:
     ) -> None:
         self._line, self._caller, self._source, self._remote = line, caller, source, remote
         self._staging, self._gone, self._delete, self._dry_run, self._ask = staging, gone, delete, dry_run, ask
-        self._done: list[str] = []
+        self._has_asked = False
 
     async def attempt(self) -> Transfer:
         """Do all that is left to do."""
@@ -125,10 +125,11 @@ class _Sending:
         if self._dry_run:
             return transfer
         refuse_if_full(self._line, found, there)
-        if extra and self._ask is not None:
+        if extra and self._ask is not None and not self._has_asked:
             await agreed(
                 self._caller, self._ask, f"Delete {len(extra)} on {self._line.name} that are not here: {some(extra)}?"
             )
+            self._has_asked = True
         transfer.sent_bytes = sum(entry.size for entry in found.new.values())
         self._gone.begin(transfer.sent_bytes, len(found.new))
         if found.new or found.folders or found.modes:
@@ -136,7 +137,7 @@ class _Sending:
         if extra:
             await files.remove(root, extra)
             transfer.deleted = len(extra)
-        transfer.seconds = self._gone.seconds
+        transfer.resumed_bytes, transfer.seconds = self._gone.was_there, self._gone.seconds
         return transfer
 
     async def _destination(self, files: MachineFiles) -> tuple[str, str, dict[str, Entry]]:
@@ -171,12 +172,18 @@ class _Sending:
 
     def _extra(self, found: Difference, there: Tree) -> list[str]:
         """What is only there, without what is ignored: that was never sent, and may be the work of the machine."""
+        if self._source.tree.is_partial:
+            raise TransferError(
+                f"Not all of {self._source.root} could be looked at ({self._source.tree.notes[0]}), so it is not known "
+                "what is only there; without delete=True the rest is sent."
+            )
         texts = {
-            path: self._locate(path).read_text(encoding="utf-8", errors="replace")
-            for path in self._source.tree.entries
-            if path.rpartition("/")[2] in (".gitignore", ".glowsignore")
+            path: text_of(self._locate(path))
+            for path, entry in self._source.tree.entries.items()
+            if path.rpartition("/")[2] in IGNORE_FILES and entry.kind == FILE
         }
-        extra = {path: there.entries[path] for path in found.extra}
+        left_out = self._source.tree.left_out
+        extra = {path: there.entries[path] for path in found.extra if path not in left_out}
         kept, _ = without_ignored(extra, Ignored(texts))
         return list(kept)
 
@@ -204,11 +211,15 @@ class _Sending:
     async def _carry(
         self, files: MachineFiles, root: str, wanted: Mapping[str, Entry], found: Difference, transfer: Transfer
     ) -> None:
-        placing = Placing(folders=found.folders, files=dict(found.new), modes=found.modes)
+        folders = dict(found.folders)
+        for path in found.new:
+            above = path.rpartition("/")[0]
+            # One that nobody may write into is opened for this, and closed again.
+            if above in wanted and not wanted[above].mode & 0o200:
+                folders[above] = wanted[above]
+        placing = Placing(folders=folders, files=dict(found.new), modes=found.modes)
         changed: list[str] = []
-        before = self._gone.moved
         placing.large, changed = await files.put(root, self._staging, found.new, self._locate, self._gone.count)
-        del before
         for path in changed:
             del placing.files[path]
             placing.large.pop(path, None)

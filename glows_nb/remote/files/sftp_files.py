@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncssh
 
@@ -29,12 +30,16 @@ from glows_nb.remote.files.entries import (
     checked_path,
 )
 from glows_nb.remote.files.local_tree import changed_meanwhile
-from glows_nb.remote.files.machine_files import Count, Placing, RootKind, said_there
+from glows_nb.remote.files.machine_files import Count, Placing, RootKind, answered, said_there, texts_of
+from glows_nb.remote.files.tar_stream import contents, in_pieces
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
-AT_ONCE: Final = 1 << 18
+BLOCK: Final = 1 << 15
+AHEAD: Final = 32
+"""So many requests for blocks of a file are under way at once; the library's own way of it prints of broken lines."""
+T = TypeVar("T")
 SIDE_BY_SIDE: Final = 16
 MOST_DEEP: Final = 100
 _KINDS: Final[Mapping[int, Kind]] = {
@@ -52,12 +57,13 @@ class SftpFiles:
 
     def __init__(self, line: Line, caller: Caller, sftp: asyncssh.SFTPClient) -> None:
         self._line, self._caller, self._sftp = line, caller, sftp
+        self._told = 0
 
     async def kind(self, path: str) -> RootKind:
         """What is at a path; a link counts as what it leads to."""
         async with self._asking("looking at a file"):
             try:
-                found = await self._sftp.stat(path or ".")
+                found = await self._answered(self._sftp.stat(path or "."))
             except NOT_THERE:
                 return "none"
         kind = _KINDS.get(found.type)
@@ -65,28 +71,23 @@ class SftpFiles:
 
     async def tree(self, root: str, only: str, staging: str) -> Tree:
         """The entries below a folder, or one of them, and what is staged there."""
-        tree = Tree()
+        tree, self._told = Tree(), 0
         async with self._asking("looking at files"):
             with suppress(asyncssh.SFTPError):
                 place = root
                 while await self.kind(place) == "none" and place not in ("", ".", "/"):
                     place = place.rpartition("/")[0] or ("/" if place.startswith("/") else ".")
-                room = await self._sftp.statvfs(place or ".")
+                room = await self._answered(self._sftp.statvfs(place or "."))
                 tree.free = room.bavail * room.frsize
-            try:
-                await self._list(root, "", tree.entries, tree.notes, only)
-                if staging:
-                    await self._list(_below(root, staging), "", tree.staged, [], "")
-            except Lie as lie:
-                raise TransferError(f"{self._line.name} can't be believed: {lie}. Nothing was fetched.") from None
+            await self._list(root, "", tree.entries, tree.notes, only, follows=not staging)
+            if staging:
+                await self._list(_below(root, staging), "", tree.staged, [], "")
+        tree.is_partial = bool(tree.notes)
         return tree
 
     async def read_small(self, root: str, paths: Sequence[str]) -> dict[str, str]:
         """The text of small files."""
-        texts: dict[str, bytearray] = {}
-        async for path, piece in self.small(root, paths):
-            texts.setdefault(path, bytearray()).extend(piece)
-        return {path: text.decode(errors="replace") for path, text in texts.items()}
+        return await texts_of(self._line.name, self.small(root, paths))
 
     async def hashes(self, root: str, paths: Sequence[str]) -> dict[str, str]:
         """None: SFTP tells no hashes."""
@@ -100,19 +101,20 @@ class SftpFiles:
         changed: list[str] = []
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         async with self._asking("writing files"):
-            await self._sftp.makedirs(place, exist_ok=True)
-            there = {name.filename: name.attrs.size or 0 for name in await self._sftp.readdir(place)}
+            await self._answered(self._sftp.makedirs(place, exist_ok=True))
+            there: dict[str, Entry] = {}
+            await self._list(place, "", there, [], "")
 
             async def one(path: str, entry: Entry) -> None:
                 async with gate:
                     name = _gathered(path, entry)
                     if entry.kind == LINK:
                         with suppress(*NOT_THERE):
-                            await self._sftp.remove(_below(place, name))
-                        await self._sftp.symlink(entry.target, _below(place, name))
+                            await self._answered(self._sftp.remove(_below(place, name)))
+                        await self._answered(self._sftp.symlink(entry.target, _below(place, name)))
                         return
-                    begin = min(int(there.get(name, 0)), entry.size) if isinstance(there.get(name, 0), int) else 0
-                    await count(begin)
+                    begin = _whole_of(there.get(name), entry)
+                    await count(begin, was_there=True)
                     await self._put_one(_below(place, name), locate(path), entry, begin, count)
                     if changed_meanwhile(locate(path), entry):
                         changed.append(path)
@@ -126,40 +128,46 @@ class SftpFiles:
         """Put each file in place by a rename, with its mode and time."""
         async with self._asking("putting files in place"):
             for path in sorted(placing.folders):
-                await self._sftp.makedirs(_below(root, path), exist_ok=True)
+                await self._answered(self._sftp.makedirs(_below(root, path), exist_ok=True))
+                if not placing.folders[path].mode & 0o200:
+                    await self._answered(self._sftp.chmod(_below(root, path), 0o700))
             gate = asyncio.Semaphore(SIDE_BY_SIDE)
 
-            async def one(path: str, entry: Entry) -> None:
+            async def one(path: str) -> None:
                 async with gate:
                     gathered = _below(_below(root, staging), placing.large[path])
-                    if entry.kind != LINK:
-                        await self._set(gathered, entry)
-                    await self._sftp.posix_rename(gathered, _below(root, path))
+                    await self._answered(self._sftp.posix_rename(gathered, _below(root, path)))
 
             async with _together() as group:
-                for path, entry in placing.files.items():
-                    group(one(path, entry))
+                for path in placing.files:
+                    group(one(path))
             for path, entry in placing.modes.items():
                 await self._set(_below(root, path), entry)
             for path, entry in sorted(placing.folders.items(), reverse=True):
-                await self._sftp.chmod(_below(root, path), entry.mode)
+                await self._answered(self._sftp.chmod(_below(root, path), entry.mode & 0o777))
             with suppress(*NOT_THERE):
-                await self._sftp.rmtree(_below(root, staging))
+                await self._answered(self._sftp.rmtree(_below(root, staging)))
 
     async def small(self, root: str, paths: Sequence[str]) -> AsyncIterator[tuple[str, bytes]]:
         """The contents of files, one after the other."""
         for path in paths:
-            async with self._asking("reading files"), self._reading(_below(root, path)) as file:
-                is_first = True
-                while (piece := await file.read(AT_ONCE)) or is_first:
-                    is_first = False
-                    yield path, piece
+            async with self._asking("reading files"), self._opened(_below(root, path), "rb") as file:
+                is_empty = True
+                async with aclosing(self._pieces(file, 0)) as pieces:  # type: ignore[type-var]
+                    async for piece in pieces:
+                        is_empty = False
+                        yield path, piece
+                if is_empty:
+                    yield path, b""
 
     async def large(self, root: str, path: str, begin: int) -> AsyncIterator[bytes]:
         """The contents of a file from a place on."""
-        async with self._asking("reading a file"), self._reading(_below(root, path)) as file:
-            await file.seek(begin)
-            while piece := await file.read(8 * AT_ONCE):
+        async with (
+            self._asking("reading a file"),
+            self._opened(_below(root, path), "rb") as file,
+            aclosing(self._pieces(file, begin)) as pieces,  # type: ignore[type-var]
+        ):
+            async for piece in pieces:
                 yield piece
 
     async def prefix_hash(self, path: str, length: int) -> str:
@@ -172,67 +180,109 @@ class SftpFiles:
             for path in sorted(paths, key=lambda path: path.count("/"), reverse=True):
                 place = _below(root, path)
                 with suppress(*NOT_THERE):
-                    found = await self._sftp.lstat(place)
+                    found = await self._answered(self._sftp.lstat(place))
                     if _KINDS.get(found.type) == FOLDER:
-                        with suppress(asyncssh.SFTPError):
-                            await self._sftp.rmdir(place)
+                        # One that is not empty stays.
+                        with suppress(asyncssh.SFTPFailure, asyncssh.SFTPDirNotEmpty):
+                            await self._answered(self._sftp.rmdir(place))
                     else:
-                        await self._sftp.remove(place)
+                        await self._answered(self._sftp.remove(place))
 
-    def _reading(self, place: str) -> Any:
-        return self._sftp.open(place, "rb", encoding=None)
+    async def _answered(self, asked: Awaitable[T]) -> T:
+        return await answered(self._line.name, asked)
+
+    async def _pieces(self, file: Any, begin: int) -> AsyncIterator[bytes]:
+        """A file from a place on; ever more is asked for ahead, as a small one is at its end with the first piece."""
+        under_way: deque[asyncio.Task[bytes]] = deque()
+        at, asked, ahead = begin, begin, 1
+        try:
+            while True:
+                while len(under_way) < ahead:
+                    under_way.append(asyncio.create_task(file.read(BLOCK, asked)))
+                    asked += BLOCK
+                piece = await self._answered(under_way.popleft())
+                if not piece:
+                    return
+                yield piece
+                at += len(piece)
+                ahead = min(2 * ahead, AHEAD)
+                if len(piece) < BLOCK:
+                    await _stopped(under_way)
+                    asked, ahead = at, 1
+        finally:
+            await _stopped(under_way)
+
+    @asynccontextmanager
+    async def _opened(self, place: str, how: str) -> AsyncIterator[Any]:
+        file = await self._answered(self._sftp.open(place, how, encoding=None, block_size=0))
+        try:
+            yield file
+        finally:
+            await self._answered(file.close())
 
     async def _put_one(self, place: str, source: Path, entry: Entry, begin: int, count: Count) -> None:
-        async with self._sftp.open(place, "r+b" if begin else "wb", encoding=None) as file:
+        if begin == entry.size and entry.size:
+            return
+        async with self._opened(place, "r+b" if begin else "wb") as file:
+            under_way: deque[asyncio.Task[Any]] = deque()
             at = begin
             try:
-                with source.open("rb") as ours:
-                    ours.seek(begin)
-                    while at < entry.size and (piece := ours.read(min(8 * AT_ONCE, entry.size - at))):
-                        await file.write(piece, at)
-                        at += len(piece)
-                        await count(len(piece))
-            except OSError as error:
-                if isinstance(error, asyncssh.Error | ConnectionError):
-                    raise
-                raise TransferError(f"{source} can't be read: {error.strerror}.") from error
+                for piece in in_pieces(contents(source, entry.size, begin), BLOCK):
+                    if len(under_way) >= AHEAD:
+                        await self._answered(under_way.popleft())
+                    under_way.append(asyncio.create_task(file.write(piece, at)))
+                    at += len(piece)
+                    await count(len(piece))
+                    # What is known of a line that broke by now is heard, before more is given to it.
+                    await asyncio.sleep(0)
+                while under_way:
+                    await self._answered(under_way.popleft())
+            finally:
+                await _stopped(under_way)
+        # By its time is seen that it is whole.
+        await self._set(place, entry)
 
     async def _set(self, place: str, entry: Entry) -> None:
         seconds = entry.mtime_ns // SECOND
-        await self._sftp.setstat(
-            place, asyncssh.SFTPAttrs(permissions=entry.mode & 0o777, atime=seconds, mtime=seconds)
-        )
+        attributes = asyncssh.SFTPAttrs(permissions=entry.mode & 0o777, atime=seconds, mtime=seconds)
+        await self._answered(self._sftp.setstat(place, attributes))
 
-    async def _list(self, root: str, folder: str, found: dict[str, Entry], notes: list[str], only: str) -> None:
+    async def _list(
+        self, root: str, folder: str, found: dict[str, Entry], notes: list[str], only: str, *, follows: bool = False
+    ) -> None:
         if folder.count("/") > MOST_DEEP:
             raise Lie(f"its folders are over {MOST_DEEP} deep")
         folders = []
         try:
-            names = self._sftp.scandir(_below(root, folder) if folder else root or ".")
-            async for name in names:
+            names = aiter(self._sftp.scandir(_below(root, folder) if folder else root or "."))
+            while name := await self._answered(anext(names, None)):
+                self._told += 1
+                if self._told > MOST_ENTRIES:
+                    raise Lie(f"it tells of more than {MOST_ENTRIES:,} files; fetch a part of them")
                 base = _text(name.filename)
                 if base in (".", "..") or base.startswith(PART_PREFIX) or (only and base != only):
                     continue
                 path = checked_path(f"{folder}/{base}" if folder else base)
                 if "/" in base:
                     raise Lie(f"it tells of a file {visible(base[:80])!r}")
-                entry = await self._entry(_below(root, path), name.attrs)
+                attributes = name.attrs
+                if only and attributes.type == asyncssh.FILEXFER_TYPE_SYMLINK and follows:
+                    attributes = await self._answered(self._sftp.stat(_below(root, path)))
+                entry = await self._entry(_below(root, path), attributes)
                 found[path] = entry
-                if len(found) > MOST_ENTRIES:
-                    raise Lie(f"it tells of more than {MOST_ENTRIES:,} files; fetch a part of them")
                 if entry.kind == FOLDER:
                     folders.append(path)
         except NOT_THERE:
             return
         except asyncssh.SFTPPermissionDenied:
-            notes.append(f"{folder or '.'} can't be looked into on the machine")
+            notes.append(f"{visible(folder or '.')} can't be looked into on the machine")
             return
         for path in folders:
             await self._list(root, path, found, notes, "")
 
     async def _entry(self, place: str, attributes: asyncssh.SFTPAttrs) -> Entry:
         kind = _KINDS.get(attributes.type, "?")
-        target = _text(await self._sftp.readlink(place)) if kind == LINK else ""
+        target = _text(await self._answered(self._sftp.readlink(place))) if kind == LINK else ""
         mode = S_IMODE(attributes.permissions or 0)
         return Entry(kind, int(attributes.size or 0), int(attributes.mtime or 0) * SECOND, mode, target)
 
@@ -246,6 +296,8 @@ class SftpFiles:
         async with self._line.unbroken(f"{doing} went on"):
             try:
                 yield
+            except Lie as lie:
+                raise TransferError(f"{self._line.name} can't be believed: {lie}.") from None
             except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
                 raise asyncssh.ConnectionLost(str(error)) from error
             except asyncssh.SFTPError as error:
@@ -266,8 +318,24 @@ async def _together() -> AsyncIterator[Callable[[Any], object]]:
     raise first
 
 
+async def _stopped(tasks: deque[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    tasks.clear()
+
+
 def _text(name: bytes | str) -> str:
     return name if isinstance(name, str) else name.decode(errors="surrogateescape")
+
+
+def _whole_of(there: Entry | None, entry: Entry) -> int:
+    """How much of a file is surely there: all that has its time; else not the last blocks, written at once."""
+    if there is None or there.kind != FILE:
+        return 0
+    if there.size == entry.size and there.mtime_ns == entry.mtime_ns // SECOND * SECOND:
+        return entry.size
+    return max(min(there.size, entry.size) - AHEAD * BLOCK, 0)
 
 
 def _gathered(path: str, entry: Entry) -> str:

@@ -14,22 +14,12 @@ import asyncssh
 
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import RemoteError, TransferError
-from glows_nb.remote.files.entries import (
-    FILE,
-    FOLDER,
-    LINK,
-    MOST_ENTRIES,
-    PART_PREFIX,
-    SECOND,
-    Entry,
-    Kind,
-    Lie,
-    Tree,
-    checked_path,
-)
+from glows_nb.remote.files.entries import FILE, LINK, SECOND, Entry, Lie, Tree, is_same_time
+from glows_nb.remote.files.listing import entries_of, list_command
 from glows_nb.remote.files.local_target import hash_of
-from glows_nb.remote.files.machine_files import Count, Placing, RootKind, said_there
-from glows_nb.remote.files.tar_stream import members, packed
+from glows_nb.remote.files.local_tree import changed_meanwhile
+from glows_nb.remote.files.machine_files import Count, Placing, RootKind, answered, said_there, texts_of
+from glows_nb.remote.files.tar_stream import contents, in_pieces, members, packed
 from glows_nb.remote.lines.control_shell import Answer, Has, quoted
 
 if TYPE_CHECKING:
@@ -40,11 +30,12 @@ LARGE: Final = 8 << 20
 BLOCK: Final = 1 << 16
 BATCH: Final = 1 << 16
 """Bytes of words in one command there."""
-_KINDS: Final[Mapping[str, Kind]] = {
-    **{"f": FILE, "d": FOLDER, "l": LINK},
-    **{"regular file": FILE, "regular empty file": FILE, "directory": FOLDER, "symbolic link": LINK},
-}
-_OF_STAT: Final = re.compile(rb"([a-z -]+)\|([0-9]+)\|([0-9]+)\|([0-7]+)\|\.//", re.MULTILINE)
+ANSWER_SECONDS: Final = 3600.0
+"""For the whole answer of the shell, which may have to hash many large files."""
+MOST_AFTER: Final = 1 << 20
+"""Bytes that a machine may still send when all that was asked for is there: tar fills up its last block."""
+_OF_SUM: Final = re.compile(rb"^(\\?)([0-9a-f]{64})  \./(.*)$", re.MULTILINE)
+_ESCAPED: Final = {rb"\\": b"\\", rb"\n": b"\n", rb"\r": b"\r"}
 
 
 class ShellFiles:
@@ -71,35 +62,36 @@ class ShellFiles:
 
     async def tree(self, root: str, only: str, staging: str) -> Tree:
         """The entries below a folder, or one of them, and what is staged there."""
-        start = f"./{only}" if only else "."
+        listed = list_command(self._has.find, only, leaves_parts=bool(staging), follows=bool(only) and not staging)
         script = (
             f'r={quoted(root)}; d=$r; while [ ! -d "$d" ]; do case $d in */*) d=${{d%/*}}; d=${{d:-/}} ;; *) d=. ;; '
             'esac; done; df -Pk "$d" 2>/dev/null | tail -n 1; printf \'\\0\'; cd "$r" 2>/dev/null || exit 0\n'
-            f"{self._find(start, staging)}\nprintf '\\0\\0\\0'\n"
-            f"[ -d ./{staging} ] && cd ./{staging} && {{ {self._find('.', '')}\n}}"
+            f"{listed}\nprintf '\\0\\0\\0'\n"
         )
-        answer = await self._run(script)
-        tree = Tree()
-        head, _, rest = answer.output.partition(b"\0")
-        numbers = head.split()
+        if staging:
+            staged = list_command(self._has.find, leaves_parts=False)
+            script += f"[ -d ./{staging} ] && cd ./{staging} && {{ {staged}\n}}"
+        said = await self._run(script)
+        tree, output = Tree(), said.output
+        begin, middle = output.find(b"\0") + 1, output.rfind(b"\0\0\0")
+        numbers = output[: min(begin, 4096)].rstrip(b"\0").split()
         tree.free = int(numbers[3]) * 1024 if len(numbers) > 3 and numbers[3].isdigit() else None
-        found, _, staged = rest.rpartition(b"\0\0\0") if b"\0\0\0" in rest else (rest, b"", b"")
         try:
-            tree.entries = self._entries(found, only)
-            # Its own folder is among them where nothing but a link was asked for.
-            tree.staged = self._entries(staged, "")
+            if middle >= begin:
+                tree.entries = entries_of(output, begin, middle, self._has.find)
+                tree.staged = entries_of(output, middle + 3, len(output), self._has.find)
         except Lie as lie:
             raise TransferError(f"{self._line.name} can't be believed: {lie}. Nothing was fetched.") from None
-        if answer.errors:
-            tree.notes.append(said_there(self._line.name, answer.errors, "looking at everything").args[0])
+        if only:
+            tree.entries = {path: entry for path, entry in tree.entries.items() if path == only}
+        if said.errors:
+            tree.is_partial = True
+            tree.notes.append(said_there(self._line.name, said.errors, "looking at everything").args[0])
         return tree
 
     async def read_small(self, root: str, paths: Sequence[str]) -> dict[str, str]:
         """The text of small files."""
-        texts: dict[str, bytearray] = {}
-        async for path, piece in self.small(root, paths):
-            texts.setdefault(path, bytearray()).extend(piece)
-        return {path: text.decode(errors="replace") for path, text in texts.items()}
+        return await texts_of(self._line.name, self.small(root, paths))
 
     async def hashes(self, root: str, paths: Sequence[str]) -> dict[str, str]:
         """The SHA-256 of files; of none where there is no program for it."""
@@ -109,9 +101,10 @@ class ShellFiles:
         for batch in _batches(paths):
             words = quoted(*(f"./{path}" for path in batch))
             answer = await self._run(f"cd {quoted(root)} && sha256sum -- {words}")
-            lines = answer.output.decode(errors="replace").splitlines()
-            if len(lines) == len(batch):
-                found |= {path: line.removeprefix("\\")[:64] for path, line in zip(batch, lines, strict=True)}
+            for is_escaped, digest, name in _OF_SUM.findall(answer.output):
+                if is_escaped:
+                    name = re.sub(rb"\\[\\nr]", lambda sign: _ESCAPED[sign[0]], name)
+                found[name.decode(errors="surrogateescape")] = digest.decode()
         return found
 
     async def put(
@@ -122,7 +115,7 @@ class ShellFiles:
         large = {path: entry for path, entry in files.items() if entry.kind == FILE and entry.size >= LARGE}
         small = {path: entry for path, entry in files.items() if path not in large}
         missing = {path: entry for path, entry in small.items() if not is_whole(tree.get(path), entry)}
-        await count(sum(entry.size for path, entry in small.items() if path not in missing))
+        await count(sum(entry.size for path, entry in small.items() if path not in missing), was_there=True)
         changed: list[str] = []
         if missing:
             command = f"cd {quoted(_below(root, staging))} && exec tar -xpof -"
@@ -134,66 +127,77 @@ class ShellFiles:
             names[path] = name
             there = tree.get(f"large/{name}")
             await self._put_large(_below(root, staging), name, locate(path), entry, there.size if there else 0, count)
+            if changed_meanwhile(locate(path), entry):
+                changed.append(path)
         return names, changed
 
     async def place(self, root: str, staging: str, placing: Placing) -> None:
         """Put everything in place by renames, and take the staging folder away."""
-        lines = [f"cd {quoted(root)} || exit 1"]
-        folders = [path for path, entry in placing.folders.items()]
-        lines += [f"mkdir -p -- {words} || exit 1" for words in _words(folders)]
+        # From within the staging folder: where a line that is gone still does this while the next one has renamed the
+        # folder, it can only do what is right, or fail.
+        lines = [f"cd {quoted(root)} && cd ./{staging} || exit 1"]
+        lines += [f"mkdir -p -- {words} || exit 1" for words in _words(f"../{path}" for path in placing.folders)]
+        closed = [path for path, entry in placing.folders.items() if not entry.mode & 0o200]
+        lines += [f"chmod u+wx -- {words} || exit 1" for words in _words(f"../{path}" for path in closed)]
         by_folder: dict[str, list[str]] = {}
         for path in placing.files:
             if path not in placing.large:
                 by_folder.setdefault(path.rpartition("/")[0], []).append(path)
         for folder, paths in by_folder.items():
-            to = quoted(f"./{folder}/" if folder else "./")
-            for words in _words(f"{staging}/{path}" for path in paths):
-                lines.append(f"mv -f -- {words} {to} || exit 1")
+            to = quoted(f"../{folder}/" if folder else "../")
+            lines += [f"mv -f -- {words} {to} || exit 1" for words in _words(f"./{path}" for path in paths)]
         for path, name in placing.large.items():
-            entry, gathered = placing.files[path], quoted(f"./{staging}/large/{name}")
+            entry, gathered, to = placing.files[path], quoted(f"./large/{name}"), quoted(f"../{path}")
             lines.append(
                 f"[ \"$(wc -c <{gathered})\" -eq {entry.size} ] || {{ echo 'a file has another size' >&2; exit 1; }}\n"
-                f"chmod {entry.mode:o} {gathered} && touch {self._time(entry)} {gathered} && "
-                f"mv -f -- {gathered} {quoted(f'./{path}')} || exit 1"
+                f"chmod {_mode(entry)} {gathered} && touch {self._time(entry)} {gathered} || exit 1\n"
+                # Into a folder it would go by another name, and through a link to one it would go elsewhere.
+                f"[ ! -d {to} ] || [ ! -L {to} ] || rm -f -- {to}\n"
+                f"[ ! -d {to} ] || {{ echo a folder is there: {to} >&2; exit 1; }}\n"
+                f"mv -f -- {gathered} {to} || exit 1"
             )
         for path, entry in placing.modes.items():
-            lines.append(
-                f"chmod {entry.mode:o} -- {quoted(f'./{path}')} && touch {self._time(entry)} -- {quoted(f'./{path}')}"
-            )
-        by_mode: dict[int, list[str]] = {}
+            to = quoted(f"../{path}")
+            lines.append(f"chmod {_mode(entry)} -- {to} && touch {self._time(entry)} -- {to}")
+        by_mode: dict[str, list[str]] = {}
         for path in sorted(placing.folders, reverse=True):
-            by_mode.setdefault(placing.folders[path].mode, []).append(path)
+            by_mode.setdefault(_mode(placing.folders[path]), []).append(f"../{path}")
         for mode, paths in by_mode.items():
-            lines += [f"chmod {mode:o} -- {words} || exit 1" for words in _words(paths)]
-        lines.append(f"rm -rf -- ./{staging} ./{staging}-old")
+            lines += [f"chmod {mode} -- {words} || exit 1" for words in _words(paths)]
+        lines.append(f"rm -rf -- ./* ./.[!.]* ./..?*; cd ..; rmdir -- ./{staging}; rm -rf -- ./{staging}-old")
         answer = await self._run("\n".join(lines))
         if answer.status:
             raise said_there(self._line.name, answer.errors, "putting files in place")
 
     async def small(self, root: str, paths: Sequence[str]) -> AsyncIterator[tuple[str, bytes]]:
-        """What tar makes of them; names are given on its input, so that there may be any number."""
+        """What tar makes of them; where it can it reads their names on its input, so that there may be any number."""
         if self._has.tar == "gnu":
-            command = "exec tar --format=gnu --null --no-recursion -cf - -T -"
             names = b"".join(f"./{path}".encode(errors="surrogateescape") + b"\0" for path in paths)
+            streams = [("exec tar --format=gnu --null --no-recursion -chf - -T -", names, paths)]
         else:
-            command = "exec tar -cf - -T -"
-            names = b"".join(f"./{path}".encode(errors="surrogateescape") + b"\n" for path in paths if "\n" not in path)
-        async with self._running(f"cd {quoted(root)} && {command}", "reading files") as process:
-            giving = asyncio.create_task(_give_all(process, names))
-            try:
-                async for member in members(process.stdout, frozenset(paths)):
-                    yield member
-            except Lie as lie:
-                raise TransferError(f"{self._line.name} can't be believed: {lie}.") from None
-            finally:
-                giving.cancel()
+            # Not every other one reads names from its input.
+            batches = _batches([f"./{path}" for path in paths], BATCH // 4)
+            streams = [
+                (f"exec tar -chf - {quoted(*batch)}", b"", [path.removeprefix("./") for path in batch])
+                for batch in batches
+            ]
+        for command, names, wanted in streams:
+            async with self._running(f"cd {quoted(root)} && {command}", "reading files") as process:
+                giving = asyncio.create_task(_give_all(process, names))
+                try:
+                    async for member in members(_Timely(self._line.name, process.stdout), frozenset(wanted)):
+                        yield member
+                except Lie as lie:
+                    raise TransferError(f"{self._line.name} can't be believed: {lie}.") from None
+                finally:
+                    giving.cancel()
 
     async def large(self, root: str, path: str, begin: int) -> AsyncIterator[bytes]:
         """A file from a place on, which is a whole number of blocks."""
         file = quoted(f"./{path}")
         command = f"cd {quoted(root)} && exec dd if={file} bs={BLOCK} skip={begin // BLOCK} 2>/dev/null"
         async with self._running(command, "reading a file") as process:
-            while piece := await process.stdout.read(1 << 18):
+            while piece := await answered(self._line.name, process.stdout.read(1 << 18)):
                 yield piece
 
     async def prefix_hash(self, path: str, length: int) -> str:
@@ -205,7 +209,7 @@ class ShellFiles:
         """Remove files and links, and folders that are empty by then."""
         deepest = sorted(paths, key=lambda path: path.count("/"), reverse=True)
         lines = [f"cd {quoted(root)} || exit 1"]
-        for words in _words(deepest):
+        for words in _words(f"./{path}" for path in deepest):
             lines.append(
                 f'for f in {words}; do if [ -d "$f" ] && [ ! -L "$f" ]; then rmdir -- "$f" 2>/dev/null; '
                 'else rm -f -- "$f" || exit 1; fi; done'
@@ -230,19 +234,20 @@ class ShellFiles:
         if answer.status:
             raise said_there(self._line.name, answer.errors, "making a folder")
         found = await self.tree(old, "", "")
-        gathered = await self.tree(f"{place}/large", "", "")
         whole = {path: entry for path, entry in found.entries.items() if entry.kind == FILE}
         lines = [f"cd {quoted(old)} 2>/dev/null || exit 0"]
         by_folder: dict[str, list[str]] = {}
         for path in whole:
             by_folder.setdefault(path.rpartition("/")[0], []).append(path)
         for folder, paths in by_folder.items():
-            to = quoted(f"../{staging}/{folder}" if folder else f"../{staging}")
-            lines += [f"mkdir -p -- {to}", *(f"mv -f -- {words} {to}" for words in _words(paths))]
+            to = quoted(f"../{staging}/{folder}/" if folder else f"../{staging}/")
+            words_of_all = _words(f"./{path}" for path in paths)
+            lines += [f"mkdir -p -- {to}", *(f"mv -f -- {words} {to}" for words in words_of_all)]
         lines.append(f"find ../{staging} ! -type f ! -type d -exec rm -f -- {{}} +")
         if whole:
             await self._run("\n".join(lines))
-        return whole | {f"large/{path}": entry for path, entry in gathered.entries.items()}
+        # What is there now, not what was there: what still went on meanwhile may have put some in place.
+        return (await self.tree(place, "", "")).entries
 
     async def _put_large(self, folder: str, name: str, source: Path, entry: Entry, there: int, count: Count) -> None:
         """Send a file from where it is, if what is there is its beginning."""
@@ -255,17 +260,20 @@ class ShellFiles:
                 raise TransferError(f"{source} can't be read: {error.strerror}.") from error
             if await self.prefix_hash(place, begin) != ours:
                 begin = 0
-        await count(begin)
-        command = f"exec dd of={quoted(place)} bs={BLOCK} seek={begin // BLOCK} conv=notrunc"
-        await self._pour(command, _pieces(source, begin, entry.size), count, "writing a file")
+        await count(begin, was_there=True)
+        command = f"exec dd of={quoted(place)} bs={BLOCK} seek={begin // BLOCK}{' conv=notrunc' if begin else ''}"
+        await self._pour(command, contents(source, entry.size, begin), count, "writing a file")
 
     async def _pour(self, command: str, pieces: Iterable[bytes], count: Count, doing: str) -> None:
         """Give a command there its input."""
         async with self._running(command, doing) as process:
             for piece in pieces:
                 try:
-                    process.stdin.write(piece)
-                    await process.stdin.drain()
+                    for part in in_pieces([piece], BLOCK):
+                        process.stdin.write(part)
+                        # What is known of a line that broke by now is heard, before more is given to it.
+                        await asyncio.sleep(0)
+                    await answered(self._line.name, process.stdin.drain())
                 except (BrokenPipeError, ConnectionResetError):
                     break  # it has ended by itself, and says why
                 await count(len(piece))
@@ -280,16 +288,20 @@ class ShellFiles:
             TransferError: it ended otherwise.
             LineLost: the line broke.
         """
+        name = self._line.name
         async with self._line.unbroken(f"{doing} went on"):
             connection = await self._line.connected(self._caller)
-            # Where the control shell begins too: sshd's own idea of the home may be another.
+            # A server may begin elsewhere than at home, where the control shell goes.
             process = await connection.create_process(f"exec sh -c {quoted(f'cd; {command}')}", encoding=None)
             errors = asyncio.create_task(_all_of(process.stderr))
             try:
                 yield process
-                while await process.stdout.read(BLOCK):
-                    pass
-                await process.wait_closed()
+                left = MOST_AFTER
+                while piece := await answered(name, process.stdout.read(BLOCK)):
+                    left -= len(piece)
+                    if left < 0:
+                        raise TransferError(f"{name} can't be believed: it goes on sending after the end.")
+                await answered(name, process.wait_closed())
             finally:
                 process.close()
                 said = await _result(errors)
@@ -303,58 +315,15 @@ class ShellFiles:
             shell = await self._line.shell(self._caller)
             if shell is None:
                 raise RemoteError(f"{self._line.name} gives no shell any more.")
-            return await shell.run(script)
-
-    def _find(self, start: str, staging: str) -> str:
-        """A command that lists what is below a place, each with NULs behind its parts."""
-        where = f"{quoted(start)} {'-maxdepth 0' if start != '.' else '-mindepth 1'}"
-        prune = f"-name {quoted(f'{PART_PREFIX}*')} -prune -o" if staging else ""
-        if self._has.find == "gnu":
-            path = "%f" if start != "." else "%P"
-            is_there = f"{{ [ -e {quoted(start)} ] || [ -L {quoted(start)} ]; }} && " if start != "." else ""
-            return f"{is_there}find {where} {prune} -printf '%y\\0%s\\0%T@\\0%m\\0{path}\\0%l\\0'"
-        if self._has.find == "stat":
-            return f"find .// {prune} -exec stat -c '%F|%s|%Y|%a|%n' {{}} +"
-        return ":"
-
-    def _entries(self, said: bytes, only: str) -> dict[str, Entry]:
-        entries = self._of_stat(said) if self._has.find == "stat" else _of_find(said)
-        return {path: entry for path, entry in entries.items() if not only or path == only}
-
-    def _of_stat(self, said: bytes) -> dict[str, Entry]:
-        """What `stat` wrote: a name may hold a line's end, and no name holds a slash, so .// begins each."""
-        found = list(_OF_STAT.finditer(said))
-        entries: dict[str, Entry] = {}
-        for number, head in enumerate(found):
-            end = found[number + 1].start() if number + 1 < len(found) else len(said)
-            path = said[head.end() : end].removesuffix(b"\n").decode(errors="surrogateescape")
-            if path:
-                kind = _KINDS.get(head[1].decode(), "?")
-                entry = Entry(kind, int(head[2]), int(head[3]) * SECOND, int(head[4], 8))
-                # What a link holds is not told here; it is left out rather than guessed.
-                entries[checked_path(path)] = entry._replace(kind="?") if kind == LINK else entry
-        return entries
+            return await answered(self._line.name, shell.run(script), ANSWER_SECONDS)
 
     def _time(self, entry: Entry) -> str:
         seconds, rest = divmod(entry.mtime_ns, SECOND)
         return f"-d @{seconds}.{rest:09}" if self._has.tar == "gnu" else f"-d @{seconds}"
 
 
-def _of_find(said: bytes) -> dict[str, Entry]:
-    parts = said.decode(errors="surrogateescape").split("\0")
-    entries: dict[str, Entry] = {}
-    for at in range(0, len(parts) - 5, 6):
-        kind, size, time, mode, path, target = parts[at : at + 6]
-        try:
-            seconds, _, rest = time.partition(".")
-            mtime = int(seconds) * SECOND + int(f"{rest[:9]:0<9}")
-            entry = Entry(_KINDS.get(kind, "?"), int(size), mtime, int(mode, 8), target)
-        except ValueError:
-            raise Lie("its list of files can't be read") from None
-        entries[checked_path(path)] = entry
-        if len(entries) > MOST_ENTRIES:
-            raise Lie(f"it tells of more than {MOST_ENTRIES:,} files; fetch a part of them, or pack them there first")
-    return entries
+def _mode(entry: Entry) -> str:
+    return f"{entry.mode & 0o777:o}"
 
 
 def is_whole(staged: Entry | None, wanted: Entry) -> bool:
@@ -363,8 +332,8 @@ def is_whole(staged: Entry | None, wanted: Entry) -> bool:
         return False
     if wanted.kind == LINK:
         return staged.target == wanted.target
-    same_second = staged.mtime_ns // SECOND == wanted.mtime_ns // SECOND
-    return staged.size == wanted.size and same_second and staged.mode == wanted.mode & 0o777
+    is_same = is_same_time(staged, wanted) is not False
+    return is_same and staged.size == wanted.size and staged.mode == wanted.mode & 0o777
 
 
 def _gathered(path: str, entry: Entry) -> str:
@@ -377,16 +346,16 @@ def _below(root: str, name: str) -> str:
 
 
 def _words(paths: Iterable[str]) -> Iterator[str]:
-    """Paths as words of a command, as many as fit."""
+    """Paths as words of a command, as many as fit; they begin with . already."""
     for batch in _batches(list(paths)):
-        yield quoted(*(f"./{path}" for path in batch))
+        yield quoted(*batch)
 
 
-def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
+def _batches(paths: Sequence[str], most: int = BATCH) -> Iterator[list[str]]:
     batch: list[str] = []
     length = 0
     for path in paths:
-        if length > BATCH:
+        if length > most:
             yield batch
             batch, length = [], 0
         batch.append(path)
@@ -395,24 +364,16 @@ def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _pieces(source: Path, begin: int, end: int) -> Iterator[bytes]:
-    """A file's contents from one place to another.
+class _Timely:
+    """What a machine sends, each piece in time."""
 
-    Raises:
-        TransferError: it can't be read, or has become shorter.
-    """
-    try:
-        with source.open("rb") as file:
-            file.seek(begin)
-            left = end - begin
-            while left > 0:
-                piece = file.read(min(1 << 18, left))
-                if not piece:
-                    raise TransferError(f"{source} has become shorter while it was sent; the same call sends it anew.")
-                left -= len(piece)
-                yield piece
-    except OSError as error:
-        raise TransferError(f"{source} can't be read: {error.strerror}.") from error
+    def __init__(self, name: str, stream: Any) -> None:
+        self._name, self._stream = name, stream
+
+    async def readexactly(self, length: int) -> bytes:
+        """So many bytes."""
+        read: bytes = await answered(self._name, self._stream.readexactly(length))
+        return read
 
 
 async def _give_all(process: Any, data: bytes) -> None:

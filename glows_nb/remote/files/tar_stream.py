@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ def packed(
         gathered += _head(path, entry, has_parts_of_seconds=has_parts_of_seconds)
         if entry.kind != LINK:
             place = locate(path)
-            for piece in _contents(place, entry.size):
+            for piece in contents(place, entry.size):
                 gathered += piece
                 if len(gathered) >= AT_ONCE:
                     yield bytes(gathered)
@@ -60,11 +60,16 @@ def _head(path: str, entry: Entry, *, has_parts_of_seconds: bool) -> bytes:
     return head.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
-def _contents(place: Path, size: int) -> Iterator[bytes]:
-    """Exactly so many bytes; what the file lacks by now is made up by zeros, and seen afterwards."""
-    left = size
+def contents(place: Path, size: int, begin: int = 0) -> Iterator[bytes]:
+    """A file from a place on, exactly up to `size`; what it lacks by now is made up by zeros, and seen afterwards.
+
+    Raises:
+        TransferError: it can't be read.
+    """
+    left = size - begin
     try:
         with place.open("rb", buffering=0) as file:
+            file.seek(begin)
             while left > 0 and (piece := file.read(min(AT_ONCE, left))):
                 left -= len(piece)
                 yield piece
@@ -73,6 +78,13 @@ def _contents(place: Path, size: int) -> Iterator[bytes]:
     while left > 0:
         yield bytes(min(AT_ONCE, left))
         left -= min(AT_ONCE, left)
+
+
+def in_pieces(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """The same in pieces of so many bytes at most."""
+    for piece in pieces:
+        for start in range(0, len(piece), most):
+            yield piece[start : start + most]
 
 
 async def members(stream: Any, wanted: frozenset[str]) -> AsyncIterator[tuple[str, bytes]]:
@@ -85,7 +97,7 @@ async def members(stream: Any, wanted: frozenset[str]) -> AsyncIterator[tuple[st
     Raises:
         Lie: it holds something else.
     """
-    long_name = ""
+    long_name, names = "", 0
     seen: set[str] = set()
     while True:
         block = await _exactly(stream, BLOCK)
@@ -96,13 +108,14 @@ async def members(stream: Any, wanted: frozenset[str]) -> AsyncIterator[tuple[st
         except tarfile.HeaderError:
             raise Lie("what it sends is no tar") from None
         if head.type in _LONG_NAME:
-            if not 0 < head.size <= LONGEST_NAME:
-                raise Lie(f"a name has {head.size} bytes")
+            names += 1
+            if not 0 < head.size <= LONGEST_NAME or names > len(_LONG_NAME):
+                raise Lie("it sends names without files, or one that is longer than names are")
             name = await _body(stream, head.size)
             if head.type == tarfile.GNUTYPE_LONGNAME:
                 long_name = name.rstrip(b"\0").decode(errors="surrogateescape")
             continue
-        path, long_name = (long_name or head.name).removeprefix("./"), ""
+        path, long_name, names = (long_name or head.name).removeprefix("./"), "", 0
         if head.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or path not in wanted or path in seen or head.size < 0:
             raise Lie("it sends something else than the files that were asked for")
         seen.add(path)

@@ -122,8 +122,8 @@ class ThroughHere:
             raise TransferError(f"{visible(there)} has become shorter while it was sent; the same call goes on.")
         _set_time(place, entry)
 
-    async def _count(self, number: int) -> None:
-        await self._gone.count(number // 2)
+    async def _count(self, number: int, *, was_there: bool = False) -> None:
+        await self._gone.count(number // 2, was_there=was_there)
 
     def _locate(self, path: str) -> Path:
         """Where a file is meanwhile; its name says which one, of which time and size."""

@@ -7,6 +7,7 @@ what each says is told apart by a word that nobody can guess. It begins by sayin
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import shlex
 from dataclasses import dataclass
@@ -17,16 +18,19 @@ import asyncssh
 from glows_nb.remote.errors import RemoteError
 
 START_SECONDS: Final = 20
-MOST_BYTES: Final = 1 << 29
-"""Of one answer: a list of a million files has about 100 MB."""
+MOST_BYTES: Final = 1 << 27
+"""Of one answer: a list of half a million files has about 60 MB."""
 MOST_ERRORS: Final = 1 << 16
+
+PROBED: Final = 5
+"""So much a machine tells of itself before the tools that it has."""
 
 _PROBE: Final = r"""
 say() { printf '%s\0' "$1"; }
 say "${SHELL:-}"; say "$HOME"
 say "$(tar --version 2>&1 | head -n 1)"
 say "$(find . -maxdepth 0 -printf gnu 2>/dev/null)"
-say "$(stat -c posix . 2>/dev/null)"
+say "$(find . -maxdepth 0 -exec stat -c stat {} + 2>/dev/null || stat -c walk . 2>/dev/null)"
 for tool in sha256sum dd mv mkdir chmod touch rm df; do command -v "$tool" >/dev/null 2>&1 && say "$tool"; done
 """
 
@@ -40,13 +44,13 @@ class Has:
     tar: str
     """"gnu", "other" or ""."""
     find: str
-    """"gnu" where it prints what it is told, "stat" where stat does, else ""."""
+    """"gnu" where it prints what it is told, "stat" where stat does, "walk" where there is stat alone, else ""."""
     tools: frozenset[str]
 
     @property
     def can_place(self) -> bool:
         """Is there what files are put in place with?"""
-        return bool(self.tar) and {"mv", "mkdir", "rm", "chmod", "touch"} <= self.tools
+        return bool(self.tar and self.find) and {"mv", "mkdir", "rm", "chmod", "touch"} <= self.tools
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,13 @@ class ControlShell:
         except (RemoteError, TimeoutError):
             shell.close()
             return shell
-        login_shell, home, tar, find, stat, *tools = answer.output.decode(errors="replace").split("\0")[:-1]
+        said = answer.output[:MOST_ERRORS].decode(errors="replace").split("\0")[:-1]
+        if len(said) < PROBED:
+            shell.close()
+            return shell
+        login_shell, home, tar, find, stat, *tools = said
         kind = "gnu" if "GNU tar" in tar else "other" if "tar" in tar.lower() and "not found" not in tar else ""
-        shell.has = Has(login_shell, home, kind, find or ("stat" if stat else ""), frozenset(tools))
+        shell.has = Has(login_shell, home, kind, find or stat, frozenset(tools))
         return shell
 
     async def run(self, script: str) -> Answer:
@@ -108,6 +116,9 @@ class ControlShell:
                 # What comes next would belong to a script that nobody waits for any more.
                 self.close()
                 raise
+            if not re.fullmatch(rb"[0-9]{1,3}", status):
+                self.close()
+                raise RemoteError("The shell on the machine says what no shell says.")
             return Answer(output, errors, int(status))
 
     def close(self) -> None:
@@ -128,10 +139,9 @@ async def _until(stream: Any, mark: bytes, keep: int | None = None) -> tuple[byt
         place = said.find(mark, max(0, looked - len(mark)))
         if place >= 0:
             rest = said[place + len(mark) :]
-            if mark.endswith(b"\n"):
-                return bytes(said[:place]), b""
-            if b"\n" in rest:
-                return bytes(said[:place]), bytes(rest.partition(b"\n")[0])
+            if mark.endswith(b"\n") or b"\n" in rest:
+                del said[place:]
+                return bytes(said), b"" if mark.endswith(b"\n") else bytes(rest.partition(b"\n")[0])
         looked = place + len(mark) if place >= 0 else len(said)
         piece = await stream.read(1 << 18)
         if not piece:

@@ -122,7 +122,12 @@ class Line:
         async with self._opening_shell:
             if self._shell is None or not self._shell.is_usable:
                 async with self.unbroken("a shell was started"):
-                    self._shell = await ControlShell.open(connection)
+                    try:
+                        self._shell = await ControlShell.open(connection)
+                    except asyncssh.ChannelOpenError as refused:
+                        if refused.code != asyncssh.OPEN_REQUEST_SESSION_FAILED:
+                            raise
+                        return None  # it lets nobody run anything
             return self._shell if self._shell.is_usable else None
 
     async def sftp(self, caller: Caller) -> SFTPClient | None:
@@ -130,8 +135,13 @@ class Line:
         connection = await self.connected(caller)
         if self._sftp is None:
             try:
-                self._sftp = await connection.start_sftp_client()
-            except (asyncssh.SFTPError, asyncssh.ChannelOpenError):
+                # Names that are no UTF-8 are names too.
+                self._sftp = await asyncio.wait_for(
+                    connection.start_sftp_client(path_errors="surrogateescape"), LOGIN_SECONDS
+                )
+            except TimeoutError:
+                return None
+            except (asyncssh.SFTPError, *BROKEN):
                 if self._guest is not None and self._guest.is_lost:
                     raise LineLost(f"The line to {self.name} broke while SFTP was started.") from None
                 return None

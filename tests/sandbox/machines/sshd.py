@@ -51,11 +51,14 @@ class SshdWay(Way):
 
 
 @contextlib.contextmanager
-def real_sshd(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[SshdWay]:
+def real_sshd(
+    folder: Path, host: str = "127.0.0.1", port: int = 0, *, settings: str = "", variables: str = ""
+) -> Iterator[SshdWay]:
     """Start sshd on loopback, by itself on a free port; what it started has ended when this has.
 
     It serves the user that runs it. HOME is a folder in `folder`, so that nothing that the user's shell reads at its
-    start gets in; sshd begins in the user's own home nevertheless.
+    start gets in; sshd begins in the user's own home nevertheless. `settings` are more lines of its file, `variables`
+    more that it sets for a caller.
     """
     if PROGRAM is None:
         raise FileNotFoundError("sshd is not installed")
@@ -86,7 +89,8 @@ def real_sshd(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[
         # Not the usual ten at the start, of which it drops some by chance: tests come at once.
         MaxStartups 100
         AcceptEnv LANG LC_*
-        SetEnv HOME={home}
+        SetEnv HOME={home}{variables}
+        {settings}
         Subsystem sftp internal-sftp
         """
     )
