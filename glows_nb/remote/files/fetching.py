@@ -16,7 +16,7 @@ from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.comparing import Difference, compare, settle
 from glows_nb.remote.files.entries import FILE, FOLDER, LINK, Entry, Tree, why_refused
 from glows_nb.remote.files.file_ways import files_of
-from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, above, without_ignored
+from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, above, are_too_hard, without_ignored
 from glows_nb.remote.files.local_target import Target, hash_of
 from glows_nb.remote.files.local_tree import scan, text_of
 from glows_nb.remote.files.machine_files import MachineFiles
@@ -74,7 +74,11 @@ async def fetch(
 async def wanted_of(
     files: MachineFiles, root: str, told: Tree, *, include_ignored: bool
 ) -> tuple[dict[str, Entry], list[str], dict[str, str], dict[str, str]]:
-    """What is to come of what a machine tells, what is ignored, what is refused and why, and the rules that ignore."""
+    """What is to come of what a machine tells, what is ignored, what is refused and why, and the rules for ignoring.
+
+    Raises:
+        TransferError: the rules are such that it would take for ever to read them.
+    """
     entries, ignored, texts = told.entries, list[str](), dict[str, str]()
     if not include_ignored:
         rules = [
@@ -83,6 +87,11 @@ async def wanted_of(
             if path.rpartition("/")[2] in IGNORE_FILES and entry.kind == FILE and entry.size <= LONGEST_RULES
         ]
         texts = await files.read_small(root, rules) if rules else {}
+        if are_too_hard(texts):
+            raise TransferError(
+                "The machine's rules for what is ignored are too many, or have too many stars; include_ignored=True "
+                "goes on without them."
+            )
         entries, ignored = without_ignored(entries, Ignored(texts))
     wanted: dict[str, Entry] = {}
     refused: dict[str, str] = {}

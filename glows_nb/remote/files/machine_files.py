@@ -28,7 +28,7 @@ SILENT_SECONDS: Final = 600.0
 
 RootKind = Literal["folder", "file", "none", "other"]
 
-MOST_RULES: Final = 4 << 20
+MOST_RULES: Final = 1 << 20
 
 
 @dataclass
