@@ -280,6 +280,13 @@ def test_rules_without_end_are_not_read_on(outside: Outside) -> None:
     assert "include_ignored" in str(fetched(HostileMachine(listed=listed, tar=tar), outside))
 
 
+@pytest.mark.parametrize("rule", [b"*a" * 20 + b"b", b"/**/a" * 20, b"x\n" * 20_000])
+def test_rules_that_take_for_ever_are_not_matched(rule: bytes, outside: Outside) -> None:
+    listed = entry(b".gitignore", size=b"%d" % len(rule)) + entry(b"a" * 250) + entry(b"a/" * 1000 + b"c", b"d")
+    tar = head("./.gitignore", len(rule)) + body(rule) + bytes(1024)
+    assert "include_ignored" in str(fetched(HostileMachine(listed=listed, tar=tar), outside))
+
+
 SHELLS: dict[str, Callable[[bytes], Any]] = {
     "never answers": lambda script: None,
     "never answers after the probe": lambda script: PROBED + b"\0" + TOOLS if b"--version" in script else None,
