@@ -12,9 +12,10 @@ import pytest
 import glows_nb as glows
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.remote.errors import TransferError
-from tests.remote.conftest import Reached
+from tests.remote.conftest import SANDBOX, Reached
 from tests.remote.files.trees import Found, in_seconds, looked_at, made
-from tests.remote.ways import BARE, BUSYBOX, ONLY_SFTP
+from tests.remote.ways import BARE, BUSYBOX, ONLY_SFTP, Door, Service, sandbox_door
+from tests.sandbox.machines.real import IS_REAL_HERE
 
 ODD_NAMES = [
     "with space",
@@ -306,7 +307,7 @@ def test_devices_and_sockets_are_left(usual: Reached, tmp_path: Path) -> None:
         usual.machine.send(here / "pipe")
 
 
-def test_full_disks_are_said_with_their_side(doors: Mapping[str, object], usual: Reached, tmp_path: Path) -> None:
+def test_full_disks_are_said_with_their_side(usual: Reached, tmp_path: Path) -> None:
     here = tmp_path / "sparse"
     with here.open("wb") as file:
         file.truncate(15 << 40)
@@ -379,3 +380,30 @@ def test_a_file_that_changes_while_it_goes_is_not_put_in_place(
     monkeypatch.setattr(_Sending, "_refuse_if_full", look)
     assert reached.machine.send(here, "there").sent == 1
     assert same(reached, reached.home / "there", here)
+
+
+def test_a_place_that_can_not_be_written_is_said(doors: Mapping[str, Door], tmp_path: Path) -> None:
+    here = made(tmp_path / "here", {"a": b"1"})
+    door = doors[SANDBOX]
+    with Service(door) as service, service.machine() as machine:
+        # The machine is confined to its folder, also where the tests are run by root.
+        with pytest.raises(TransferError, match="does not allow"):
+            machine.send(here, "/etc/nothing of ours")
+        with pytest.raises(TransferError, match="does not allow"):
+            machine.send(here / "a", "/etc/nothing of ours")
+        machine.send(here, "to be fetched")
+        with pytest.raises(TransferError, match="can't be written here"):
+            machine.fetch("to be fetched", here / "a" / "below a file")
+
+
+@pytest.mark.parametrize("size", [100, 9 << 20])
+def test_a_disk_that_gets_full_there_is_said(size: int, tmp_path: Path, doors: Mapping[str, Door]) -> None:
+    for mark in IS_REAL_HERE:
+        if mark.args[0]:
+            pytest.skip(mark.kwargs["reason"])
+    here = made(tmp_path / "here", {"a": os.urandom(size)})
+    (tmp_path / "door").mkdir()
+    with sandbox_door(tmp_path / "door", "disk_full") as door, Service(door) as service, service.machine() as machine:
+        with pytest.raises(TransferError, match=r"The disk of ins-.* is full"):
+            machine.send(here, "there")
+        assert not (door.home / "there" / "a").exists()
