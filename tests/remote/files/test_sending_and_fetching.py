@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import glows_nb as glows
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.remote.errors import TransferError
+from glows_nb.remote.files import fetching, sending, shell_files
 from tests.remote.conftest import SANDBOX, Reached
 from tests.remote.files.trees import Found, in_seconds, looked_at, made
 from tests.remote.ways import BARE, BUSYBOX, ONLY_SFTP, Door, Service, sandbox_door
@@ -248,7 +248,6 @@ def test_dry_run_tells_and_does_nothing(reached: Reached, tmp_path: Path) -> Non
 def test_a_folder_and_a_file_of_one_name_are_said(
     reached: Reached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from glows_nb.remote.files import shell_files
 
     monkeypatch.setattr(shell_files, "LARGE", 1000)
     here = made(tmp_path / "here", {"x": b"1" * 2000})
@@ -271,7 +270,6 @@ def test_a_folder_and_a_file_of_one_name_are_said(
 def test_a_link_to_a_folder_there_is_replaced_not_followed(
     reached: Reached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from glows_nb.remote.files import shell_files
 
     monkeypatch.setattr(shell_files, "LARGE", 1000)
     here = made(tmp_path / "here", {"small": b"1", "large": b"1" * 2000})
@@ -322,8 +320,6 @@ def test_full_disks_are_said_with_their_side(usual: Reached, tmp_path: Path) -> 
 
 
 def test_large_amounts_are_asked_about(usual: Reached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from glows_nb.remote.files import fetching
-
     monkeypatch.setattr(fetching, "ASKS_ABOVE_BYTES", 10)
     made(usual.home / "there", {"a": b"12345678901"})
     with pytest.raises(TransferError, match="Nothing was done"):
@@ -356,28 +352,24 @@ def test_two_at_once_of_the_same_are_not_both_done(usual: Reached, tmp_path: Pat
 def test_a_file_that_changes_while_it_goes_is_not_put_in_place(
     reached: Reached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, becomes: str, size: int
 ) -> None:
-    from glows_nb.remote.files import shell_files
 
     monkeypatch.setattr(shell_files, "LARGE", 1 << 20)
     here = made(tmp_path / "here", {"a": b"1", "changes": os.urandom(size)})
     old = (here / "changes").read_bytes()
-    real = glows.Machine.send
 
     def change(*given: object) -> None:
         file = here / "changes"
         file.write_bytes({"longer": old + b"more", "shorter": old[:-20_000], "other": os.urandom(size)}[becomes])
 
     # The moment between the look at it and its first byte: the disk is asked how much it holds.
-    from glows_nb.remote.files.sending import _Sending
-
-    look = _Sending._refuse_if_full
-    monkeypatch.setattr(_Sending, "_refuse_if_full", lambda self, *given: (look(self, *given), change())[0])
-    done = real(reached.machine, here, "there")
+    look = sending.refuse_if_full
+    monkeypatch.setattr(sending, "refuse_if_full", lambda *given: (look(*given), change())[0])
+    done = reached.machine.send(here, "there")
     assert not (reached.home / "there" / "changes").exists()
     assert (reached.home / "there" / "a").exists()
     assert (done.sent, done.refused) == (1, 1)
     assert any("changed while being sent" in note for note in done.notes)
-    monkeypatch.setattr(_Sending, "_refuse_if_full", look)
+    monkeypatch.setattr(sending, "refuse_if_full", look)
     assert reached.machine.send(here, "there").sent == 1
     assert same(reached, reached.home / "there", here)
 
