@@ -64,10 +64,11 @@ def test_tour_runs_in_any_notebook_without_a_token() -> None:
 
 
 def test_every_python_block_runs_in_order_and_a_notebook_after_them(
-    sandbox: glows.Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: glows.Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name, value in service(sandbox).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
     assert len(blocks("python")) >= 30
     assert "SANDBOX" in shown_by(notebook_of(*blocks("python")))
     with sandbox.client() as client:

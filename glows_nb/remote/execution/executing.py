@@ -19,12 +19,12 @@ from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import CommandFailed, RemoteError
 from glows_nb.remote.execution.giving import Given, pieces
 from glows_nb.remote.execution.printing import OnOutput
+from glows_nb.remote.lines.reading import AT_ONCE
 from glows_nb.remote.output import Completed, Kept, last_lines
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
-AT_ONCE: Final = 1 << 16
 MOST_BEFORE_MARK: Final = 1 << 16
 LONGEST_COMMAND: Final = 100_000
 """Linux gives a program no single word over 128 KiB."""

@@ -68,7 +68,7 @@ async def send_between(line: Line, to: Line, caller: Caller, path: str, remote: 
         if name in ("", ".", ".."):
             raise InvalidRequest("remote", "give the folder that it is to be there, since it has no name of its own.")
         target = f"{target.rstrip('/') or ('/' if target else '.')}/{name}"
-    gone = Gone(caller, f"{line.name}:{path or '~'} → {to.name}:{target or '~'}")
+    gone = Gone(caller, f"{line.short_name}:{path or '~'} → {to.short_name}:{target or '~'}")
     staging = part_name(line.alias, path, to.alias, target)
     with alone(staging), TemporaryDirectory(prefix="glows-nb-between-") as folder:
         try:
@@ -165,7 +165,7 @@ class _Between:
         notes: Iterable[str],
     ) -> Transfer:
         transfer = Transfer(
-            f"{self._line.name}:{self._path} → {self._to.name}:{self._target}",
+            f"{self._line.short_name}:{self._path} → {self._to.short_name}:{self._target}",
             sent=len(found.new),
             skipped=len(found.same),
             ignored=len(list(ignored)),

@@ -60,7 +60,7 @@ async def fetch(
         raise InvalidRequest("local", "give the folder here that this is fetched into, since it has no name there.")
     place = Path(text).expanduser()
     place = place / name if into else place
-    gone = Gone(caller, f"{line.name}:{remote or '~'} → {place}")
+    gone = Gone(caller, f"{line.short_name}:{remote or '~'} → {place}")
     part = part_name(line.name, remote, str(place.absolute()))
     with alone(part):
         try:
@@ -158,7 +158,9 @@ class _Fetching:
         remote = self._remote.rstrip("/") or "/"
         kind = await files.kind(remote)
         if kind == "none":
-            raise TransferError(f"{self._line.name} has no {visible(remote)}; paths are below the home there.")
+            raise TransferError(
+                f"{self._line.name} has no {visible(remote.removeprefix('./'))}; paths are below the home there."
+            )
         if kind == "other":
             raise TransferError(f"{visible(remote)} on {self._line.name} is neither a file nor a folder.")
         if kind == "folder":
@@ -220,7 +222,7 @@ class _Fetching:
         refused: Mapping[str, str],
     ) -> Transfer:
         transfer = Transfer(
-            f"{self._line.name}:{self._remote} → {self._place}",
+            f"{self._line.short_name}:{self._remote.removeprefix('./')} → {self._place}",
             sent=len(found.new),
             skipped=len(found.same),
             ignored=len(ignored),
@@ -228,6 +230,7 @@ class _Fetching:
             refused=len(refused),
             sent_bytes=sum(entry.size for entry in found.new.values()),
             is_dry_run=self._dry_run,
+            verb="fetched",
             notes=[*([files.about] if files.about else []), *told.notes],
         )
         reasons: dict[str, list[str]] = {}

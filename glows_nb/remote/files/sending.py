@@ -50,7 +50,7 @@ async def send(
     source = await asyncio.to_thread(source_of, local, include_ignored=include_ignored)
     if delete and not source.is_folder:
         raise InvalidRequest("delete", "goes with a folder; one file is sent as it is.")
-    what = f"{source.root} → {line.name}:{remote or source.root.name}"
+    what = f"{source.root} → {line.short_name}:{remote or source.root.name}"
     gone = Gone(caller, what)
     name = part_name(str(source.root.absolute()), remote, line.name)
     with alone(name):
@@ -192,7 +192,7 @@ class _Sending:
     ) -> Transfer:
         """What is done, or would be."""
         transfer = Transfer(
-            f"{self._source.root} → {self._line.name}:{self._remote or self._source.root.name}",
+            f"{self._source.root} → {self._line.short_name}:{self._remote or self._source.root.name}",
             sent=len(found.new),
             skipped=len(found.same),
             ignored=len(self._source.ignored),

@@ -21,6 +21,7 @@ from glows_nb.remote.files.local_tree import changed_meanwhile
 from glows_nb.remote.files.machine_files import Count, Placing, RootKind, answered, said_there, texts_of
 from glows_nb.remote.files.tar_stream import contents, in_pieces, members, packed
 from glows_nb.remote.lines.control_shell import Answer, Has, quoted
+from glows_nb.remote.lines.reading import AT_ONCE, WholeReader
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
@@ -185,7 +186,9 @@ class ShellFiles:
             async with self._running(f"cd {quoted(root)} && {command}", "reading files") as process:
                 giving = asyncio.create_task(_give_all(process, names))
                 try:
-                    async for member in members(_Timely(self._line.name, process.stdout), frozenset(wanted)):
+                    async for member in members(
+                        WholeReader(_Timely(self._line.name, process.stdout)), frozenset(wanted)
+                    ):
                         yield member
                 except Lie as lie:
                     raise TransferError(f"{self._line.name} can't be believed: {lie}.") from None
@@ -197,7 +200,7 @@ class ShellFiles:
         file = quoted(f"./{path}")
         command = f"cd {quoted(root)} && exec dd if={file} bs={BLOCK} skip={begin // BLOCK} 2>/dev/null"
         async with self._running(command, "reading a file") as process:
-            while piece := await answered(self._line.name, process.stdout.read(1 << 18)):
+            while piece := await answered(self._line.name, process.stdout.read(AT_ONCE)):
                 yield piece
 
     async def prefix_hash(self, path: str, length: int) -> str:
@@ -297,7 +300,7 @@ class ShellFiles:
             try:
                 yield process
                 left = MOST_AFTER
-                while piece := await answered(name, process.stdout.read(BLOCK)):
+                while piece := await answered(name, process.stdout.read(AT_ONCE)):
                     left -= len(piece)
                     if left < 0:
                         raise TransferError(f"{name} can't be believed: it goes on sending after the end.")
@@ -370,9 +373,9 @@ class _Timely:
     def __init__(self, name: str, stream: Any) -> None:
         self._name, self._stream = name, stream
 
-    async def readexactly(self, length: int) -> bytes:
-        """So many bytes."""
-        read: bytes = await answered(self._name, self._stream.readexactly(length))
+    async def read(self, length: int) -> bytes:
+        """So many bytes at most."""
+        read: bytes = await answered(self._name, self._stream.read(length))
         return read
 
 
@@ -387,7 +390,7 @@ async def _give_all(process: Any, data: bytes) -> None:
 async def _all_of(stream: Any) -> str:
     said = b""
     with suppress(asyncssh.Error, OSError):
-        while piece := await stream.read(BLOCK):
+        while piece := await stream.read(AT_ONCE):
             said = (said + piece)[-BLOCK:]
     return said.decode(errors="replace")
 

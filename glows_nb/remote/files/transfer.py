@@ -37,6 +37,7 @@ class Transfer:
         resumed_bytes: of these, what was there from an interrupted transfer.
         seconds: how long it took.
         is_dry_run: was nothing done, only told?
+        verb: "sent" or "fetched".
         notes: sentences about what is not as one might expect.
         rows: what became of each file.
     """
@@ -51,6 +52,7 @@ class Transfer:
     resumed_bytes: int = 0
     seconds: float = 0.0
     is_dry_run: bool = False
+    verb: str = "sent"
     notes: list[str] = field(default_factory=list)
     rows: list[FileRow] = field(default_factory=list)
 
@@ -68,7 +70,7 @@ class Transfer:
         return frame.astype({"path": "string", "action": "category", "size_bytes": "Int64", "why": "string"})
 
     def __str__(self) -> str:
-        done = "would go" if self.is_dry_run else "sent"
+        done = "would go" if self.is_dry_run else self.verb
         parts = [f"{counted(self.sent, 'file')} {done}, {size(self.sent_bytes)}"]
         if not self.is_dry_run and self.sent:
             parts[0] += f" in {self.seconds:.1f} s"

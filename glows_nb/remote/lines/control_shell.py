@@ -16,6 +16,7 @@ from typing import Any, Final
 import asyncssh
 
 from glows_nb.remote.errors import RemoteError
+from glows_nb.remote.lines.reading import AT_ONCE
 
 START_SECONDS: Final = 20
 MOST_BYTES: Final = 1 << 27
@@ -143,7 +144,7 @@ async def _until(stream: Any, mark: bytes, keep: int | None = None) -> tuple[byt
                 del said[place:]
                 return bytes(said), b"" if mark.endswith(b"\n") else bytes(rest.partition(b"\n")[0])
         looked = place + len(mark) if place >= 0 else len(said)
-        piece = await stream.read(1 << 18)
+        piece = await stream.read(AT_ONCE)
         if not piece:
             raise RemoteError("The machine gives no shell, or has ended it.")
         said += piece

@@ -18,6 +18,7 @@ import asyncssh
 from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.errors import ParamIllegal, WaitTimeout
 from glows_nb.api.interrupting import noting_wait
+from glows_nb.api.lifecycle.keys import made_from_name
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.formatting import visible
@@ -74,9 +75,16 @@ class Line:
 
     @property
     def name(self) -> str:
-        """What the machine is called in texts."""
-        key = self.instance.meta_key if self.instance is not None else ""
-        return visible(f"{self._id} ({key})" if key else self._id)
+        """What the machine is called in sentences, so that it can be told from all others."""
+        short = self.short_name
+        return short if short == visible(self._id) else f"{short} ({visible(self._id)})"
+
+    @property
+    def short_name(self) -> str:
+        """The name that it was launched with, else its id."""
+        mark = self.client.account_mark
+        made = made_from_name(self.instance.meta_key, mark) if self.instance is not None else None
+        return visible(made.removesuffix(f"-{mark}") if made is not None else self._id)
 
     @property
     def alias(self) -> str:

@@ -12,6 +12,7 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.remote import calling
 from glows_nb.remote.calling import AwaitedHere, Caller
 from glows_nb.remote.errors import RemoteError
+from glows_nb.remote.lines.reading import AT_ONCE
 from glows_nb.remote.ports.forward import Forward
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_PORT: Final = 65535
-AT_ONCE: Final = 1 << 16
 
 
 async def forward(line: Line, caller: Caller, port: int, local_port: int = 0) -> Forward:

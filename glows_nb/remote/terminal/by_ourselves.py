@@ -13,12 +13,12 @@ import asyncssh
 
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.execution.giving import pieces
+from glows_nb.remote.lines.reading import AT_ONCE
 from glows_nb.remote.terminal.raw_mode import raw_terminal
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
-AT_ONCE: Final = 1 << 16
 SIZE_EVERY_SECONDS: Final = 0.25
 """How often the window's size is looked at: there is no signal for it on Windows."""
 LOST: Final = 255
