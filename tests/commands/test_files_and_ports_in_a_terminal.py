@@ -34,7 +34,7 @@ def data(place: Place, request: pytest.FixtureRequest) -> Path:
 def test_transfer_says_in_a_line_what_it_did(place: Place, data: Path) -> None:
     done = place.run("send", "train", data.name)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert re.fullmatch(rb"\w+ .* ins-\w+ \(train-\w+\):\w+: 2 files sent, 260 B in \d+\.\d s\n", done.stdout)
+    assert re.fullmatch(rb"\w+ .* train:\w+: 2 files sent, 260 B in \d+\.\d s\n", done.stdout)
     assert (place.home / data.name / "part" / "b c.bin").read_bytes() == bytes(range(256))
     back = place.run("fetch", "train", f"{data.name}/part", "back/")
     assert (back.returncode, back.stderr) == (0, b"")

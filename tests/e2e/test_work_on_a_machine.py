@@ -110,7 +110,7 @@ def test_folder_comes_back(work: Locator, lab: Lab) -> None:
     line.get_by_label("Path there").fill("data")
     line.get_by_label("Path here").fill("back")
     press(line, "Fetch")
-    expect(said(work, FETCHING)).to_contain_text("1 file sent, 14 B")
+    expect(said(work, FETCHING)).to_contain_text("1 file fetched, 14 B")
     assert (lab.folder / "back" / "deep" / "note.txt").read_text() == "what was sent\n"
 
 

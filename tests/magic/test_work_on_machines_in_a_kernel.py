@@ -154,7 +154,7 @@ def test_interrupt_ends_it_there_and_says_so(kernel: LiveKernel, home: Path) -> 
 
 def test_files_go_and_come_and_the_value_says_how_many(kernel: LiveKernel, home: Path, data: Path) -> None:
     (said,) = bundles(kernel.run(f"%glows send train {data.name} sent"))
-    assert re.search(r" → ins-\w+ \(train-\w+\):sent: 2 files sent, 260 B", said)
+    assert re.search(r" → train:sent: 2 files sent, 260 B", said)
     assert (home / "sent" / "part" / "b.bin").read_bytes() == bytes(range(256))
     (said,) = bundles(kernel.run(f"%glows fetch train sent {data.name}-back"))
     assert "2 files" in said

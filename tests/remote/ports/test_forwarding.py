@@ -66,7 +66,7 @@ def test_port_there_is_open_here_until_it_is_closed(machine: glows.Machine, port
         assert forward.local_port != port
         assert forward.url == f"http://127.0.0.1:{forward.local_port}"
         assert page(forward.url) == b"healthy"
-        assert f"→ port {port} of ins-" in repr(forward)
+        assert f"→ port {port} of {machine._handle}" in repr(forward)
         assert f'<a href="{forward.url}"' in forward._repr_html_()
         assert not forward.is_closed
     assert forward.is_closed

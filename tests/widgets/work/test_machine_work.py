@@ -78,7 +78,7 @@ def test_folder_is_sent_read_there_and_fetched_back(work: MachineWork, tmp_path:
     assert "1 file sent, 14 B" in done(work, "send", local=str(tmp_path / "data"), remote="")
     assert done(work, "command", command="cat data/deep/note.txt").startswith("Exit status 0 after ")
     assert work.output == "what was sent\n"
-    assert "1 file sent" in done(work, "fetch", remote="data", local=f"{tmp_path}/back")
+    assert "1 file fetched" in done(work, "fetch", remote="data", local=f"{tmp_path}/back")
     assert (tmp_path / "back" / "deep" / "note.txt").read_text() == "what was sent\n"
     assert not any(state.is_bad for state in work.states.values())
 
