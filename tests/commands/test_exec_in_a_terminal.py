@@ -111,7 +111,7 @@ def test_interrupt_ends_it_there_with_what_it_started(place: Place) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
-    assert b"It was ended on ins-" in err
+    assert b"It was ended on train (ins-" in err
     assert b"Traceback" not in err
     eventually(lambda: not any(map(runs, pids)))
 

@@ -72,7 +72,7 @@ def test_question_is_asked_in_the_terminal_and_refused_where_nobody_is(place: Pl
         with pexpect.spawn(
             PROGRAM[0], [*PROGRAM[1:], *line], env=place.environment, cwd=place.user, timeout=30
         ) as screen:
-            screen.expect(r"Delete 1 on ins-.*\[y/N\]: ")
+            screen.expect(r"Delete 1 on train \(ins-.*\[y/N\]: ")
             screen.sendline(answer)
             screen.expect(pexpect.EOF)
             screen.close()

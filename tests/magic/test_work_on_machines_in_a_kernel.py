@@ -148,7 +148,7 @@ def test_interrupt_ends_it_there_and_says_so(kernel: LiveKernel, home: Path) -> 
     shown = kernel.run("%glows exec train -- 'echo $$ >pid; echo begun; sleep 100'", None, press_stop)
     assert shown.error["ename"] == "KeyboardInterrupt"
     assert shown.error_lines == ["KeyboardInterrupt: stopped; what is left behind is said above"]
-    assert "It was ended on ins-" in shown.text
+    assert "It was ended on train (ins-" in shown.text
     eventually(lambda: not runs(int((home / "pid").read_text())))
 
 
@@ -193,7 +193,7 @@ def test_deleting_asks_first(kernel: LiveKernel, home: Path, data: Path) -> None
     (data / "a.csv").unlink()
     assert "add --yes" in kernel.run(line).error_lines[0]
     refused = kernel.run(line, ["n"])
-    assert "Delete 1 on ins-" in refused.questions[0]["prompt"]
+    assert "Delete 1 on train (ins-" in refused.questions[0]["prompt"]
     assert refused.error_lines[0].endswith("Nothing was done.")
     assert (home / "less" / "a.csv").exists()
     assert kernel.run(line, ["y"]).error is None

@@ -309,7 +309,7 @@ def test_full_disks_are_said_with_their_side(usual: Reached, tmp_path: Path) -> 
     here = tmp_path / "sparse"
     with here.open("wb") as file:
         file.truncate(15 << 40)
-    with pytest.raises(TransferError, match=r"The disk of ins-.* has .* left, and this needs .*: .* are missing"):
+    with pytest.raises(TransferError, match=r"The disk of .* has .* left, and this needs .*: .* are missing"):
         usual.machine.send(here, "there")
     assert not (usual.home / "there").exists()
     with (usual.home / "sparse").open("wb") as file:
@@ -396,6 +396,6 @@ def test_a_disk_that_gets_full_there_is_said(size: int, tmp_path: Path, doors: M
     here = made(tmp_path / "here", {"a": os.urandom(size)})
     (tmp_path / "door").mkdir()
     with sandbox_door(tmp_path / "door", "disk_full") as door, Service(door) as service, service.machine() as machine:
-        with pytest.raises(TransferError, match=r"The disk of ins-.* is full"):
+        with pytest.raises(TransferError, match=r"The disk of .* is full"):
             machine.send(here, "there")
         assert not (door.home / "there" / "a").exists()

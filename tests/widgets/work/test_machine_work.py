@@ -157,7 +157,7 @@ def test_question_is_not_asked_in_the_background(
 
 def test_missing_library_is_named(work: MachineWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "asyncssh", None)
-    assert "pip install 'glows-nb[remote]'" in done(work, "command", command="true")
+    assert 'pip install "glows-nb[remote]"' in done(work, "command", command="true")
     assert work.states["command"].error == "ConfigError"
 
 
