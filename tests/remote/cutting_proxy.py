@@ -16,15 +16,23 @@ class CuttingProxy:
         cuts: after how many bytes each next line breaks; all after these go through.
         on_cut: is called at each cut, when both sides have been dropped.
         is_hard: is a line reset, rather than closed?
+        pause: seconds before each 64 KB.
     """
 
     def __init__(
-        self, port: int, cuts: Iterable[int] = (), on_cut: Callable[[], None] = lambda: None, *, is_hard: bool = True
+        self,
+        port: int,
+        cuts: Iterable[int] = (),
+        on_cut: Callable[[], None] = lambda: None,
+        *,
+        is_hard: bool = True,
+        pause: float = 0,
     ) -> None:
         self._to = port
         self._cuts = iter(cuts)
         self._on_cut = on_cut
         self._is_hard = is_hard
+        self._pause = pause
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,6 +110,8 @@ class CuttingProxy:
     ) -> None:
         try:
             while piece := await reader.read(1 << 16):
+                if self._pause:
+                    await asyncio.sleep(self._pause)
                 if left[0] is not None:
                     piece = piece[: max(left[0], 0)]
                     left[0] -= len(piece)
