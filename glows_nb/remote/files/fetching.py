@@ -64,8 +64,9 @@ async def fetch(
     part = part_name(line.name, remote, str(place.absolute()))
     with alone(part):
         try:
-            fetching = _Fetching(line, caller, plain_path(remote or "."), place, part, gone, delete, dry_run, ask)
-            fetching.include_ignored = include_ignored
+            fetching = _Fetching(
+                line, caller, plain_path(remote or "."), place, part, gone, delete, dry_run, include_ignored, ask
+            )
             return await resumed(line, gone, fetching.attempt)
         finally:
             await gone.end()
@@ -119,9 +120,10 @@ class _Fetching:
         gone: Gone,
         delete: bool,
         dry_run: bool,
+        include_ignored: bool,
         ask: Ask | None,
     ) -> None:
-        self.include_ignored = False
+        self._include_ignored = include_ignored
         self._line, self._caller, self._remote, self._place, self._part = line, caller, remote, place, part
         self._gone, self._delete, self._dry_run, self._ask = gone, delete, dry_run, ask
         self._has_asked = False
@@ -130,12 +132,13 @@ class _Fetching:
         """Do all that is left to do."""
         files = await files_of(self._line, self._caller)
         root, only, target = await self._source(files)
-        told = await files.tree(root, only, "")
-        wanted, ignored, refused, rules = await wanted_of(files, root, told, include_ignored=self.include_ignored)
+        # Of what transfers that are not over left there nothing is taken.
+        told = await files.tree(root, only, "" if only else self._part)
+        wanted, ignored, refused, rules = await wanted_of(files, root, told, include_ignored=self._include_ignored)
         here, _ = await asyncio.to_thread(scan, target.root, include_ignored=True) if not only else (Tree(), [])
         if only:
-            wanted = {self._place_name(target): entry for entry in wanted.values()}
-            here.entries = _one_here(target.root / self._place_name(target))
+            wanted = dict(zip([self._place.name], wanted.values(), strict=False))
+            here.entries = _one_here(target.root / self._place.name)
         elif not target.root.exists():
             here = Tree()
         found = await self._difference(files, root, only, wanted, here, target)
@@ -171,9 +174,6 @@ class _Fetching:
         here = self._place / name if self._place.is_dir() else self._place
         self._place = here
         return folder or "/", name, Target(here.parent, self._part)
-
-    def _place_name(self, target: Target) -> str:
-        return self._place.name
 
     async def _difference(
         self,
