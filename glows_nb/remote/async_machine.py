@@ -287,7 +287,7 @@ class AsyncMachine:
         await self._run(lambda caller: self._handle.accept_host_key(caller, fingerprint))
 
     async def close(self) -> None:
-        """Close the line; the next use makes another. The machine goes on, and costs as before."""
+        """Close the line, unless another handle of the machine uses it; the machine goes on, and costs as before."""
         await self._run(self._handle.close)
 
     async def __aenter__(self) -> AsyncMachine:

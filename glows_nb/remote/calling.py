@@ -56,6 +56,16 @@ class _CallingThread:
         self.asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         """What is asked of the thread; None when the work is over."""
 
+    def do_next(self) -> bool:
+        """Do what is asked next, if something soon is; False when the work is over."""
+        try:
+            asked = self.asked.get(timeout=LOOK_SECONDS)
+        except Empty:
+            return True
+        if asked is not None:
+            asked()
+        return asked is not None
+
     async def call(self, function: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
@@ -141,6 +151,8 @@ async def _cancel_all() -> None:
 
 
 _loop: Final = _Loop()
+_working: Final[set[asyncio.Task[Any]]] = set()
+"""The loop itself forgets what nobody else knows of, in the middle of it."""
 atexit.register(_loop.end)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_loop.forget)
@@ -173,34 +185,39 @@ def run(
         # After a second interrupt nobody asks how it ended, which is not to be complained of.
         if not task.cancelled():
             task.exception()
+        _working.discard(task)
         caller.asked.put(None)
 
     def start() -> None:
-        task = loop.create_task(work(caller))
-        tasks.append(task)
-        task.add_done_callback(over)
+        if not tasks:
+            tasks.append(loop.create_task(work(caller)))
+            tasks[0].add_done_callback(over)
+            _working.add(tasks[0])
+
+    def cancel() -> None:
+        for task in tasks:
+            task.cancel()
 
     if _is_in(loop):
         raise RuntimeError("A machine was called from within its own line; call it from another thread.")
-    loop.call_soon_threadsafe(start)
     interrupt: KeyboardInterrupt | None = None
-    is_ending = False
-    while True:
+    is_begun = is_ending = is_over = False
+    while not (is_over or (is_ending and tasks and tasks[0].done())):
+        # Wherever in here an interrupt comes, what is within the handlers of this too, it ends the work.
         try:
+            if not is_begun:
+                loop.call_soon_threadsafe(start)
+                is_begun = True
             if stop is not None and stop.is_set() and not is_ending:
                 is_ending = True
-                loop.call_soon_threadsafe(lambda: tasks[0].cancel())
-            asked = caller.asked.get(timeout=LOOK_SECONDS)
-            if asked is None:
-                break
-            asked()
-        except Empty:
-            continue
+                loop.call_soon_threadsafe(cancel)
+            is_over = not caller.do_next()
         except KeyboardInterrupt as pressed:
             if is_ending:
                 raise
             interrupt, is_ending = pressed, True
-            loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+            loop.call_soon_threadsafe(start)
+            loop.call_soon_threadsafe(cancel)
     [task] = tasks
     if interrupt is not None:
         for note in _notes_of(task):

@@ -82,7 +82,7 @@ class Handle:
         from glows_nb.remote.execution.executing import checked, execute
         from glows_nb.remote.execution.printing import OnOutput, Printed
 
-        checked(command, options["env"], options["timeout"])
+        checked(command, options["env"], options["timeout"], options["given"])
         shown = OnOutput(on_output) if quiet or on_output is not None else Printed()
         return await execute(await self._line(caller), caller, command, on_output=shown, **options)
 
@@ -173,7 +173,10 @@ class Handle:
 
         # A handle that was never used has opened none, and who it is nobody has to know then.
         if self._found is not None or has_lines():
-            (await self._unconnected()).drop()
+            line = await self._unconnected()
+            line.users.discard(self)
+            if not line.users:
+                line.drop()
 
     async def _unconnected(self) -> Line:
         from glows_nb.remote.lines.line import line_to, machine_named
@@ -186,6 +189,7 @@ class Handle:
 
     async def _line(self, caller: Caller) -> Line:
         line = await self._unconnected()
+        line.users.add(self)
         await line.connected(caller, self._patience)
         self._found = line.instance or self._found
         return line

@@ -296,7 +296,7 @@ class Machine:
         self._run(lambda caller: self._handle.accept_host_key(caller, fingerprint))
 
     def close(self) -> None:
-        """Close the line; the next use makes another. The machine goes on, and costs as before."""
+        """Close the line, unless another handle of the machine uses it; the machine goes on, and costs as before."""
         self._run(self._handle.close)
 
     def __enter__(self) -> Machine:
@@ -327,6 +327,8 @@ def machine(
     machine: str | Instance, *, wait: bool = False, timeout: float = 600, client: Client | None = None
 ) -> Machine:
     """A handle of a machine, for commands, files and ports; it connects when it is first used.
+
+    See `glows.Machine` for what it does: exec, send, fetch, send_to, forward, wait_http.
 
     Args:
         machine: an id, a meta key or a name given to launch; or an Instance.

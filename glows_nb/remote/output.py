@@ -22,6 +22,8 @@ class Kept:
 
     def __init__(self) -> None:
         self.length = 0
+        self.lines = 0
+        self._unkept = ""
         self._end = bytearray()
         self._file: IO[bytes] | None = None
 
@@ -32,26 +34,46 @@ class Kept:
 
     def add(self, piece: bytes) -> None:
         """This came next."""
-        if self._file is None and self.length + len(piece) > IN_MEMORY:
-            self._file = tempfile.NamedTemporaryFile(prefix="glows-nb-output-")  # noqa: SIM115 - it goes with this
-            self._file.write(self._end)
-        if self._file is not None and self.length < ON_DISK:
-            self._file.write(piece[: ON_DISK - self.length])
+        try:
+            self._keep(piece)
+        except OSError as error:
+            # That there is no room for it here says nothing of the command, which goes on.
+            self._unkept = error.strerror or str(error)
+            self._file = None
         self.length += len(piece)
+        self.lines += piece.count(b"\n")
         self._end += piece
         if len(self._end) > 2 * IN_MEMORY:
             del self._end[:-IN_MEMORY]
 
     def finish(self) -> None:
         """Nothing more comes."""
-        if self._file is not None:
-            self._file.flush()
+        try:
+            if self._file is not None:
+                self._file.flush()
+        except OSError as error:
+            self._unkept = error.strerror or str(error)
+            self._file = None
+
+    def _keep(self, piece: bytes) -> None:
+        if self._unkept:
+            return
+        if self._file is None and self.length + len(piece) > IN_MEMORY:
+            self._file = tempfile.NamedTemporaryFile(prefix="glows-nb-output-")  # noqa: SIM115 - it goes with this
+            self._file.write(self._end)
+        if self._file is not None and self.length < ON_DISK:
+            self._file.write(piece[: ON_DISK - self.length])
 
     def text(self) -> str:
         """The text, or its last MB with a first line that says where the rest is."""
-        if self._file is None:
-            return self._end.decode(errors="backslashreplace")
         end = bytes(self._end[-IN_MEMORY:])
+        if self._file is None and self.length > IN_MEMORY:
+            return (
+                f"[the last {size(len(end))} of {size(self.length)}; the rest could not be kept on this computer: "
+                f"{self._unkept}]\n{end.decode(errors='backslashreplace')}"
+            )
+        if self._file is None:
+            return end.decode(errors="backslashreplace")
         kept = "" if self.length <= ON_DISK else f", of which the first {size(ON_DISK)} are there"
         return (
             f"[the last {size(len(end))} of {size(self.length)}; all of it is in {self.path}{kept}]\n"
@@ -88,8 +110,9 @@ class Completed:
 
     def __repr__(self) -> str:
         ended = f"signal {self.signal}" if self.signal else f"exit status {self.exit_status}"
-        lines = self.stdout.count("\n")
-        return visible(f"<Completed {self.command[:60]!r}: {ended}, {counted(lines, 'line')}, {self.seconds:.1f} s>")
+        lines = counted(self._kept[0].lines, "line")
+        where = f", all of it in {self.stdout_path}" if self.stdout_path is not None else ""
+        return visible(f"<Completed {self.command[:60]!r}: {ended}, {lines}{where}, {self.seconds:.1f} s>")
 
 
 LAST_LINES: Final = 5

@@ -8,15 +8,17 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from io import IOBase, TextIOBase
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncssh
 from pydantic import SecretStr
 
-from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.errors import GlowsError, InvalidRequest
+from glows_nb.api.statuses import LEAVING
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
-from glows_nb.remote.errors import CommandFailed, RemoteError
+from glows_nb.remote.errors import CommandFailed, LineLost, NotReachable, RemoteError
 from glows_nb.remote.execution.giving import Given, pieces
 from glows_nb.remote.execution.printing import OnOutput
 from glows_nb.remote.lines.reading import AT_ONCE
@@ -30,7 +32,9 @@ LONGEST_COMMAND: Final = 100_000
 """Linux gives a program no single word over 128 KiB."""
 POSIX_SHELLS: Final = ("sh", "bash", "dash", "zsh", "ash", "ksh")
 ENDS_WITHIN: Final = 10.0
+END_OF_INPUT: Final = b"\x04"
 SAYS_WITHIN: Final = 1.0
+BEGINS_WITHIN: Final = 60.0
 QUIET_SECONDS: Final = 0.5
 
 LEFT: Final = "[It has ended. Something that it started runs on there, whose output is not shown any more.]"
@@ -93,7 +97,24 @@ async def execute(
         CommandFailed: it ended otherwise than with 0 and `check` was asked for, or the time was over.
         LineLost: the line broke; the command may go on.
     """
-    text = checked(command, env, timeout)
+    text = checked(command, env, timeout, given)
+    if pty and given is not None:
+        raise InvalidRequest("input", "can't be given together with pty=True: a terminal has no end of what it reads.")
+    async with line.sessions:
+        return await _executed(line, caller, text, check, timeout, given, env, pty, on_output)
+
+
+async def _executed(
+    line: Line,
+    caller: Caller,
+    text: str,
+    check: bool,
+    timeout: float | None,
+    given: str | Given,
+    env: Mapping[str, SecretStr] | None,
+    pty: bool,
+    on_output: OnOutput,
+) -> Completed:
     running = _Running(line, caller, text, env or {}, on_output)
     began = time.monotonic()
     is_late = False
@@ -109,6 +130,12 @@ async def execute(
         # A second cancellation, of a second Ctrl-C, reaches this and is not waited out.
         if await running.end():
             stop.add_note(f"It was ended on {line.name}, with what it had started.")
+        raise
+    except LineLost as lost:
+        await _say_if_ended(line, lost)
+        raise
+    except NotBegun:
+        await running.end()
         raise
     except ListenerFailed as failed:
         await running.end()
@@ -128,13 +155,39 @@ async def execute(
     return completed
 
 
-def checked(command: str | Sequence[str], env: Mapping[str, Any] | None, timeout: float | None) -> str:
+async def _say_if_ended(line: Line, lost: LineLost) -> None:
+    """A machine that has ended is why its line broke, and there is nothing on it that could go on.
+
+    Raises:
+        NotReachable: it has.
+    """
+    has_ended = False
+    with suppress(GlowsError):
+        has_ended = (await line.ask()).status in LEAVING
+    if has_ended:
+        raise NotReachable(f"{line.name} has ended while the command ran, and the command with it.") from lost
+
+
+def checked(
+    command: str | Sequence[str], env: Mapping[str, Any] | None, timeout: float | None, given: Any = None
+) -> str:
     """The command as the machine's shell is to read it.
 
     Raises:
         InvalidRequest: something of it can't be.
     """
+    words: Any = command
+    if not isinstance(words, str | list | tuple) or not all(isinstance(word, str) for word in words):
+        raise InvalidRequest("command", "is neither a line for the shell nor a list of words, each a str.")
     text = command if isinstance(command, str) else shlex.join(command)
+    if not _can_be_said(text):
+        raise InvalidRequest("command", "holds signs that are no text in UTF-8.")
+    if not (given is None or isinstance(given, str | bytes | IOBase)):
+        raise InvalidRequest("input", "is neither text nor bytes nor a file opened for bytes.")
+    if isinstance(given, TextIOBase):
+        raise InvalidRequest("input", "is a file opened for text; open it for bytes, with mode 'rb'.")
+    if isinstance(given, str) and not _can_be_said(given):
+        raise InvalidRequest("input", "holds signs that are no text in UTF-8; give bytes.")
     if not text.strip():
         raise InvalidRequest("command", "is empty; give a line for the shell, or a list of words.")
     if "\0" in text:
@@ -145,7 +198,7 @@ def checked(command: str | Sequence[str], env: Mapping[str, Any] | None, timeout
             f"of {len(text.encode())} bytes is over the limit of {LONGEST_COMMAND}; give it as input, as in "
             "exec('sh', input=…).",
         )
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and (not isinstance(timeout, int | float) or not timeout > 0):
         raise InvalidRequest("timeout", f"{timeout!r} is not a number of seconds above 0.")
     if env is not None and not isinstance(env, Mapping):
         raise InvalidRequest("env", "is no mapping of names to values, as in {'NAME': 'value'}.")
@@ -153,10 +206,16 @@ def checked(command: str | Sequence[str], env: Mapping[str, Any] | None, timeout
         if not isinstance(name, str) or not (name.isascii() and name.isidentifier()):
             raise InvalidRequest("env", f"{name!r} is no name for a variable.")
         if not isinstance(value, SecretStr):
-            raise InvalidRequest("env", f"the value of {name} is no text.")
+            raise InvalidRequest("env", f"the value of {name} is no text; write it as a str.")
+        if not _can_be_said(value.get_secret_value()):
+            raise InvalidRequest("env", f"the value of {name} holds signs that are no text in UTF-8.")
         if "\0" in value.get_secret_value():
             raise InvalidRequest("env", f"the value of {name} holds a NUL character, which no variable can.")
     return text
+
+
+def _can_be_said(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _said(completed: Completed) -> str:
@@ -176,6 +235,10 @@ class ListenerFailed(Exception):
         self.error = error
 
 
+class NotBegun(RemoteError):
+    """The machine's shell did not come to the command."""
+
+
 class _Running:
     """A command that runs, and what came of it."""
 
@@ -188,11 +251,12 @@ class _Running:
         self._mark = f"{secrets.token_hex(8)} "
         self._process: asyncssh.SSHClientProcess[bytes] | None = None
         self._has_begun = asyncio.Event()
-        self._has_left = False
+        self._has_left = self._is_terminal = False
         self._reading: asyncio.Future[tuple[None, None]] | None = None
 
     async def start(self, *, pty: bool) -> None:
         """Begin."""
+        self._is_terminal = pty
         connection = await self._line.connected(self._caller)
         options: dict[str, Any] = {"term_type": "xterm-256color", "term_size": (120, 40)} if pty else {}
         words = _command_line(self._text, self._mark, self._line.login_shell, len(_exports(self._env)), pty=pty)
@@ -212,6 +276,8 @@ class _Running:
             left = asyncio.create_task(self._left_behind(process))
             both: set[asyncio.Future[Any]] = {self._reading, left}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if left.done() and left.exception() is not None:
+                await left
             if not self._reading.done():
                 await self._leave(self._reading)
                 return
@@ -222,9 +288,21 @@ class _Running:
             left.cancel()
         if process.exit_status is None and not process.exit_signal:
             raise asyncssh.ConnectionLost("the channel ended without a status")
+        if self._pid is None:
+            raise NotBegun(
+                f"{self._line.name} did not run the command: a start file of its shell (.bashrc, .profile) ended it "
+                f"before, or there is no shell. It said: {visible(self._kept[0].text().strip()[-200:]) or 'nothing'}"
+            )
 
     async def _left_behind(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         """The command has ended, and nothing more comes, though something still has its output."""
+        try:
+            await asyncio.wait_for(self._has_begun.wait(), BEGINS_WITHIN)
+        except TimeoutError:
+            raise NotBegun(
+                f"{self._line.name} did not come to the command within {BEGINS_WITHIN:g} s: a start file of its shell "
+                "(.bashrc, .profile) waits for something or starts something else. glows-nb ssh shows what."
+            ) from None
         seen = -1
         while process.exit_status is None or seen != (seen := self._length()):
             await asyncio.sleep(QUIET_SECONDS)
@@ -276,6 +354,8 @@ class _Running:
             async for piece in pieces(given):
                 process.stdin.write(piece)
                 await process.stdin.drain()
+            # A terminal has no other end of what it reads.
+            process.stdin.write(END_OF_INPUT if self._is_terminal else b"")
             process.stdin.write_eof()
 
     async def _read(self, stream: asyncssh.SSHReader[bytes], number: int) -> None:
@@ -341,6 +421,10 @@ def _command_line(text: str, mark: str, login_shell: str, given_first: int, *, p
     environment += "stty echo\n" if before else ""
     if login_shell.rpartition("/")[2] in POSIX_SHELLS:
         return f"{before}echo {mark}$$\n{environment}{text}"
-    # Any shell runs this, whatever its own language is, and says which one it is.
-    script = f'{before}echo {mark}$$ "${{SHELL:-/bin/sh}}"\n{environment}exec "${{SHELL:-/bin/sh}}" -c "$0"'
-    return f"exec sh -c {shlex.quote(script)} {shlex.quote(text)}"
+    # Any shell runs this, whatever its own language is. What its start files say comes before the mark.
+    known = f'{before}echo {mark}$$ "$SHELL"\n{environment}{text}'
+    script = (
+        f'case "${{SHELL##*/}}" in {"|".join(POSIX_SHELLS)}) exec "$SHELL" -c "$1" ;; esac\n'
+        f'{before}echo {mark}$$ "${{SHELL:-/bin/sh}}"\n{environment}exec "${{SHELL:-/bin/sh}}" -c "$0"'
+    )
+    return f"exec sh -c {shlex.quote(script)} {shlex.quote(text)} {shlex.quote(known)}"

@@ -55,7 +55,7 @@ async def fetch(
     remote = checked_remote(remote)
     name = remote.rstrip("/").rpartition("/")[2]
     text = os.fspath(local)
-    into = text in ("", ".", "..") or text.endswith(("/", os.sep))
+    into = text in ("", ".", "..", "~") or text.endswith(("/", os.sep))
     if into and name in ("", ".", ".."):
         raise InvalidRequest("local", "give the folder here that this is fetched into, since it has no name there.")
     place = Path(text).expanduser()
@@ -68,6 +68,9 @@ async def fetch(
                 line, caller, plain_path(remote or "."), place, part, gone, delete, dry_run, include_ignored, ask
             )
             return await resumed(line, gone, fetching.attempt)
+        except asyncio.CancelledError as stop:
+            stop.add_note(f"{gone.words} The same call goes on from there.")
+            raise
         finally:
             await gone.end()
 
@@ -162,7 +165,8 @@ class _Fetching:
         kind = await files.kind(remote)
         if kind == "none":
             raise TransferError(
-                f"{self._line.name} has no {visible(remote.removeprefix('./'))}; paths are below the home there."
+                f"{self._line.name} has no {visible(remote.removeprefix('./'))}; a path that is not absolute is below "
+                "the home there."
             )
         if kind == "other":
             raise TransferError(f"{visible(remote)} on {self._line.name} is neither a file nor a folder.")
@@ -237,7 +241,7 @@ class _Fetching:
         for path, why in refused.items():
             reasons.setdefault(why, []).append(path)
         transfer.notes += [f"left out, {why}: {some(paths)}" for why, paths in reasons.items()]
-        add_rows(transfer, "sent", [(path, entry.size, "") for path, entry in found.new.items()])
+        add_rows(transfer, "fetched", [(path, entry.size, "") for path, entry in found.new.items()])
         add_rows(transfer, "same", [(path, wanted[path].size, "") for path in found.same if path not in found.modes])
         add_rows(transfer, "mode", [(path, entry.size, "") for path, entry in found.modes.items()])
         add_rows(transfer, "ignored", [(path, 0, "") for path in ignored])
@@ -306,35 +310,32 @@ class _Fetching:
         missing = dict(names)
         part = target.part("small")
         gathered: list[bytes] = []
-        last, length = "", 0
+        length = 0
         async with aclosing(files.small(root, list(names))) as pieces:  # type: ignore[type-var]
             async for there, piece in pieces:
-                if there != last:
-                    gathered, last, length = [], there, 0
+                gathered.append(piece)
                 length += len(piece)
-                entry = wanted[names[there]]
-                if length > entry.size + LARGE:
+                if length > wanted[names[there]].size + LARGE:
                     raise TransferError(
-                        f"{visible(there)} on {self._line.name} goes on and on, though it had {size(entry.size)}; the "
-                        "same call fetches it, if that is so."
+                        f"{visible(there)} on {self._line.name} goes on and on, though it had "
+                        f"{size(wanted[names[there]].size)}; the same call fetches it, if that is so."
                     )
-                # One that has become another one meanwhile is not kept: its time would be wrong, or half of it.
-                if length <= entry.size:
-                    gathered.append(piece)
-                    await self._gone.count(len(piece))
-                if length == entry.size:
+                await self._gone.count(len(piece))
+                if not piece:
+                    # A log that has grown meanwhile comes as it was when it was read.
                     with target.writing(part) as file:
                         file.writelines(gathered)
-                    target.place(part, names[there], entry)
+                    target.place(part, names[there], wanted[names[there]])
                     missing.pop(there, None)
-                elif length > entry.size and there not in missing:
-                    missing[there] = names[there]
-        if missing:
-            transfer.sent -= len(missing)
-            transfer.refused += len(missing)
-            transfer.notes.append(
-                f"{some(list(missing.values()))} changed on the machine meanwhile; the same call fetches them."
-            )
+                    gathered, length = [], 0
+        if not missing:
+            return
+        why = files.complaint or f"{self._line.name} had them no more when they were read."
+        if len(missing) == len(names):
+            raise TransferError(why)
+        transfer.sent -= len(missing)
+        transfer.refused += len(missing)
+        transfer.notes.append(f"left out, {some(list(missing.values()))}: {why}")
 
     async def _fetch_large(
         self, files: MachineFiles, root: str, there: str, path: str, entry: Entry, target: Target

@@ -51,6 +51,8 @@ class Placing:
 class MachineFiles(Protocol):
     """Files on a machine; every path is below the root that is named with it."""
 
+    complaint: str
+    """What the machine said last of files that could not be read."""
     about: str
     """What there is to say of this way, if it is not the usual one."""
 
@@ -90,7 +92,7 @@ class MachineFiles(Protocol):
         """
 
     def small(self, root: str, paths: Sequence[str]) -> AsyncIterator[tuple[str, bytes]]:
-        """The contents of small files, in pieces, each with its path; each file has one at least.
+        """The contents of small files, in pieces, each with its path; an empty one when a file is whole.
 
         Raises:
             TransferError: the machine says something else than what was asked for.

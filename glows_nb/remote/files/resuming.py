@@ -81,6 +81,11 @@ class Gone:
         """Something else is under way."""
         await self._progress.say(f"{self._what}: {words}")
 
+    @property
+    def words(self) -> str:
+        """How far it is, as a sentence."""
+        return f"{size(self.bytes)} of {size(self.total)} had gone."
+
     async def end(self) -> None:
         """All has gone, or nothing more will."""
         await self._progress.end(self._words())

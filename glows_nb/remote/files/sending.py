@@ -57,6 +57,9 @@ async def send(
         try:
             sending = _Sending(line, caller, source, remote, name, gone, delete, dry_run, ask)
             return await resumed(line, gone, sending.attempt)
+        except asyncio.CancelledError as stop:
+            stop.add_note(f"{gone.words} The same call goes on from there.")
+            raise
         finally:
             await gone.end()
 
@@ -145,7 +148,7 @@ class _Sending:
         source, remote = self._source, self._remote
         entries = dict(source.tree.entries)
         into = not remote or remote.endswith("/") or remote.rpartition("/")[2] in (".", "..")
-        path = f"{remote.rstrip('/') or ('/' if remote else '.')}/{source.root.absolute().name}" if into else remote
+        path = f"{remote.rstrip('/') or ('/' if remote else '.')}/{source.root.resolve().name}" if into else remote
         path = plain_path(path)
         kind = await files.kind(path)
         if source.is_folder:

@@ -43,6 +43,7 @@ class ShellFiles:
     """Files by the control shell, and by one command more for each stream."""
 
     about = ""
+    complaint = ""
 
     def __init__(self, line: Line, caller: Caller, has: Has) -> None:
         self._line, self._caller, self._has = line, caller, has
@@ -183,7 +184,9 @@ class ShellFiles:
                 for batch in batches
             ]
         for command, names, wanted in streams:
-            async with self._running(f"cd {quoted(root)} && {command}", "reading files") as process:
+            # One that grows or goes away meanwhile is no reason to take none of the others.
+            running = self._running(f"cd {quoted(root)} && {command}", "reading files", must_end_well=False)
+            async with running as process:
                 giving = asyncio.create_task(_give_all(process, names))
                 try:
                     async for member in members(
@@ -284,8 +287,8 @@ class ShellFiles:
                 process.stdin.write_eof()
 
     @asynccontextmanager
-    async def _running(self, command: str, doing: str) -> AsyncIterator[Any]:
-        """A command there, which must end with 0.
+    async def _running(self, command: str, doing: str, *, must_end_well: bool = True) -> AsyncIterator[Any]:
+        """A command there, which must end with 0, or else is complained of.
 
         Raises:
             TransferError: it ended otherwise.
@@ -311,7 +314,10 @@ class ShellFiles:
             if process.exit_status is None:
                 raise asyncssh.ConnectionLost("the channel ended without a status")
             if process.exit_status != 0:
-                raise said_there(self._line.name, said, doing)
+                failure = said_there(self._line.name, said, doing)
+                if must_end_well:
+                    raise failure
+                self.complaint = str(failure)
 
     async def _run(self, script: str) -> Answer:
         async with self._line.unbroken("files were looked at"):

@@ -88,7 +88,7 @@ def in_pieces(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
 
 
 async def members(stream: Any, wanted: frozenset[str]) -> AsyncIterator[tuple[str, bytes]]:
-    """The files in a stream that a machine sends: path and next piece.
+    """The files in a stream that a machine sends: path and next piece; an empty one when that is all.
 
     Args:
         stream: has `readexactly`, as of asyncio or asyncssh.
@@ -120,14 +120,13 @@ async def members(stream: Any, wanted: frozenset[str]) -> AsyncIterator[tuple[st
             raise Lie("it sends something else than the files that were asked for")
         seen.add(path)
         left = head.size
-        if not left:
-            yield path, b""
         while left:
             piece = await _exactly(stream, min(AT_ONCE, left))
             if piece is None:
                 return
             left -= len(piece)
             yield path, piece
+        yield path, b""
         if await _exactly(stream, -head.size % BLOCK) is None:
             return
 

@@ -56,6 +56,9 @@ class ThroughHere:
         self._entries = new
         gathered: dict[str, str] = {}
         changed: list[str] = []
+        if not new:
+            # Folders and modes alone: what puts them in place begins in the staging folder.
+            await self._target.put(self._place, self._staging, {}, self._locate, self._count)
         for batch in _batches(new):
             await self._fetch(batch, names)
             whole = {path: entry for path, entry in batch.items() if entry.kind != FILE or self._is_here(path)}

@@ -61,8 +61,8 @@ class Transfer:
         """What became of each file.
 
         Returns:
-            A row for each file, with the columns path, action (sent, same, mode, deleted, ignored, refused), size_bytes
-            (Int64) and why.
+            A row for each file, with the columns path, action (sent or fetched, same, mode, deleted, ignored, refused),
+            size_bytes (Int64) and why.
         """
         import pandas as pd
 
@@ -74,6 +74,8 @@ class Transfer:
         parts = [f"{counted(self.sent, 'file')} {done}, {size(self.sent_bytes)}"]
         if not self.is_dry_run and self.sent:
             parts[0] += f" in {self.seconds:.1f} s"
+            if self.resumed_bytes:
+                parts[0] += f" ({size(self.resumed_bytes)} of it was there from an interrupted one)"
         for number, word in (
             (self.skipped, "there already"),
             (self.ignored, "ignored"),

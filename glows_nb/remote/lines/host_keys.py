@@ -67,14 +67,14 @@ class HostKeys:
                 kept = [line for line in self._lines() if line.alias != alias]
                 text = "".join(f"{' '.join(line)}\n" for line in [*kept, Remembered(alias, *_words(key))])
                 part = self.path.with_suffix(".part")
-                part.write_text(text, encoding="ascii")
+                part.write_text(text, encoding="utf-8")
                 part.replace(self.path)
         except (OSError, TimeoutError) as error:
             raise RemoteError(f"The host keys in {self.path} can't be written: {error}.") from error
 
     def _lines(self) -> Iterator[Remembered]:
         try:
-            text = self.path.read_text(encoding="ascii", errors="replace") if os.path.lexists(self.path) else ""
+            text = self.path.read_text(encoding="utf-8", errors="replace") if os.path.lexists(self.path) else ""
         except OSError as error:
             raise RemoteError(f"The host keys in {self.path} can't be read: {error.strerror}.") from error
         for line in text.splitlines():

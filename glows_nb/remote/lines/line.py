@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import asyncssh
 
@@ -46,6 +46,9 @@ ALIVE_MOST_MISSED: Final = 4
 ENCRYPTIONS: Final = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr")
 """The first is the fastest by half."""
 
+MOST_COMMANDS: Final = 6
+"""At once on a line, others wait: sshd allows ten sessions by itself, and files need some too."""
+
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 3.0
 GROWTH: Final = 1.3
@@ -64,6 +67,9 @@ class Line:
     def __init__(self, client: AnyClient, instance_id: str) -> None:
         self.instance: Instance | None = None
         self.login_shell = ""
+        self.users: WeakSet[object] = WeakSet()
+        """The handles that have used it; it is closed with the last of them."""
+        self.sessions = asyncio.Semaphore(MOST_COMMANDS)
         self.client = client
         self._id = instance_id
         self._connecting = asyncio.Lock()
@@ -280,7 +286,10 @@ class Line:
     def _refuse_by_status(self, instance: Instance) -> None:
         status = instance.status
         if status in LEAVING:
-            raise NotReachable(f"{self.name} is {status}: it has ended, and nothing answers there any more.")
+            raise NotReachable(
+                f"{self.name} is {status}: it has ended, and nothing answers there any more. Launch one "
+                "again under its name, or unpark it if it has a snapshot."
+            )
         if status == InstanceStatus.RUNNING:
             return
         if status in (InstanceStatus.PAUSING, InstanceStatus.PAUSED, InstanceStatus.RESUMING):

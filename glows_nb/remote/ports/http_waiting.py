@@ -55,11 +55,12 @@ async def wait_http(
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as http:
             while True:
                 try:
+                    left = max(timeout - progress.seconds, 0.1)
                     if public:
-                        said = await _answer(http, _public(await line.ask(), port, path), status, contains)
+                        said = await _answer(http, _public(await line.ask(), port, path), status, contains, left)
                     else:
                         tunnel = tunnel or await forward(line, caller, port)
-                        said = await _answer(http, SecretStr(f"{tunnel.url}{path}"), status, contains)
+                        said = await _answer(http, SecretStr(f"{tunnel.url}{path}"), status, contains, left)
                 except NotReachable as error:
                     if not error.may_pass:
                         raise
@@ -100,10 +101,10 @@ def _public(machine: Instance, port: int, path: str) -> SecretStr:
     return SecretStr(urlunsplit(urlsplit(url.get_secret_value())._replace(path=path)))
 
 
-async def _answer(http: httpx.AsyncClient, url: SecretStr, status: int | None, contains: str) -> str:
+async def _answer(http: httpx.AsyncClient, url: SecretStr, status: int | None, contains: str, seconds: float) -> str:
     """What is not as wanted; "" where all is."""
     try:
-        async with http.stream("GET", url.get_secret_value()) as answer:
+        async with asyncio.timeout(seconds), http.stream("GET", url.get_secret_value()) as answer:
             is_right = answer.status_code < 400 if status is None else answer.status_code == status
             if not is_right:
                 return f"HTTP {answer.status_code}."
@@ -117,6 +118,10 @@ async def _answer(http: httpx.AsyncClient, url: SecretStr, status: int | None, c
                 if len(text) > 1 << 20:
                     break
             return f"HTTP {answer.status_code}, without {contains!r}."
+    except TimeoutError:
+        return "it does not answer to the end."
+    except httpx.RemoteProtocolError:
+        return "nothing that speaks HTTP listens there; does the program run, and at this port?"
     except httpx.HTTPError as error:
         return f"{visible(str(error) or type(error).__name__).rstrip('.')}."
     except httpx.InvalidURL:

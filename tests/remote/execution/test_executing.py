@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -288,3 +289,81 @@ except KeyboardInterrupt:
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"command": ["echo", 3]},
+        {"command": b"echo"},
+        {"command": None},
+        {"command": "\udcff"},
+        {"command": "cat", "input": bytearray(b"x")},
+        {"command": "cat", "input": 3},
+        {"command": "cat", "input": io.StringIO("x")},
+        {"command": "cat", "input": "\udcff"},
+        {"command": "cat", "env": {"A": "\udcff"}},
+        {"command": "cat", "timeout": "5"},
+    ],
+)
+def test_what_is_of_another_kind_is_refused_at_once(fields: dict[str, object]) -> None:
+    with glows.Client("token", "http://127.0.0.1:9", max_retries=0) as client, pytest.raises(glows.InvalidRequest):
+        glows.Machine("ins-x", client=client).exec(**fields)  # type: ignore[arg-type]
+
+
+def test_terminal_reads_no_input_and_comes_to_an_end(machine: glows.Machine) -> None:
+    with pytest.raises(glows.InvalidRequest, match="a terminal has no end"):
+        machine.exec("cat", input="x", pty=True)
+    assert machine.exec("cat; echo done", pty=True, quiet=True, timeout=20).stdout.split() == ["done"]
+
+
+def test_start_file_that_says_something_is_not_the_commands(tmp_path: Path) -> None:
+    with entered("machine", tmp_path) as machine:
+        home = Path(machine.exec("echo $HOME", quiet=True).stdout.strip())
+        (home / ".bashrc").write_text("echo noise; echo more >> runs\n")
+        with glows.Machine("train", client=machine._handle._client) as other:
+            for _ in range(2):
+                assert other.exec("echo said", quiet=True).stdout == "said\n"
+
+
+def test_command_that_a_start_file_keeps_away_is_no_success(tmp_path: Path) -> None:
+    with entered("machine", tmp_path) as machine:
+        home = Path(machine.exec("echo $HOME", quiet=True).stdout.strip())
+        (home / ".bashrc").write_text("echo early; exit 0\n")
+        with pytest.raises(glows.RemoteError, match=r"did not run the command: a start file .* It said: early"):
+            machine.exec("echo said", quiet=True)
+
+
+def test_many_commands_at_once_wait_for_each_other(machine: glows.Machine) -> None:
+    found: list[str] = []
+
+    def work(number: int) -> None:
+        found.append(machine.exec(f"sleep 0.1; echo {number}", quiet=True).stdout.strip())
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(25)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(found, key=int) == [str(number) for number in range(25)]
+
+
+def test_output_that_this_computer_cannot_keep_is_not_a_broken_line(
+    machine: glows.Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    completed = machine.exec("seq 1 400000", quiet=True)
+    assert completed.exit_status == 0
+    assert "could not be kept on this computer: No such file or directory" in completed.stdout
+    assert completed.stdout.endswith("\n400000\n")
+    assert "400000 lines" in repr(completed)
+
+
+def test_machine_that_ends_meanwhile_is_said(tmp_path: Path) -> None:
+    with entered("machine", tmp_path) as machine:
+        client = machine._handle._client
+        assert isinstance(client, glows.Client)
+        with pytest.raises(glows.NotReachable, match="has ended while the command ran, and the command with it"):
+            machine.exec(
+                "echo begun; sleep 1000", on_output=lambda *_: client.instances.cancel(machine.instance.instance_id)
+            )

@@ -254,13 +254,12 @@ def test_a_stream_of_something_else_is_refused(name: str, outside: Outside) -> N
 
 @pytest.mark.parametrize(
     "tar",
-    [b"", head("./fine")[:100], head("./fine"), head("./fine") + b"ev", bytes(1024), head("./fine", 2) + body(b"ev")],
+    [b"", head("./fine")[:100], head("./fine"), head("./fine") + b"ev", bytes(1024)],
 )
 def test_a_stream_that_ends_early_puts_nothing_in_place(tar: bytes, outside: Outside) -> None:
     done = fetched(HostileMachine(listed=entry(b"fine"), tar=tar), outside)
     assert not (outside.target / "fine").exists()
-    assert isinstance(done, Transfer)
-    assert (done.sent, done.refused) == (0, 1)
+    assert isinstance(done, str), "nothing came"
 
 
 def test_a_large_file_without_end_has_the_size_that_was_told(outside: Outside) -> None:

@@ -399,3 +399,30 @@ def test_a_disk_that_gets_full_there_is_said(size: int, tmp_path: Path, doors: M
         with pytest.raises(TransferError, match=r"The disk of .* is full"):
             machine.send(here, "there")
         assert not (door.home / "there" / "a").exists()
+
+
+def test_a_log_that_grows_is_fetched_as_it_is(reached: Reached, tmp_path: Path) -> None:
+    (reached.home / "logs").mkdir()
+    log = reached.home / "logs" / "growing.log"
+    log.write_text("begun\n")
+    has_ended = threading.Event()
+
+    def grow() -> None:
+        with log.open("a") as file:
+            while not has_ended.wait(0.002):
+                file.write("line\n")
+                file.flush()
+
+    growing = threading.Thread(target=grow)
+    growing.start()
+    try:
+        for _ in range(3):
+            done = reached.machine.fetch("logs", tmp_path / "logs")
+            assert (done.refused, done.notes[1:] if reached.way == ONLY_SFTP else done.notes) == (0, [])
+            fetched = (tmp_path / "logs" / "growing.log").read_text()
+            assert fetched.startswith("begun\n")
+    finally:
+        has_ended.set()
+        growing.join()
+    reached.machine.fetch("logs", tmp_path / "logs")
+    assert (tmp_path / "logs" / "growing.log").read_bytes() == log.read_bytes()

@@ -66,6 +66,8 @@ def test_line_is_made_once_for_all_handles_and_again_after_close(client: glows.C
     assert first
     assert [one.exec(who, quiet=True).stdout, other.exec(who, quiet=True).stdout] == [first, first]
     one.close()
+    assert other.exec(who, quiet=True).stdout == first, "another one uses it"
+    other.close()
     assert other.exec(who, quiet=True).stdout != first
 
 
