@@ -104,11 +104,13 @@ def test_time_that_is_over_ends_it_there(place: Place) -> None:
     assert not runs(int(place.on_machine(Path.read_text, "timed")))
 
 
-def test_interrupt_ends_it_there_with_what_it_started(place: Place) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_interrupt_ends_it_there_with_what_it_started(number: signal.Signals, place: Place) -> None:
+    place.run("exec", "train", "--", "rm -f parent child")
     command = "sh -c 'echo $$ >child; sleep 100' & echo $$ >parent; wait"
     with place.started("exec", "train", "--", command) as process:
         pids = [running(place, name) for name in ("parent", "child")]
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
     assert b"It was ended on train (ins-" in err

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from threading import current_thread, main_thread
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 OF_SIGNALS: Final = 128
 OF_BROKEN_PIPE: Final = OF_SIGNALS + 13
 SHELL: Final = "sh"
+SHELL_SIGNS: Final = ("|", "||", "&&", ">", ">>", "2>", "<")
 
 
 @group.command(
@@ -82,9 +86,11 @@ def execute(
     if pty and given is not None:
         raise CommandError("A terminal has no end of what it reads: give --pty or an input, not both.")
     command = as_written(words) or [SHELL]
+    if not is_terminal:
+        _refuse_shell_signs(command)
     is_json = bool(context.meta.get(JSON))
     streams = Streams() if is_terminal and not is_json else None
-    with saying_notes_of_interrupt():
+    with saying_notes_of_interrupt(), _ended_by_signals() if is_terminal else nullcontext():
         try:
             completed = Machine(machine, client=current_client()).exec(
                 command[0] if len(command) == 1 else command,
@@ -133,6 +139,37 @@ class Streams:
             self.error = error
             # There is no use in more of it: that ends the command there, as an interrupt does.
             raise KeyboardInterrupt from None
+
+
+def _refuse_shell_signs(words: Sequence[str]) -> None:
+    """No shell reads a line of a notebook, so that what it would do with these has to be left to the machine's.
+
+    Raises:
+        CommandError: one of them is a word.
+    """
+    sign = next((word for word in words if len(words) > 1 and word in SHELL_SIGNS), None)
+    if sign is not None:
+        line = " ".join(words)
+        raise CommandError(f"{sign} is for a shell, and several words are no line for one; quote it: -- '{line}'")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A terminal that is closed, or a kill, ends the command there as Ctrl-C does."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if current_thread() is not main_thread():
+        yield  # signals come to the main thread alone
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [signal.signal(number, stop) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _piped() -> IO[bytes] | None:

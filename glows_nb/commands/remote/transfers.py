@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
+from glows_nb.api.errors import ParamIllegal
 from glows_nb.commands.group import CommandError, group, saying_notes_of_interrupt
 from glows_nb.commands.parameter_types import MACHINE, PLACE
 from glows_nb.commands.prompts import ask
@@ -77,6 +79,8 @@ def copy(source: str, target: str, is_all: bool, delete: bool, dry_run: bool, ye
     """
     from_, to = _place(source), _place(target)
     chosen = _chosen(is_all, delete, dry_run, yes)
+    for place in (from_, to):
+        _refuse_forgotten_colon(place)
     with saying_notes_of_interrupt():
         if from_.machine and to.machine:
             if is_all or delete or dry_run:
@@ -100,6 +104,20 @@ def _place(word: str) -> _Place:
     if found is None or (os.name == "nt" and DRIVE.match(word)):
         return _Place("", word)
     return _Place(found["machine"], found["path"])
+
+
+def _refuse_forgotten_colon(place: _Place) -> None:
+    """A path that is not there, and a machine that is called so: the colon was forgotten.
+
+    Raises:
+        CommandError: that is so.
+    """
+    word = place.path
+    if place.machine or not word or "/" in word or os.path.lexists(word):
+        return
+    with suppress(ParamIllegal):
+        current_client().instances.find(word)
+        raise CommandError(f"{word} is a machine, and no file here; did you mean {word}: (or ./{word})?")
 
 
 def _machine(word: str) -> Machine:

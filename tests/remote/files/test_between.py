@@ -435,3 +435,16 @@ def test_what_else_is_in_the_stream_stays_out(joined: Two) -> None:
     assert transfer.refused == 1
     assert any("changed while being sent" in note for note in transfer.notes)
     nothing_is_left(joined)
+
+
+def test_folders_and_modes_alone_go_too(either_way: Two) -> None:
+    (either_way.one.home / "empty" / "sub").mkdir(parents=True)
+    assert either_way.send("empty").sent == 0
+    assert (either_way.other.home / "empty" / "sub").is_dir()
+    either_way.one.write("kept/a", "as it was")
+    either_way.send("kept")
+    (either_way.one.home / "kept" / "a").chmod(0o600)
+    (either_way.one.home / "kept" / "new").mkdir()
+    either_way.send("kept")
+    assert tree(either_way.other.home / "kept") == tree(either_way.one.home / "kept")
+    nothing_is_left(either_way)
