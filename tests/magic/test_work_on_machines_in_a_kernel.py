@@ -248,7 +248,7 @@ def test_port_is_the_same_link_until_it_is_closed(kernel: LiveKernel, home: Path
     [
         ("exec train --pty --input x -- cat", "give --pty or an input, not both"),
         ("copy train:a eval:a --delete", "are for copies of which one side is here"),
-        ("exec train -- ls -l | wc", "| is for a shell, and several words are no line for one; quote it: -- 'ls -l | wc'"),
+        ("exec train -- ls -l | wc", "| is for a shell, and several words are no line for one; quote it: -- 'ls"),
         ("copy train:a eval", "eval is a machine, and no file here; did you mean eval:"),
         ("copy a b", "Neither of the two is on a machine"),
         ("forward train 0", "0 is not in the range 1<=x<=65535"),

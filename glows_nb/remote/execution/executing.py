@@ -32,6 +32,7 @@ LONGEST_COMMAND: Final = 100_000
 """Linux gives a program no single word over 128 KiB."""
 POSIX_SHELLS: Final = ("sh", "bash", "dash", "zsh", "ash", "ksh")
 ENDS_WITHIN: Final = 10.0
+MOST_IN_TERMINAL: Final = 1000
 END_OF_INPUT: Final = b"\x04"
 SAYS_WITHIN: Final = 1.0
 BEGINS_WITHIN: Final = 60.0
@@ -100,6 +101,13 @@ async def execute(
     text = checked(command, env, timeout, given)
     if pty and given is not None:
         raise InvalidRequest("input", "can't be given together with pty=True: a terminal has no end of what it reads.")
+    for name, value in (env or {}).items():
+        if pty and not (len(value) < MOST_IN_TERMINAL and value.get_secret_value().isprintable()):
+            raise InvalidRequest(
+                "env",
+                f"the value of {name} can't go through a terminal: more than {MOST_IN_TERMINAL} signs, or some "
+                "that it obeys; leave pty=True out.",
+            )
     async with line.sessions:
         return await _executed(line, caller, text, check, timeout, given, env, pty, on_output)
 

@@ -55,6 +55,8 @@ async def fetch(
     remote = checked_remote(remote)
     name = remote.rstrip("/").rpartition("/")[2]
     text = os.fspath(local)
+    if "\0" in text:
+        raise InvalidRequest("local", f"{visible(text)!r} is no path.")
     into = text in ("", ".", "..", "~") or text.endswith(("/", os.sep))
     if into and name in ("", ".", ".."):
         raise InvalidRequest("local", "give the folder here that this is fetched into, since it has no name there.")

@@ -64,12 +64,13 @@ async def send(
             await gone.end()
 
 
-def checked_remote(remote: str) -> str:
+def checked_remote(remote: str | os.PathLike[str]) -> str:
     """A path on a machine; one that is not absolute is below the home there.
 
     Raises:
         InvalidRequest: it can't be one.
     """
+    remote = os.fspath(remote)
     if "\0" in remote:
         raise InvalidRequest("remote", f"{visible(remote)!r} is no path.")
     if remote in ("~", "~/"):

@@ -367,3 +367,10 @@ def test_machine_that_ends_meanwhile_is_said(tmp_path: Path) -> None:
             machine.exec(
                 "echo begun; sleep 1000", on_output=lambda *_: client.instances.cancel(machine.instance.instance_id)
             )
+
+
+@pytest.mark.parametrize("value", ["x" * 5000, "a\x03b", "two\nlines"])
+def test_value_that_no_terminal_takes_is_refused_with_one(value: str, machine: glows.Machine) -> None:
+    with pytest.raises(glows.InvalidRequest, match=r"env: the value of A can't go through a terminal"):
+        machine.exec("true", env={"A": value}, pty=True)
+    assert machine.exec('printf %s "$A"', env={"A": value}, quiet=True).stdout == value
