@@ -155,6 +155,11 @@ def said_there(name: str, errors: str, doing: str) -> TransferError:
         )
     if "permission denied" in low or "not permitted" in low:
         return TransferError(f"{name} does not allow {doing}: {line}. Choose a folder that belongs to the user there.")
+    if any(words in low for words in ("cannot overwrite", "is a directory", "not a directory", "file exists")):
+        return TransferError(
+            f"{name} has a folder where a file is to go, or a file where a folder is: {line}. Remove it there, or "
+            "choose another name."
+        )
     if "read-only file system" in low:
         return TransferError(f"{name} can only be read at that place: {line}.")
     return TransferError(f"{doing.capitalize()} on {name} failed: {line}.")

@@ -426,3 +426,18 @@ def test_a_log_that_grows_is_fetched_as_it_is(reached: Reached, tmp_path: Path) 
         growing.join()
     reached.machine.fetch("logs", tmp_path / "logs")
     assert (tmp_path / "logs" / "growing.log").read_bytes() == log.read_bytes()
+
+
+@pytest.mark.parametrize("is_folder_there", [True, False])
+def test_a_file_and_a_folder_of_one_name_are_said(reached: Reached, tmp_path: Path, is_folder_there: bool) -> None:
+    (tmp_path / "both").mkdir()
+    here, there = tmp_path / "both" / "x", reached.home / "both" / "x"
+    there.parent.mkdir()
+    (there if is_folder_there else here).mkdir()
+    ((there if is_folder_there else here) / "inside").write_text("kept")
+    (here if is_folder_there else there).write_text("a file")
+    # SFTP says of it that it failed, and nothing more.
+    said = r"has a folder where a file is to go, or a file where a folder is|failed: Failure"
+    with pytest.raises(TransferError, match=said):
+        reached.machine.send(tmp_path / "both", "both")
+    assert (there / "inside").read_text() == "kept" if is_folder_there else there.read_text() == "a file"
