@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from glows_nb.api.errors import GlowsError, InvalidRequest
 from glows_nb.api.statuses import LEAVING
 from glows_nb.formatting import visible
-from glows_nb.remote.calling import Caller
+from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.errors import CommandFailed, LineLost, NotReachable, RemoteError
 from glows_nb.remote.execution.giving import Given, pieces
 from glows_nb.remote.execution.printing import OnOutput
@@ -305,7 +305,7 @@ class _Running:
     async def _left_behind(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         """The command has ended, and nothing more comes, though something still has its output."""
         try:
-            await asyncio.wait_for(self._has_begun.wait(), BEGINS_WITHIN)
+            await in_time(self._has_begun.wait(), BEGINS_WITHIN)
         except TimeoutError:
             raise NotBegun(
                 f"{self._line.name} did not come to the command within {BEGINS_WITHIN:g} s: a start file of its shell "
@@ -333,9 +333,9 @@ class _Running:
             if self._pid is not None:
                 shell = await self._line.shell(self._caller)
                 if shell is not None:
-                    await asyncio.wait_for(shell.run(_END_OF.format(pid=self._pid)), ENDS_WITHIN)
+                    await in_time(shell.run(_END_OF.format(pid=self._pid)), ENDS_WITHIN)
             if self._reading is not None:
-                await asyncio.wait_for(asyncio.shield(self._reading), SAYS_WITHIN)
+                await in_time(asyncio.shield(self._reading), SAYS_WITHIN)
         if self._reading is not None:
             self._reading.cancel()
         process.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, TypeVar
 
 from glows_nb.formatting import visible
+from glows_nb.remote.calling import in_time
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.entries import Entry, Tree
 
@@ -116,7 +116,7 @@ async def answered(name: str, asked: Awaitable[T], seconds: float | None = None)
     """
     seconds = seconds or SILENT_SECONDS
     try:
-        return await asyncio.wait_for(asked, seconds)
+        return await in_time(asked, seconds)
     except TimeoutError:
         raise TransferError(
             f"{name} has not answered for {seconds:.0f} s, and is not waited for any longer; the same call goes on."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncssh
 
-from glows_nb.remote.calling import Caller
+from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.errors import RemoteError, TransferError
 from glows_nb.remote.files.entries import FILE, LINK, SECOND, Entry, Lie, Tree, is_same_time
 from glows_nb.remote.files.listing import entries_of, list_command
@@ -403,6 +403,6 @@ async def _all_of(stream: Any) -> str:
 
 async def _result(task: asyncio.Task[str]) -> str:
     try:
-        return await asyncio.wait_for(task, 5)
+        return await in_time(task, 5)
     except TimeoutError:
         return ""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import asyncssh
 
+from glows_nb.remote.calling import in_time
 from glows_nb.remote.errors import RemoteError
 from glows_nb.remote.lines.reading import AT_ONCE
 
@@ -82,7 +83,7 @@ class ControlShell:
         process = await connection.create_process("exec sh", encoding=None)
         shell = cls(process)
         try:
-            answer = await asyncio.wait_for(shell.run(_PROBE), START_SECONDS)
+            answer = await in_time(shell.run(_PROBE), START_SECONDS)
         except (RemoteError, TimeoutError):
             shell.close()
             return shell

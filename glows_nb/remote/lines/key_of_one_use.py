@@ -7,7 +7,6 @@ was left because a line broke is known by its name, and goes with the next trans
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,7 +17,7 @@ import asyncssh
 from glows_nb.api.errors import TransportError
 from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
-from glows_nb.remote.calling import Caller
+from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.errors import RemoteError
 from glows_nb.remote.lines.address import address_of
 from glows_nb.remote.lines.control_shell import Answer, quoted
@@ -155,7 +154,7 @@ async def key_of_one_use(
         ):
             is_gone = False
             with suppress(RemoteError, TransportError, TimeoutError):
-                is_gone = not (await asyncio.wait_for(run_on(side, caller, script), CLEAN_SECONDS)).status
+                is_gone = not (await in_time(run_on(side, caller, script), CLEAN_SECONDS)).status
             if not is_gone:
                 notes.append(
                     f"{half} of a key of one use is still on {side.name}: it is worth nothing after an hour, and the "

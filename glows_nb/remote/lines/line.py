@@ -23,7 +23,7 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.formatting import visible
 from glows_nb.remote import calling
-from glows_nb.remote.calling import Caller
+from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.errors import HostKeyChanged, LineLost, NotReachable, RemoteError
 from glows_nb.remote.lines import own_key
 from glows_nb.remote.lines.address import address_of
@@ -151,9 +151,7 @@ class Line:
         if self._sftp is None:
             try:
                 # Names that are no UTF-8 are names too.
-                self._sftp = await asyncio.wait_for(
-                    connection.start_sftp_client(path_errors="surrogateescape"), LOGIN_SECONDS
-                )
+                self._sftp = await in_time(connection.start_sftp_client(path_errors="surrogateescape"), LOGIN_SECONDS)
             except TimeoutError:
                 return None
             except (asyncssh.SFTPError, *BROKEN):
@@ -212,9 +210,7 @@ class Line:
         self._refuse_by_status(instance)
         address = address_of(instance)
         try:
-            key = await asyncio.wait_for(
-                asyncssh.get_server_host_key(address.host, address.port, config=None), CONNECT_SECONDS
-            )
+            key = await in_time(asyncssh.get_server_host_key(address.host, address.port, config=None), CONNECT_SECONDS)
         except (OSError, TimeoutError, asyncssh.Error) as error:
             raise NotReachable(
                 f"{self.name} shows no host key ({visible(str(error) or 'it does not answer')}).", may_pass=True
@@ -255,7 +251,7 @@ class Line:
         guest = Guest(address, alias_of(instance), self.name)
         began = time.monotonic()
         try:
-            connection, _ = await asyncio.wait_for(
+            connection, _ = await in_time(
                 asyncssh.create_connection(
                     lambda: guest,
                     address.host,
