@@ -140,16 +140,18 @@ class _Loop:
             loop.close()
 
 
-_closing: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, list[Callable[[], None]]]] = WeakKeyDictionary()
+_closing: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, set[Callable[[], None]]]] = WeakKeyDictionary()
 
 
-def close_at_end(close: Callable[[], None]) -> None:
-    """Do this in the loop that runs, if it is ours, when the process ends."""
-    _closing.setdefault(asyncio.get_running_loop(), []).append(close)
+def close_at_end(close: Callable[[], None]) -> Callable[[], None]:
+    """Do this in the loop that runs, if it is ours, when the process ends; gives what says that it is done by then."""
+    closing = _closing.setdefault(asyncio.get_running_loop(), set())
+    closing.add(close)
+    return lambda: closing.discard(close)
 
 
 async def _cancel_all() -> None:
-    for close in _closing.get(asyncio.get_running_loop(), []):
+    for close in list(_closing.get(asyncio.get_running_loop(), ())):
         close()
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in tasks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glows_nb.api.errors import GlowsError
+from glows_nb.formatting import visible
 
 if TYPE_CHECKING:
     from glows_nb.remote.output import Completed
@@ -24,6 +25,11 @@ class NotReachable(RemoteError):
     def __init__(self, message: str, *, may_pass: bool = False) -> None:
         super().__init__(message)
         self.may_pass = may_pass
+
+
+def no_machine(word: str) -> NotReachable:
+    """Nobody is called so."""
+    return NotReachable(f"There is no machine {visible(word)!r}; %glows list shows those that there are.")
 
 
 class HostKeyChanged(RemoteError):

@@ -12,7 +12,7 @@ from glows_nb.api.errors import ConfigError, ParamIllegal
 from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
-from glows_nb.remote.errors import NotReachable
+from glows_nb.remote.errors import NotReachable, no_machine
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
@@ -48,9 +48,7 @@ class Handle:
             try:
                 self._found = self._client.instances.find(self._word)
             except ParamIllegal:
-                raise NotReachable(
-                    f"There is no machine {visible(self._word)!r}; %glows list shows those that there are."
-                ) from None
+                raise no_machine(self._word) from None
         return self._found
 
     @staticmethod
@@ -79,12 +77,13 @@ class Handle:
         on_output: Callable[[bytes, bool], None] | None,
     ) -> Completed:
         """Run a command."""
-        from glows_nb.remote.execution.executing import checked, execute
+        from glows_nb.remote.execution.checking import checked
+        from glows_nb.remote.execution.executing import execute
         from glows_nb.remote.execution.printing import OnOutput, Printed
 
-        checked(command, options["env"], options["timeout"], options["given"])
+        text = checked(command, options["env"], options["timeout"], options["given"], pty=options["pty"])
         shown = OnOutput(on_output) if quiet or on_output is not None else Printed()
-        return await execute(await self._line(caller), caller, command, on_output=shown, **options)
+        return await execute(await self._line(caller), caller, text, on_output=shown, **options)
 
     async def send(
         self,
@@ -98,12 +97,10 @@ class Handle:
         ask: Callable[[str], bool] | None,
     ) -> Transfer:
         """Send files."""
-        from glows_nb.remote.files.resuming import ask_here
         from glows_nb.remote.files.sending import send
 
-        options: dict[str, Any] = {"delete": delete, "dry_run": dry_run, "include_ignored": include_ignored}
-        asking = None if yes else ask or ask_here
-        return await send(await self._line(caller), caller, local, remote, ask=asking, **options)
+        options = _of_transfer(delete, dry_run, include_ignored, yes, ask)
+        return await send(await self._line(caller), caller, local, remote, **options)
 
     async def fetch(
         self,
@@ -118,11 +115,9 @@ class Handle:
     ) -> Transfer:
         """Fetch files."""
         from glows_nb.remote.files.fetching import fetch
-        from glows_nb.remote.files.resuming import ask_here
 
-        options: dict[str, Any] = {"delete": delete, "dry_run": dry_run, "include_ignored": include_ignored}
-        asking = None if yes else ask or ask_here
-        return await fetch(await self._line(caller), caller, remote, local, ask=asking, **options)
+        options = _of_transfer(delete, dry_run, include_ignored, yes, ask)
+        return await fetch(await self._line(caller), caller, remote, local, **options)
 
     async def send_to(self, caller: Caller, other: str | Instance, path: str, remote: str) -> Transfer:
         """Send files to another machine."""
@@ -193,3 +188,13 @@ class Handle:
         await line.connected(caller, self._patience)
         self._found = line.instance or self._found
         return line
+
+
+def _of_transfer(
+    delete: bool, dry_run: bool, include_ignored: bool, yes: bool, ask: Callable[[str], bool] | None
+) -> dict[str, Any]:
+    """What sending and fetching have in common; without `ask` whoever is at the keyboard is asked."""
+    from glows_nb.remote.files.resuming import ask_here
+
+    asking = None if yes else ask or ask_here
+    return {"delete": delete, "dry_run": dry_run, "include_ignored": include_ignored, "ask": asking}

@@ -40,12 +40,10 @@ class Progress:
 
     Args:
         caller: where it is to be shown.
-        is_shown: is it to be shown at all?
     """
 
-    def __init__(self, caller: Caller, *, is_shown: bool = True) -> None:
+    def __init__(self, caller: Caller) -> None:
         self._caller = caller
-        self._is_shown = is_shown
         self._began = time.monotonic()
         self._next = self._began + SILENT_SECONDS
         self._display: _Display | None = None
@@ -58,7 +56,7 @@ class Progress:
     @property
     def is_due(self) -> bool:
         """Is it time to show something?"""
-        return self._is_shown and time.monotonic() >= self._next
+        return time.monotonic() >= self._next
 
     async def say(self, words: str) -> None:
         """Show these words, if it is time."""
@@ -137,9 +135,14 @@ class _InNotebook(_Display):
         self.show(words)
 
 
-def _display() -> _Display:
+def is_notebook() -> bool:
+    """Is there a kernel, whose front end shows what comes?"""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    if getattr(shell, "kernel", None) is not None:
+    return getattr(shell, "kernel", None) is not None
+
+
+def _display() -> _Display:
+    if is_notebook():
         return _InNotebook()
     return _Overwritten() if sys.stderr.isatty() else _Display()

@@ -161,9 +161,7 @@ def test_changed_host_key_is_refused_and_taken_by_the_line_that_the_refusal_name
     known.write_text(" ".join((alias, *other)) + "\n")
     refused = place.run("ssh", "train", "--shell", PATH=programs)
     assert (refused.returncode, refused.stdout) == (1, b"")
-    found = re.search(
-        r"or in a terminal: glows-nb (ssh \S+ --accept-host-key (\S+))$", refused.stderr.decode().strip()
-    )
+    found = re.search(r"or in a terminal: glows-nb (ssh \S+ --accept-host-key (\S+))$", refused.stderr.decode().strip())
     assert found, refused.stderr
     wrong = place.run("ssh", "train", "--accept-host-key", "SHA256:wrong")
     assert wrong.returncode == 1

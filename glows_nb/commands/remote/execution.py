@@ -102,43 +102,29 @@ def execute(
                 quiet=is_json,
                 on_output=streams,
             )
-        except KeyboardInterrupt:
-            if streams is not None and streams.error is not None:
-                raise _unwritable(streams.error) from None
-            raise
+        except OSError as error:
+            raise _unwritable(error) from None
     if is_terminal:
         _leave(completed, streams)
     return completed
 
 
 class Streams:
-    """What takes a command's output in a terminal: bytes as they are, or text that a terminal does not obey.
-
-    Attributes:
-        error: why it could not be written.
-    """
+    """What takes a command's output in a terminal: bytes as they are, or text that a terminal does not obey."""
 
     def __init__(self) -> None:
         from glows_nb.remote.execution.terminal_text import TerminalText
 
-        self.error: OSError | None = None
         self._texts = (TerminalText(), TerminalText())
 
     def __call__(self, piece: bytes, is_error: bool) -> None:
-        """A piece has come; after one that could not be written, for nothing."""
-        if self.error is not None:
-            return
+        """A piece has come; where it can't be written there is no use in more, and the command is ended there."""
         to: Any = sys.stderr if is_error else sys.stdout
-        try:
-            if to.isatty():
-                to.write(self._texts[is_error].of(piece, is_last=not piece))
-            else:
-                to.buffer.write(piece)
-            to.flush()
-        except OSError as error:
-            self.error = error
-            # There is no use in more of it: that ends the command there, as an interrupt does.
-            raise KeyboardInterrupt from None
+        if to.isatty():
+            to.write(self._texts[is_error].of(piece, is_last=not piece))
+        else:
+            to.buffer.write(piece)
+        to.flush()
 
 
 def _refuse_shell_signs(words: Sequence[str]) -> None:

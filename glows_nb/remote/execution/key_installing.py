@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from glows_nb.remote.calling import Caller
+from glows_nb.remote.execution.checking import checked
 from glows_nb.remote.execution.executing import execute
 from glows_nb.remote.execution.printing import OnOutput
 from glows_nb.remote.lines import own_key
@@ -31,7 +32,7 @@ async def install(line: Line, caller: Caller) -> str:
     await execute(
         line,
         caller,
-        ["sh", "-c", _INSTALL],
+        checked(["sh", "-c", _INSTALL]),
         check=True,
         timeout=60,
         given=key.export_public_key("openssh"),

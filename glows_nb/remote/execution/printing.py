@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from glows_nb.remote.execution.terminal_text import TerminalText
-from glows_nb.remote.progress import size
+from glows_nb.remote.progress import is_notebook, size
 
 MOST_IN_NOTEBOOK: Final = 1 << 20
 """More than this makes a page slow, and the notebook's file large."""
@@ -42,7 +42,7 @@ class Printed(OnOutput):
     def __init__(self) -> None:
         super().__init__(None)
         self._texts = (TerminalText(), TerminalText())
-        self._most = MOST_IN_NOTEBOOK if _is_notebook() else None
+        self._most = MOST_IN_NOTEBOOK if is_notebook() else None
         self._shown = 0
 
     def wants(self, number: int, piece: bytes) -> bool:
@@ -61,9 +61,3 @@ class Printed(OnOutput):
     def note(self, text: str) -> None:
         """Print it with the errors."""
         print(text, file=sys.stderr, flush=True)
-
-
-def _is_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return getattr(shell, "kernel", None) is not None

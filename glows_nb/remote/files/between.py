@@ -19,6 +19,7 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
+from glows_nb.remote.execution.checking import checked
 from glows_nb.remote.execution.executing import execute
 from glows_nb.remote.execution.printing import OnOutput
 from glows_nb.remote.files.comparing import Difference, compare, settle
@@ -338,7 +339,7 @@ class _Straight:
                 return await execute(
                     self._line,
                     self._caller,
-                    ["sh", "-c", script],
+                    checked(["sh", "-c", script]),
                     check=False,
                     timeout=None,
                     given=given,

@@ -50,7 +50,6 @@ class Gone:
         self.least_left = math.inf
         self._what = what
         self._progress = Progress(caller)
-        self._begun_at = 0.0
 
     @property
     def seconds(self) -> float:

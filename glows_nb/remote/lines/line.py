@@ -24,7 +24,7 @@ from glows_nb.api.statuses import LEAVING, InstanceStatus
 from glows_nb.formatting import visible
 from glows_nb.remote import calling
 from glows_nb.remote.calling import Caller, in_time
-from glows_nb.remote.errors import HostKeyChanged, LineLost, NotReachable, RemoteError
+from glows_nb.remote.errors import HostKeyChanged, LineLost, NotReachable, RemoteError, no_machine
 from glows_nb.remote.lines import own_key
 from glows_nb.remote.lines.address import address_of
 from glows_nb.remote.lines.control_shell import ControlShell
@@ -381,5 +381,5 @@ async def machine_named(client: AnyClient, word: str) -> Instance:
     try:
         found: Instance = await asked(client, lambda client: client.instances.find(word))
     except ParamIllegal:
-        raise NotReachable(f"There is no machine {visible(word)!r}; %glows list shows those that there are.") from None
+        raise no_machine(word) from None
     return found

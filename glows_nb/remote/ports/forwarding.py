@@ -50,8 +50,9 @@ async def forward(line: Line, caller: Caller, port: int, local_port: int = 0) ->
         server.close()
         for task in list(served):
             task.cancel()
+        is_closed()
 
-    calling.close_at_end(close)
+    is_closed = calling.close_at_end(close)
 
     def close_from_anywhere() -> None:
         with suppress(RuntimeError):  # the loop has ended, and the port with it

@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 import glows_nb as glows
+from glows_nb.remote.execution.checking import LONGEST_COMMAND
 from tests.remote.execution.conftest import entered
 from tests.sandbox.machines.real import eventually, runs
 
@@ -204,18 +205,32 @@ def test_what_is_left_in_the_background_runs_on_and_is_not_waited_for(
 ) -> None:
     # A shell that puts a whole line into the background has its output as long as that runs.
     begun = time.monotonic()
-    completed = machine.exec("echo begun; (sleep 1.5; echo written; sleep 60) & echo $!; exit 3", check=False)
+    command = "pwd; rm -f after; (sleep 1.5; echo written; touch after; sleep 60) & echo $!; exit 3"
+    completed = machine.exec(command, check=False)
     assert time.monotonic() - begun < 30
-    assert (completed.exit_status, completed.stdout.split()[0]) == (3, "begun")
+    home, pid = completed.stdout.split()
+    assert completed.exit_status == 3
     assert completed.has_left_something
     assert "Something that it started runs on there" in capsys.readouterr().err
-    pid = int(completed.stdout.split()[1])
-    time.sleep(2)
-    assert runs(pid), "to write has not ended it"
+    eventually(lambda: (Path(home) / "after").exists())
+    assert runs(int(pid)), "to write has not ended it"
     assert "written" not in completed.stdout
     machine.exec(f"pkill -P {pid}; kill {pid}", check=False, quiet=True)
-    eventually(lambda: not runs(pid))
+    eventually(lambda: not runs(int(pid)))
     assert not machine.exec("sleep 60 >/dev/null 2>&1 & echo", quiet=True).has_left_something
+
+
+def test_what_many_leave_in_the_background_uses_no_line_up(new_machine: glows.Machine) -> None:
+    for number in range(13):
+        left = new_machine.exec(f"sleep 100 & echo {number}", quiet=True)
+        assert (left.stdout, left.has_left_something) == (f"{number}\n", True)
+    assert new_machine.exec("echo on", quiet=True).stdout == "on\n"
+
+
+def test_command_may_be_as_long_as_is_said_also_the_first(new_machine: glows.Machine) -> None:
+    for _ in range(2):
+        completed = new_machine.exec(f"echo {'x' * (LONGEST_COMMAND - 5)}", quiet=True)
+        assert len(completed.stdout) == LONGEST_COMMAND - 4
 
 
 def test_several_threads_share_a_line(machine: glows.Machine) -> None:
