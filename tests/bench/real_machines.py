@@ -6,11 +6,9 @@ and are asked in turns by the same client.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -24,9 +22,9 @@ from typing import Any
 import httpx
 
 from tests.bench import real_sandbox
-from tests.bench.measuring import FULL, SHORT, Figures, Size, in_turns
+from tests.bench.measuring import Figures, Size, in_turns
 from tests.bench.real_sandbox import RealSandbox
-from tests.bench.report import as_markdown, results_of
+from tests.bench.report import print_rows
 from tests.bench.rows import Compared, Row
 from tests.sandbox.machines.real import OFFER, Way
 from tests.sandbox.machines.sshd import real_sshd
@@ -225,19 +223,5 @@ def _sftp(size: Size, order: str) -> Figures:
         return in_turns(lambda: seconds(both.way), lambda: seconds(both.sshd), size.runs, "s")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is asked for, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.real_machines")
-    parser.add_argument("--short", action="store_true", help="as little as shows that every row computes")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only rows whose name holds this")
-    given = parser.parse_args(arguments)
-    measured: list[tuple[Row, Figures]] = []
-    for row in ROWS:
-        if given.only in row.what:
-            print(f"… {row.what}", file=sys.stderr, flush=True)
-            measured.append((row, row.measure(SHORT if given.short else FULL)))
-    print(as_markdown(results_of(measured)))
-
-
 if __name__ == "__main__":
-    main()
+    print_rows(ROWS, "tests.bench.real_machines", None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,13 +16,27 @@ from typing import Any
 
 import psutil
 
-from tests.bench.measuring import Figures
+from tests.bench.measuring import FULL, SHORT, Figures
 from tests.bench.rows import Compared, Row
 
 Results = Mapping[str, Any]
 HEADINGS = ("what", "ours", "against", "baseline", "comes to", "goal", "met")
 LIBRARIES = ("httpx", "pydantic", "pandas", "starlette", "uvicorn")
 IN_README = re.compile(r"(?<=<!-- python -m tests\.bench writes this -->\n).*?(?=<!-- to here -->)", re.DOTALL)
+
+
+def print_rows(rows: Sequence[Row], program: str, arguments: Sequence[str] | None) -> None:
+    """Measure those that are asked for, and print the table; nothing is kept."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}")
+    parser.add_argument("--short", action="store_true", help="as little as shows that every row computes")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only rows whose name holds this")
+    given = parser.parse_args(arguments)
+    measured: list[tuple[Row, Figures]] = []
+    for row in rows:
+        if given.only in row.what:
+            print(f"… {row.what}", file=sys.stderr, flush=True)
+            measured.append((row, row.measure(SHORT if given.short else FULL)))
+    print(as_markdown(results_of(measured)))
 
 
 def results_of(measured: Sequence[tuple[Row, Figures]]) -> Results:

@@ -180,9 +180,9 @@ def test_sold_out_spec_is_said_and_another_one_launched_by_keys_alone(
     page.keyboard.press("Enter")
     expect(form.get_by_role("button", name="Release for good")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(form.get_by_role("group", name="The machine")).to_be_focused()
+    expect(form.get_by_role("group", name="The machine", exact=True)).to_be_focused()
     expect(form.get_by_text("has ended and costs nothing any more")).to_be_visible()
-    expect(form.get_by_role("group", name="The machine")).to_be_focused()
+    expect(form.get_by_role("group", name="The machine", exact=True)).to_be_focused()
 
 
 def test_cell_run_ten_times_and_a_restart_leave_nothing_behind(

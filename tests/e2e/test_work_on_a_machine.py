@@ -12,7 +12,7 @@ import glows_nb as glows
 from tests.e2e.axe import serious_violations
 from tests.e2e.conftest import PATIENCE_MS, Lab
 from tests.e2e.jupyterlab import command, open_notebook, picture, run_cell, screenshot, theme, write_notebook
-from tests.sandbox.machines.real import IS_REAL_HERE, RealSandbox, eventually, launch, runs
+from tests.sandbox.machines.real import IS_REAL_HERE, RealSandbox, eventually, runs, sandbox_with_machine
 
 pytestmark = IS_REAL_HERE
 
@@ -27,15 +27,19 @@ WIDTHS = (900, 1280)
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSandbox]:
-    with RealSandbox(tmp_path_factory.mktemp("sandbox") / "state.db") as running:
-        yield running
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealSandbox, glows.Instance]]:
+    with sandbox_with_machine(tmp_path_factory.mktemp("sandbox")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def machine(sandbox: RealSandbox) -> glows.Instance:
-    with sandbox.client() as client:
-        return launch(client, "train")
+def sandbox(both: tuple[RealSandbox, glows.Instance]) -> RealSandbox:
+    return both[0]
+
+
+@pytest.fixture(scope="module")
+def machine(both: tuple[RealSandbox, glows.Instance]) -> glows.Instance:
+    return both[1]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.api.credentials.config import DATA_FOLDER_VARIABLE, data_folder
-from glows_nb.remote.lines import own_key
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 from tests.sandbox.machines.sshd import SshdWay
 
@@ -29,23 +28,28 @@ class Told:
         port: where its SSH is on this computer.
         user: who logs in.
         password: with what.
+        instance_id: under which its host key is remembered.
         changes: what else is otherwise than in the contract's sample.
     """
 
     port: int
     user: str = "root"
     password: str = "no password"
+    instance_id: str = "ins-boyqp4g8"
     changes: dict[str, Any] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Answer:
         """What it answers, whatever is asked."""
         body = json.loads(SAMPLE.read_text())
-        body["instance"] |= {
+        row = body["instance"] | {
+            "instanceID": self.instance_id,
             "sshCred": {"user": self.user, "password": self.password},
             "accesses": [{"protocol": "ssh", "listenPort": 22, "url": f"ssh://127.0.0.1:{self.port}"}],
             **self.changes,
         }
-        return json_answer(body)
+        if "/list" in request.target:
+            return json_answer({"code": 0, "msg": "", "instances": [row], "total": 1})
+        return json_answer(body | {"instance": row})
 
 
 @contextmanager
@@ -54,7 +58,7 @@ def machine_told_of(told: Told, **options: Any) -> Iterator[glows.Machine]:
     with (
         HostileServer(told.answer) as server,
         glows.Client("token", server.base_url, backoff=0) as client,
-        glows.Machine("ins-boyqp4g8", client=client, **options) as machine,
+        glows.Machine(told.instance_id, client=client, **options) as machine,
     ):
         yield machine
 
@@ -63,11 +67,20 @@ def machine_told_of(told: Told, **options: Any) -> Iterator[glows.Machine]:
 def machine_at(way: SshdWay, **options: Any) -> Iterator[glows.Machine]:
     """A handle of a machine whose SSH is a real sshd, which lets in by the key of glows_nb's own."""
     with data_in(way.folder / "data"):
+        told = Told(way.port, way.user)
         # It lets in by a key alone, as the passwords that it knows are those of the computer's users: so that is ours.
-        shutil.copy(way.folder / "key", data_folder() / "machine_key")
-        own_key.note_installed("ins-boyqp4g8")
-        with machine_told_of(Told(way.port, way.user), **options) as machine:
+        let_own_key_be(way.folder / "key", told.instance_id)
+        with machine_told_of(told, **options) as machine:
             yield machine
+
+
+def let_own_key_be(key: Path, alias: str) -> None:
+    """Have glows_nb show this key to the machine, as if it had been installed there."""
+    folder = data_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copy(key, folder / "machine_key")
+    (folder / "machine_key").chmod(0o600)
+    (folder / "machine_key.installed").write_text(f"{alias}\n")
 
 
 @contextmanager

@@ -13,9 +13,8 @@ from pathlib import Path
 import asyncssh
 
 import glows_nb as glows
-from glows_nb.api.credentials.config import data_folder
-from tests.api.fake_service import instance_row
-from tests.hostile_server import Answer, HostileServer, Request, json_answer
+from tests.hostile_server import HostileServer
+from tests.remote.told_of import Told, let_own_key_be
 from tests.sandbox.machines.real import STATE, RealSandbox, launch, way_to
 from tests.sandbox.machines.sshd import real_sshd
 
@@ -69,33 +68,15 @@ class Service(HostileServer):
     """
 
     def __init__(self, door: Door, number: int = 1) -> None:
-        super().__init__(self._answer)
-        self.id = f"ins-{number:08d}"
+        self.told = Told(door.port, door.user, door.password, f"ins-{number:08d}", {"metaKey": "test.machine"})
+        super().__init__(self.told.answer)
         self.door = door
-        self.port = door.port
 
     def machine(self) -> glows.Machine:
         """A handle of it, by a client of its own."""
         if self.door.key is not None:
-            let_own_key_be(self.door.key, self.id)
-        return glows.Machine(self.id, client=glows.Client("token", self.base_url, backoff=0))
-
-    def _answer(self, request: Request) -> Answer:
-        access = {"protocol": "ssh", "listenPort": 22, "url": f"ssh://127.0.0.1:{self.port}"}
-        row = instance_row("test.machine", status="Running", accesses=[access], instanceID=self.id)
-        row["sshCred"] = {"user": self.door.user, "password": self.door.password}
-        if "/list" in request.target:
-            return json_answer({"code": 0, "msg": "", "instances": [row], "total": 1})
-        return json_answer({"code": 0, "msg": "", "instance": row})
-
-
-def let_own_key_be(key: Path, alias: str) -> None:
-    """Have glows_nb show this key to the machine, as if it had been installed there."""
-    folder = data_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.copy(key, folder / "machine_key")
-    (folder / "machine_key").chmod(0o600)
-    (folder / "machine_key.installed").write_text(f"{alias}\n")
+            let_own_key_be(self.door.key, self.told.instance_id)
+        return glows.Machine(self.told.instance_id, client=glows.Client("token", self.base_url, backoff=0))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,15 +23,16 @@ from glows_nb.remote.execution.checking import checked
 from glows_nb.remote.execution.executing import execute
 from glows_nb.remote.execution.printing import OnOutput
 from glows_nb.remote.files.comparing import Difference, compare, settle
-from glows_nb.remote.files.entries import FILE, LINK, PART_PREFIX, Entry, Tree
+from glows_nb.remote.files.entries import FILE, LINK, PART_PREFIX, Entry, Tree, below
 from glows_nb.remote.files.fetching import wanted_of
 from glows_nb.remote.files.file_ways import files_of
-from glows_nb.remote.files.machine_files import MachineFiles, Placing, said_there
-from glows_nb.remote.files.resuming import Gone, alone, part_name, resumed, some
+from glows_nb.remote.files.machine_files import MachineFiles, Placing, about, said_there
+from glows_nb.remote.files.resuming import Gone, alone, part_name, resumed
 from glows_nb.remote.files.sending import checked_remote, plain_path, refuse_if_full
 from glows_nb.remote.files.shell_files import ShellFiles, is_whole
+from glows_nb.remote.files.telling import told, without_changed
 from glows_nb.remote.files.through_here import ThroughHere
-from glows_nb.remote.files.transfer import Transfer, add_rows
+from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.lines.control_shell import quoted
 from glows_nb.remote.lines.key_of_one_use import Mesh, NoWay, key_of_one_use, mesh_of, run_on
 
@@ -95,15 +96,16 @@ class _Between:
         """Do all that is left to do."""
         source, target = await files_of(self._line, self._caller), await files_of(self._to, self._caller)
         root, only = await self._source(source)
-        told = await source.tree(root, only, self._staging)
-        wanted, ignored, refused, _ = await wanted_of(source, root, told, include_ignored=False)
+        listed = await source.tree(root, only, self._staging)
+        wanted, ignored, refused, _ = await wanted_of(source, root, listed, include_ignored=False)
         wanted = {path: entry._replace(mode=entry.mode & 0o777) for path, entry in wanted.items()}
         place, name = await self._destination(target, only)
         names = dict.fromkeys([name], only) if only else {path: path for path in wanted}
         wanted = {path: wanted[there] for path, there in names.items() if there in wanted}
         there = await target.tree(place, name, self._staging)
         found = await self._difference(source, root, target, place, wanted, names, there)
-        transfer = self._told((source, target), wanted, found, ignored, refused, (*told.notes, *there.notes))
+        notes = [*about(source), *about(target), *listed.notes, *there.notes]
+        transfer = told(Transfer(self._gone.what, notes=notes), found, wanted, ignored, refused=refused)
         refuse_if_full(self._to, found, there)
         self._gone.begin(transfer.sent_bytes, len(found.new))
         if found.new or found.folders or found.modes:
@@ -156,35 +158,6 @@ class _Between:
             settle(found, ours, theirs, there.entries)
         return found
 
-    def _told(
-        self,
-        sides: Iterable[MachineFiles],
-        wanted: Mapping[str, Entry],
-        found: Difference,
-        ignored: Iterable[str],
-        refused: Mapping[str, str],
-        notes: Iterable[str],
-    ) -> Transfer:
-        transfer = Transfer(
-            f"{self._line.short_name}:{self._path} → {self._to.short_name}:{self._target}",
-            sent=len(found.new),
-            skipped=len(found.same),
-            ignored=len(list(ignored)),
-            refused=len(refused),
-            sent_bytes=sum(entry.size for entry in found.new.values()),
-            notes=[*(side.about for side in sides if side.about), *notes],
-        )
-        reasons: dict[str, list[str]] = {}
-        for path, why in refused.items():
-            reasons.setdefault(why, []).append(path)
-        transfer.notes += [f"left out, {why}: {some(paths)}" for why, paths in reasons.items()]
-        add_rows(transfer, "sent", [(path, entry.size, "") for path, entry in found.new.items()])
-        add_rows(transfer, "same", [(path, wanted[path].size, "") for path in found.same if path not in found.modes])
-        add_rows(transfer, "mode", [(path, entry.size, "") for path, entry in found.modes.items()])
-        add_rows(transfer, "ignored", [(path, 0, "") for path in ignored])
-        add_rows(transfer, "refused", [(path, 0, why) for path, why in refused.items()])
-        return transfer
-
     async def _carry(
         self,
         source: MachineFiles,
@@ -216,16 +189,7 @@ class _Between:
             self._gone.begin(transfer.sent_bytes, len(found.new))
             relay = ThroughHere(source, root, target, place, self._staging, self._folder, self._gone)
             placing.large, changed = await relay.carry(new, names)
-        for path in changed:
-            del placing.files[path]
-            placing.large.pop(path, None)
-        if changed:
-            transfer.sent -= len(changed)
-            transfer.refused += len(changed)
-            transfer.notes.append(
-                f"{some(changed)} changed while being sent, and {'is' if len(changed) == 1 else 'are'} not put in "
-                "place; the same call sends them"
-            )
+        without_changed(transfer, placing, changed)
         await target.place(place, self._staging, placing)
 
     async def _straight(
@@ -271,7 +235,7 @@ class _Straight:
     ) -> None:
         self._line, self._to, self._caller, self._root = line, to, caller, root
         self._target, self._place, self._staging, self._mesh = target, place, staging, mesh
-        self._below = f"{place.rstrip('/')}/{staging}"
+        self._below = below(place, staging)
         self._gone, self._left_keys = gone, left_keys
         self._special: list[str] = []
         self.resumed_bytes = 0

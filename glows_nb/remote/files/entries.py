@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -76,6 +77,17 @@ def checked_path(path: str) -> str:
     if not path or "\0" in path or len(path) > LONGEST_PATH or any(part in ("", ".", "..") for part in path.split("/")):
         raise Lie(f"the machine told of a file {visible(path[:80])!r}, which can't be in the folder that was asked for")
     return path
+
+
+def below(root: str, name: str) -> str:
+    """The path of something in a folder of a machine."""
+    return f"{root.rstrip('/')}/{name}"
+
+
+def version_name(path: str, entry: Entry) -> str:
+    """Under what a file is gathered until it is whole: it says which file, of which size and time."""
+    words = f"{path}\0{entry.size}\0{entry.mtime_ns}"
+    return hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
 def why_refused(path: str, entry: Entry) -> str:

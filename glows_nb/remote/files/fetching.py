@@ -14,16 +14,17 @@ from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.comparing import Difference, compare, settle
-from glows_nb.remote.files.entries import FILE, FOLDER, LINK, Entry, Tree, why_refused
+from glows_nb.remote.files.entries import FILE, FOLDER, LINK, Entry, Tree, below, version_name, why_refused
 from glows_nb.remote.files.file_ways import files_of
 from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, above, are_too_hard, without_ignored
 from glows_nb.remote.files.local_target import Target, hash_of
 from glows_nb.remote.files.local_tree import scan, text_of
-from glows_nb.remote.files.machine_files import MachineFiles
+from glows_nb.remote.files.machine_files import MachineFiles, about
 from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
 from glows_nb.remote.files.sending import checked_remote, hashes_here, plain_path
 from glows_nb.remote.files.shell_files import BLOCK, LARGE
-from glows_nb.remote.files.transfer import Transfer, add_rows
+from glows_nb.remote.files.telling import told
+from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.progress import size
 
 if TYPE_CHECKING:
@@ -138,8 +139,8 @@ class _Fetching:
         files = await files_of(self._line, self._caller)
         root, only, target = await self._source(files)
         # Of what transfers that are not over left there nothing is taken.
-        told = await files.tree(root, only, "" if only else self._part)
-        wanted, ignored, refused, rules = await wanted_of(files, root, told, include_ignored=self._include_ignored)
+        listed = await files.tree(root, only, "" if only else self._part)
+        wanted, ignored, refused, rules = await wanted_of(files, root, listed, include_ignored=self._include_ignored)
         here, _ = await asyncio.to_thread(scan, target.root, include_ignored=True) if not only else (Tree(), [])
         if only:
             wanted = dict(zip([self._place.name], wanted.values(), strict=False))
@@ -147,8 +148,16 @@ class _Fetching:
         elif not target.root.exists():
             here = Tree()
         found = await self._difference(files, root, only, wanted, here, target)
-        extra = self._extra(found, here, told, {*ignored, *refused}, rules) if self._delete and not only else []
-        transfer = self._told(files, wanted, found, extra, told, ignored, refused)
+        extra = self._extra(found, here, listed, {*ignored, *refused}, rules) if self._delete and not only else []
+        transfer = told(
+            Transfer(self._gone.what, is_dry_run=self._dry_run, verb="fetched", notes=[*about(files), *listed.notes]),
+            found,
+            wanted,
+            ignored,
+            refused=refused,
+            extra=[(path, here.entries[path]) for path in extra],
+            why_extra="only here",
+        )
         if self._dry_run:
             return transfer
         await self._refuse_or_ask(found, target, extra)
@@ -177,9 +186,10 @@ class _Fetching:
                 raise TransferError(f"{self._place} is a file here, so no folder goes there.")
             return remote, "", Target(self._place, self._part)
         folder, _, name = remote.rpartition("/")
-        here = self._place / name if self._place.is_dir() else self._place
-        self._place = here
-        return folder or "/", name, Target(here.parent, self._part)
+        if self._place.is_dir():
+            self._place /= name
+            self._gone.what = f"{self._line.short_name}:{remote.removeprefix('./')} → {self._place}"
+        return folder or "/", name, Target(self._place.parent, self._part)
 
     async def _difference(
         self,
@@ -216,40 +226,6 @@ class _Fetching:
         extra = {path: here.entries[path] for path in found.extra}
         unignored, _ = without_ignored(extra, Ignored(texts))
         return [path for path in unignored if not any(place in kept_there for place in (path, *above(path)))]
-
-    def _told(
-        self,
-        files: MachineFiles,
-        wanted: Mapping[str, Entry],
-        found: Difference,
-        extra: Sequence[str],
-        told: Tree,
-        ignored: Sequence[str],
-        refused: Mapping[str, str],
-    ) -> Transfer:
-        transfer = Transfer(
-            f"{self._line.short_name}:{self._remote.removeprefix('./')} → {self._place}",
-            sent=len(found.new),
-            skipped=len(found.same),
-            ignored=len(ignored),
-            deleted=len(extra),
-            refused=len(refused),
-            sent_bytes=sum(entry.size for entry in found.new.values()),
-            is_dry_run=self._dry_run,
-            verb="fetched",
-            notes=[*([files.about] if files.about else []), *told.notes],
-        )
-        reasons: dict[str, list[str]] = {}
-        for path, why in refused.items():
-            reasons.setdefault(why, []).append(path)
-        transfer.notes += [f"left out, {why}: {some(paths)}" for why, paths in reasons.items()]
-        add_rows(transfer, "fetched", [(path, entry.size, "") for path, entry in found.new.items()])
-        add_rows(transfer, "same", [(path, wanted[path].size, "") for path in found.same if path not in found.modes])
-        add_rows(transfer, "mode", [(path, entry.size, "") for path, entry in found.modes.items()])
-        add_rows(transfer, "ignored", [(path, 0, "") for path in ignored])
-        add_rows(transfer, "refused", [(path, 0, why) for path, why in refused.items()])
-        add_rows(transfer, "deleted", [(path, 0, "only here") for path in extra])
-        return transfer
 
     async def _refuse_or_ask(self, found: Difference, target: Target, extra: Sequence[str]) -> None:
         need = sum(entry.size for entry in found.new.values())
@@ -343,12 +319,12 @@ class _Fetching:
         self, files: MachineFiles, root: str, there: str, path: str, entry: Entry, target: Target
     ) -> None:
         """From where it is, if what is here is its beginning."""
-        part = target.part(f"{there}\0{entry.size}\0{entry.mtime_ns}")
+        part = target.part(version_name(there, entry))
         begin = min(part.lstat().st_size if part.is_file() and not part.is_symlink() else 0, entry.size)
         begin = begin // BLOCK * BLOCK
         if begin:
             ours = await asyncio.to_thread(hash_of, part, begin)
-            theirs = await files.prefix_hash(f"{root.rstrip('/')}/{there}", begin)
+            theirs = await files.prefix_hash(below(root, there), begin)
             if theirs and theirs != ours:
                 begin = 0
         await self._gone.count(begin, was_there=True)

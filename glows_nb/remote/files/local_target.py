@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 
 from glows_nb.formatting import visible
 from glows_nb.remote.errors import TransferError
-from glows_nb.remote.files.entries import LINK, Entry
+from glows_nb.remote.files.entries import Entry
 
 AT_ONCE: Final = 1 << 20
 LONGEST_SHOWN: Final = 300
@@ -88,8 +88,8 @@ class Target:
         except OSError as error:
             raise _reason(error, self.root / path) from error
 
-    def part(self, identity: str) -> Path:
-        """Where a file is gathered until it is whole; its name says which file, of which time and size."""
+    def part(self, name: str) -> Path:
+        """Where a file is gathered until it is whole."""
         self.make_folder("")
         try:
             with suppress(FileExistsError):
@@ -98,7 +98,7 @@ class Target:
                 raise TransferError(f"{_shown(self.parts)} is in the way; remove it.")
         except OSError as error:
             raise _reason(error, self.parts) from error
-        return self.parts / hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:24]
+        return self.parts / name
 
     @contextmanager
     def writing(self, part: Path, *, begin: int = 0) -> Iterator[BinaryIO]:
@@ -139,7 +139,7 @@ class Target:
         Raises:
             TransferError: it can't be made.
         """
-        part = self.part(f"{LINK} {path} {entry.target}")
+        part = self.part("link")
         self.make_folder(path.rpartition("/")[0])
         try:
             part.unlink(missing_ok=True)

@@ -108,6 +108,11 @@ class MachineFiles(Protocol):
         """Remove files and links, and folders that are empty by then."""
 
 
+def about(files: MachineFiles) -> list[str]:
+    """What there is to say of a way, as notes."""
+    return [files.about] if files.about else []
+
+
 async def answered(name: str, asked: Awaitable[T], seconds: float | None = None) -> T:
     """What a machine answers, if it does so in time.
 

@@ -38,7 +38,7 @@ class Gone:
 
     Args:
         caller: where it is shown.
-        what: what goes, such as "data → train:data".
+        what: what goes, such as "data → train:data"; may be said more exactly later.
     """
 
     def __init__(self, caller: Caller, what: str) -> None:
@@ -48,7 +48,7 @@ class Gone:
         self.moved = 0
         self.was_there = 0
         self.least_left = math.inf
-        self._what = what
+        self.what = what
         self._progress = Progress(caller)
 
     @property
@@ -78,7 +78,7 @@ class Gone:
 
     async def say(self, words: str) -> None:
         """Something else is under way."""
-        await self._progress.say(f"{self._what}: {words}")
+        await self._progress.say(f"{self.what}: {words}")
 
     @property
     def words(self) -> str:
@@ -94,7 +94,7 @@ class Gone:
         left = max(self.total - self.bytes, 0)
         # What is around the files in a stream goes too, and would be more than there is.
         gone = size(min(self.bytes, self.total))
-        words = f"{self._what}: {gone} of {size(self.total)}, {counted(self.files, 'file')}, {size(rate)}/s"
+        words = f"{self.what}: {gone} of {size(self.total)}, {counted(self.files, 'file')}, {size(rate)}/s"
         return f"{words}, {left / rate:.0f} s left" if left and rate else words
 
 

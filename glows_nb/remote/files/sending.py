@@ -13,14 +13,15 @@ from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.comparing import Difference, compare, settle
-from glows_nb.remote.files.entries import FILE, FOLDER, Entry, Tree
+from glows_nb.remote.files.entries import FILE, FOLDER, Entry, Tree, below
 from glows_nb.remote.files.file_ways import files_of
 from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, without_ignored
 from glows_nb.remote.files.local_target import hash_of
 from glows_nb.remote.files.local_tree import Source, source_of, text_of
-from glows_nb.remote.files.machine_files import MachineFiles, Placing
+from glows_nb.remote.files.machine_files import MachineFiles, Placing, about
 from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
-from glows_nb.remote.files.transfer import Transfer, add_rows
+from glows_nb.remote.files.telling import told, without_changed
+from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.progress import size
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ async def send(
     source = await asyncio.to_thread(source_of, local, include_ignored=include_ignored)
     if delete and not source.is_folder:
         raise InvalidRequest("delete", "goes with a folder; one file is sent as it is.")
-    what = f"{source.root} → {line.short_name}:{remote or source.root.name}"
-    gone = Gone(caller, what)
+    gone = Gone(caller, f"{source.root} → {line.short_name}:{remote or source.root.name}")
     name = part_name(str(source.root.absolute()), remote, line.name)
     with alone(name):
         try:
@@ -125,7 +125,18 @@ class _Sending:
         there = await files.tree(root, only, self._staging)
         found = await self._difference(files, root, wanted, there)
         extra = self._extra(found, there) if self._delete else []
-        transfer = self._told(files, wanted, found, extra, there)
+        transfer = told(
+            Transfer(
+                self._gone.what,
+                is_dry_run=self._dry_run,
+                notes=[*about(files), *self._source.tree.notes, *there.notes],
+            ),
+            found,
+            wanted,
+            self._source.ignored,
+            extra=[(path, there.entries[path]) for path in extra],
+            why_extra="only there",
+        )
         if self._dry_run:
             return transfer
         refuse_if_full(self._line, found, there)
@@ -152,15 +163,20 @@ class _Sending:
         path = f"{remote.rstrip('/') or ('/' if remote else '.')}/{source.root.resolve().name}" if into else remote
         path = plain_path(path)
         kind = await files.kind(path)
+        self._say_where(path)
         if source.is_folder:
             if kind in ("file", "other"):
                 raise TransferError(f"{self._line.name} has a file at {visible(path)}, so no folder goes there.")
             return path, "", entries
         [entry] = entries.values()
         if kind == "folder":
+            self._say_where(below(path, source.root.name))
             return path, source.root.name, {source.root.name: entry}
         folder, _, name = path.rpartition("/")
         return folder or "/", name, {name: entry}
+
+    def _say_where(self, path: str) -> None:
+        self._gone.what = f"{self._source.root} → {self._line.short_name}:{path.removeprefix('./')}"
 
     async def _difference(self, files: MachineFiles, root: str, wanted: Mapping[str, Entry], there: Tree) -> Difference:
         found = compare(wanted, there.entries)
@@ -191,27 +207,6 @@ class _Sending:
         kept, _ = without_ignored(extra, Ignored(texts))
         return list(kept)
 
-    def _told(
-        self, files: MachineFiles, wanted: Mapping[str, Entry], found: Difference, extra: Sequence[str], there: Tree
-    ) -> Transfer:
-        """What is done, or would be."""
-        transfer = Transfer(
-            f"{self._source.root} → {self._line.short_name}:{self._remote or self._source.root.name}",
-            sent=len(found.new),
-            skipped=len(found.same),
-            ignored=len(self._source.ignored),
-            deleted=len(extra),
-            sent_bytes=sum(entry.size for entry in found.new.values()),
-            is_dry_run=self._dry_run,
-            notes=[*([files.about] if files.about else []), *self._source.tree.notes, *there.notes],
-        )
-        add_rows(transfer, "sent", [(path, entry.size, "") for path, entry in found.new.items()])
-        add_rows(transfer, "same", [(path, wanted[path].size, "") for path in found.same if path not in found.modes])
-        add_rows(transfer, "mode", [(path, entry.size, "") for path, entry in found.modes.items()])
-        add_rows(transfer, "ignored", [(path, 0, "") for path in self._source.ignored])
-        add_rows(transfer, "deleted", [(path, there.entries[path].size, "only there") for path in extra])
-        return transfer
-
     async def _carry(
         self, files: MachineFiles, root: str, wanted: Mapping[str, Entry], found: Difference, transfer: Transfer
     ) -> None:
@@ -222,23 +217,17 @@ class _Sending:
             if above in wanted and not wanted[above].mode & 0o200:
                 folders[above] = wanted[above]
         placing = Placing(folders=folders, files=dict(found.new), modes=found.modes)
-        changed: list[str] = []
         placing.large, changed = await files.put(root, self._staging, found.new, self._locate, self._gone.count)
-        for path in changed:
-            del placing.files[path]
-            placing.large.pop(path, None)
-        if changed:
-            transfer.sent -= len(changed)
-            transfer.refused += len(changed)
-            transfer.notes.append(
-                f"{some(changed)} changed while being sent, and {'is' if len(changed) == 1 else 'are'} not put in "
-                "place; the same call sends them."
-            )
+        without_changed(transfer, placing, changed)
         await files.place(root, self._staging, placing)
 
 
 def hashes_here(paths: Sequence[Path]) -> list[str]:
-    """The SHA-256 of files here; of one that can't be read "".."""
+    """The SHA-256 of files here.
+
+    Raises:
+        TransferError: one can't be read.
+    """
     hashes = []
     for path in paths:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -27,7 +26,9 @@ from glows_nb.remote.files.entries import (
     Kind,
     Lie,
     Tree,
+    below,
     checked_path,
+    version_name,
 )
 from glows_nb.remote.files.local_tree import changed_meanwhile
 from glows_nb.remote.files.machine_files import Count, Placing, RootKind, answered, said_there, texts_of
@@ -82,7 +83,7 @@ class SftpFiles:
                 tree.free = room.bavail * room.frsize
             await self._list(root, "", tree.entries, tree.notes, only, follows=not staging)
             if staging:
-                await self._list(_below(root, staging), "", tree.staged, [], "")
+                await self._list(below(root, staging), "", tree.staged, [], "")
         tree.is_partial = bool(tree.notes)
         return tree
 
@@ -98,7 +99,7 @@ class SftpFiles:
         self, root: str, staging: str, files: Mapping[str, Entry], locate: Callable[[str], Path], count: Count
     ) -> tuple[dict[str, str], list[str]]:
         """Send each file, several at once, from where it is."""
-        place = _below(root, staging)
+        place = below(root, staging)
         changed: list[str] = []
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         async with self._asking("writing files"):
@@ -108,51 +109,51 @@ class SftpFiles:
 
             async def one(path: str, entry: Entry) -> None:
                 async with gate:
-                    name = _gathered(path, entry)
+                    name = version_name(path, entry)
                     if entry.kind == LINK:
                         with suppress(*NOT_THERE):
-                            await self._answered(self._sftp.remove(_below(place, name)))
-                        await self._answered(self._sftp.symlink(entry.target, _below(place, name)))
+                            await self._answered(self._sftp.remove(below(place, name)))
+                        await self._answered(self._sftp.symlink(entry.target, below(place, name)))
                         return
                     begin = _whole_of(there.get(name), entry)
                     await count(begin, was_there=True)
-                    await self._put_one(_below(place, name), locate(path), entry, begin, count)
+                    await self._put_one(below(place, name), locate(path), entry, begin, count)
                     if changed_meanwhile(locate(path), entry):
                         changed.append(path)
 
             async with _together() as group:
                 for path, entry in files.items():
                     group(one(path, entry))
-        return {path: _gathered(path, entry) for path, entry in files.items()}, changed
+        return {path: version_name(path, entry) for path, entry in files.items()}, changed
 
     async def place(self, root: str, staging: str, placing: Placing) -> None:
         """Put each file in place by a rename, with its mode and time."""
         async with self._asking("putting files in place"):
             for path in sorted(placing.folders):
-                await self._answered(self._sftp.makedirs(_below(root, path), exist_ok=True))
+                await self._answered(self._sftp.makedirs(below(root, path), exist_ok=True))
                 if not placing.folders[path].mode & 0o200:
-                    await self._answered(self._sftp.chmod(_below(root, path), 0o700))
+                    await self._answered(self._sftp.chmod(below(root, path), 0o700))
             gate = asyncio.Semaphore(SIDE_BY_SIDE)
 
             async def one(path: str) -> None:
                 async with gate:
-                    gathered = _below(_below(root, staging), placing.large[path])
-                    await self._answered(self._sftp.posix_rename(gathered, _below(root, path)))
+                    gathered = below(below(root, staging), placing.large[path])
+                    await self._answered(self._sftp.posix_rename(gathered, below(root, path)))
 
             async with _together() as group:
                 for path in placing.files:
                     group(one(path))
             for path, entry in placing.modes.items():
-                await self._set(_below(root, path), entry)
+                await self._set(below(root, path), entry)
             for path, entry in sorted(placing.folders.items(), reverse=True):
-                await self._answered(self._sftp.chmod(_below(root, path), entry.mode & 0o777))
+                await self._answered(self._sftp.chmod(below(root, path), entry.mode & 0o777))
             with suppress(*NOT_THERE):
-                await self._answered(self._sftp.rmtree(_below(root, staging)))
+                await self._answered(self._sftp.rmtree(below(root, staging)))
 
     async def small(self, root: str, paths: Sequence[str]) -> AsyncIterator[tuple[str, bytes]]:
         """The contents of files, one after the other."""
         for path in paths:
-            async with self._asking("reading files"), self._opened(_below(root, path), "rb") as file:
+            async with self._asking("reading files"), self._opened(below(root, path), "rb") as file:
                 async with aclosing(self._pieces(file, 0)) as pieces:  # type: ignore[type-var]
                     async for piece in pieces:
                         yield path, piece
@@ -162,7 +163,7 @@ class SftpFiles:
         """The contents of a file from a place on."""
         async with (
             self._asking("reading a file"),
-            self._opened(_below(root, path), "rb") as file,
+            self._opened(below(root, path), "rb") as file,
             aclosing(self._pieces(file, begin)) as pieces,  # type: ignore[type-var]
         ):
             async for piece in pieces:
@@ -176,7 +177,7 @@ class SftpFiles:
         """Remove files and links, and folders that are empty by then."""
         async with self._asking("removing files"):
             for path in sorted(paths, key=lambda path: path.count("/"), reverse=True):
-                place = _below(root, path)
+                place = below(root, path)
                 with suppress(*NOT_THERE):
                     found = await self._answered(self._sftp.lstat(place))
                     if _KINDS.get(found.type) == FOLDER:
@@ -252,7 +253,7 @@ class SftpFiles:
             raise Lie(f"its folders are over {MOST_DEEP} deep")
         folders = []
         try:
-            names = aiter(self._sftp.scandir(_below(root, folder) if folder else root or "."))
+            names = aiter(self._sftp.scandir(below(root, folder) if folder else root or "."))
             while name := await self._answered(anext(names, None)):
                 self._told += 1
                 if self._told > MOST_ENTRIES:
@@ -265,8 +266,8 @@ class SftpFiles:
                     raise Lie(f"it tells of a file {visible(base[:80])!r}")
                 attributes = name.attrs
                 if only and attributes.type == asyncssh.FILEXFER_TYPE_SYMLINK and follows:
-                    attributes = await self._answered(self._sftp.stat(_below(root, path)))
-                entry = await self._entry(_below(root, path), attributes)
+                    attributes = await self._answered(self._sftp.stat(below(root, path)))
+                entry = await self._entry(below(root, path), attributes)
                 found[path] = entry
                 if entry.kind == FOLDER:
                     folders.append(path)
@@ -334,12 +335,3 @@ def _whole_of(there: Entry | None, entry: Entry) -> int:
     if there.size == entry.size and there.mtime_ns == entry.mtime_ns // SECOND * SECOND:
         return entry.size
     return max(min(there.size, entry.size) - AHEAD * BLOCK, 0)
-
-
-def _gathered(path: str, entry: Entry) -> str:
-    words = f"{path}\0{entry.size}\0{entry.mtime_ns}"
-    return hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()[:24]
-
-
-def _below(root: str, name: str) -> str:
-    return f"{root.rstrip('/') if root != '/' else ''}/{name}" if root and root != "." else name

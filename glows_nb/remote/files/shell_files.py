@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -14,7 +13,7 @@ import asyncssh
 
 from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.errors import RemoteError, TransferError
-from glows_nb.remote.files.entries import FILE, LINK, SECOND, Entry, Lie, Tree, is_same_time
+from glows_nb.remote.files.entries import FILE, LINK, SECOND, Entry, Lie, Tree, below, is_same_time, version_name
 from glows_nb.remote.files.listing import entries_of, list_command
 from glows_nb.remote.files.local_target import hash_of
 from glows_nb.remote.files.local_tree import changed_meanwhile
@@ -120,15 +119,15 @@ class ShellFiles:
         await count(sum(entry.size for path, entry in small.items() if path not in missing), was_there=True)
         changed: list[str] = []
         if missing:
-            command = f"cd {quoted(_below(root, staging))} && exec tar -xpof -"
+            command = f"cd {quoted(below(root, staging))} && exec tar -xpof -"
             stream = packed(missing, locate, changed, has_parts_of_seconds=self._has.tar == "gnu")
             await self._pour(command, stream, count, "writing files")
         names = {}
         for path, entry in large.items():
-            name = _gathered(path, entry)
+            name = version_name(path, entry)
             names[path] = name
             there = tree.get(f"large/{name}")
-            await self._put_large(_below(root, staging), name, locate(path), entry, there.size if there else 0, count)
+            await self._put_large(below(root, staging), name, locate(path), entry, there.size if there else 0, count)
             if changed_meanwhile(locate(path), entry):
                 changed.append(path)
         return names, changed
@@ -230,15 +229,18 @@ class ShellFiles:
         The old one is renamed first: what writes there still, of a line that is gone, goes on writing there. No link is
         taken over, so that nothing that is unpacked there next is led elsewhere by one.
         """
-        place, old = _below(root, staging), _below(root, f"{staging}-old")
+        place, old = below(root, staging), below(root, f"{staging}-old")
         answer = await self._run(
             f"mkdir -p -- {quoted(root)} && umask 077 && {{ [ ! -d {quoted(place)} ] || "
             f"{{ rm -rf -- {quoted(old)}; mv -- {quoted(place)} {quoted(old)}; }}; }} && "
             f"mkdir -- {quoted(place)} && {{ [ ! -d {quoted(f'{old}/large')} ] || "
-            f"mv -- {quoted(f'{old}/large')} {quoted(place)}; }} && mkdir -p -- {quoted(f'{place}/large')}"
+            f"mv -- {quoted(f'{old}/large')} {quoted(place)}; }} && mkdir -p -- {quoted(f'{place}/large')} && "
+            f"{{ [ ! -d {quoted(old)} ] || echo old; }}"
         )
         if answer.status:
             raise said_there(self._line.name, answer.errors, "making a folder")
+        if not answer.output:
+            return {}  # it is the first time
         found = await self.tree(old, "", "")
         whole = {path: entry for path, entry in found.entries.items() if entry.kind == FILE}
         lines = [f"cd {quoted(old)} 2>/dev/null || exit 0"]
@@ -343,15 +345,6 @@ def is_whole(staged: Entry | None, wanted: Entry) -> bool:
         return staged.target == wanted.target
     is_same = is_same_time(staged, wanted) is not False
     return is_same and staged.size == wanted.size and staged.mode == wanted.mode & 0o777
-
-
-def _gathered(path: str, entry: Entry) -> str:
-    words = f"{path}\0{entry.size}\0{entry.mtime_ns}"
-    return hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()[:24]
-
-
-def _below(root: str, name: str) -> str:
-    return f"{root.rstrip('/')}/{name}"
 
 
 def _words(paths: Iterable[str]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -12,7 +11,7 @@ from typing import Final
 
 from glows_nb.formatting import visible
 from glows_nb.remote.errors import TransferError
-from glows_nb.remote.files.entries import FILE, Entry
+from glows_nb.remote.files.entries import FILE, Entry, version_name
 from glows_nb.remote.files.machine_files import MachineFiles
 from glows_nb.remote.files.resuming import Gone
 from glows_nb.remote.files.shell_files import BLOCK, LARGE
@@ -91,20 +90,19 @@ class ThroughHere:
     ) -> None:
         """Write what comes; a file that has another size by now is none that was asked for."""
         async with aclosing(pieces) as coming:  # type: ignore[type-var]
-            last, parts, length = "", list[bytes](), 0
+            parts, length = list[bytes](), 0
             async for there, piece in coming:
-                if there != last:
-                    last, parts, length = there, [], 0
                 length += len(piece)
                 if length <= wanted[there].size:
                     parts.append(piece)
                     await self._count(len(piece))
-                place = self._locate(paths[there])
+                if piece:
+                    continue
                 if length == wanted[there].size:
+                    place = self._locate(paths[there])
                     place.write_bytes(b"".join(parts))
                     _set_time(place, wanted[there])
-                else:
-                    place.unlink(missing_ok=True)
+                parts, length = [], 0
 
     async def _fetch_large(self, path: str, there: str, entry: Entry) -> None:
         place = self._locate(path)
@@ -130,9 +128,7 @@ class ThroughHere:
 
     def _locate(self, path: str) -> Path:
         """Where a file is meanwhile; its name says which one, of which time and size."""
-        entry = self._entries[path]
-        words = f"{path}\0{entry.size}\0{entry.mtime_ns}"
-        return self._folder / hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()
+        return self._folder / version_name(path, self._entries[path])
 
     def _is_here(self, path: str) -> bool:
         place, entry = self._locate(path), self._entries[path]

@@ -100,7 +100,7 @@ def tried(seed: int, door: Door, folder: Path, *, has_parts_of_seconds: bool = T
         Service(door, number=door.port) as service,
         CuttingProxy(door.port, cuts, on_cut, is_hard=chance.random() < 0.7) as proxy,
     ):
-        service.port = proxy.port
+        service.told.port = proxy.port
         if chance.randrange(KILLED_ONE_IN) == 0:
             process.append(begun(service, words))
             process[0].wait(KILL_SECONDS)
@@ -137,7 +137,15 @@ def finished(call: Callable[[], object]) -> int:
 
 def begun(service: Service, words: list[str]) -> subprocess.Popen[bytes]:
     """Begin the transfer in a process of its own."""
-    command = [sys.executable, "-m", "tests.remote.files.cuts", "--call", service.base_url, service.id, *words]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.remote.files.cuts",
+        "--call",
+        service.base_url,
+        service.told.instance_id,
+        *words,
+    ]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
 
 

@@ -40,7 +40,7 @@ def test_little_goes_twice(doors: dict[str, Door], way: str, is_send: bool, tmp_
     # Slower than who reads it: what has come and was not read yet is lost with the line.
     slow = CuttingProxy(door.port, [LARGE // 2], pause=0.002)
     with Service(door) as service, slow as proxy, service.machine() as machine:
-        service.port = proxy.port
+        service.told.port = proxy.port
         finished(lambda: machine.send(here, there.name) if is_send else machine.fetch(there.name, here))
         assert (proxy.cut, proxy.lines) == (1, 2)
         assert (proxy.there if is_send else proxy.back) < 1.1 * LARGE
@@ -53,7 +53,7 @@ def test_lines_that_carry_nothing_are_given_up(doors: dict[str, Door], tmp_path:
     # The first leaves a part there; the others get as far as to look at that, which is nothing that has got through.
     cuts = [2 << 20, *[14_000] * 30]
     with Service(door) as service, CuttingProxy(door.port, cuts) as proxy, service.machine() as machine:
-        service.port = proxy.port
+        service.told.port = proxy.port
         with pytest.raises(LineLost, match=r"the same call goes on from there"):
             machine.send(tmp_path / "large", "given up")
         assert proxy.cut < 12

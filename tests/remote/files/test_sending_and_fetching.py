@@ -441,3 +441,14 @@ def test_a_file_and_a_folder_of_one_name_are_said(reached: Reached, tmp_path: Pa
     with pytest.raises(TransferError, match=said):
         reached.machine.send(tmp_path / "both", "both")
     assert (there / "inside").read_text() == "kept" if is_folder_there else there.read_text() == "a file"
+
+
+def test_it_is_said_where_a_file_went(usual: Reached, tmp_path: Path) -> None:
+    (usual.home / "kept").mkdir()
+    (tmp_path / "back").mkdir()
+    (tmp_path / "one").write_text("x")
+    sent = usual.machine.send(tmp_path / "one", "kept")
+    assert f"{tmp_path / 'one'} → ins-00000001:kept/one: 1 file sent" in str(sent)
+    assert "→ ins-00000001:new/one: 1 file sent" in str(usual.machine.send(tmp_path / "one", "new/"))
+    fetched = usual.machine.fetch("kept/one", tmp_path / "back")
+    assert f"ins-00000001:kept/one → {tmp_path / 'back' / 'one'}: 1 file fetched" in str(fetched)

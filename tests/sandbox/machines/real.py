@@ -155,6 +155,13 @@ def address_in_mesh(client: glows.Client, machine: glows.Instance) -> str:
     return endpoint.cidr.partition("/")[0]
 
 
+@contextlib.contextmanager
+def sandbox_with_machine(folder: Path) -> Iterator[tuple[RealSandbox, glows.Instance]]:
+    """A sandbox with its state in a folder, and a machine of it that answers, called train."""
+    with RealSandbox(folder / STATE) as sandbox, sandbox.client() as client:
+        yield sandbox, launch(client, "train")
+
+
 def way_to(machine: glows.Instance, folder: Path) -> Way:
     """How it is reached; `folder` holds what the client's side needs."""
     [url] = [access.url for access in machine.accesses if access.listen_port == 22]

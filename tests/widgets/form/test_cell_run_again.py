@@ -26,20 +26,18 @@ def one_cell(nothing_is_left: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.mark.usefixtures("one_cell")
-def test_cell_run_again_while_the_machine_is_ordered_shows_it_once_it_is_there(
-    client: glows.Client, sandbox: glows.Sandbox
-) -> None:
+def test_cell_run_again_while_the_machine_is_ordered_shows_it_once_it_is_there(client: glows.Client) -> None:
     first = glows.launch_form(name="a", client=client).ready()
     first.button.click()
     eventually(lambda: first.question.subject)
-    sandbox.admin.order("latency", "instance_create", seconds=1)
-    first.question.yes.click()
-    second = glows.launch_form(name="a", client=client).ready()
-    third = glows.launch_form(name="a", client=client).ready()
-    assert third.button.disabled
-    assert "Launching" in third.message.value
-    third.fields.units.value = 2
-    assert "Launching" in third.message.value
+    with first._launching.lock:
+        first.question.yes.click()
+        second = glows.launch_form(name="a", client=client).ready()
+        third = glows.launch_form(name="a", client=client).ready()
+        assert third.button.disabled
+        assert "Launching" in third.message.value
+        third.fields.units.value = 2
+        assert "Launching" in third.message.value
     eventually(lambda: "✓ Reachable" in third.card.facts.value)
     assert (first.instance, second.instance, third.message.value) == (None, None, "")
     assert not third.button.disabled
@@ -52,10 +50,10 @@ def test_cell_run_again_while_a_launch_fails_says_why(client: glows.Client, sand
     first = glows.launch_form(name="a", client=client).ready()
     first.button.click()
     eventually(lambda: first.question.subject)
-    sandbox.admin.order("latency", "instance_create", seconds=0.5)
     sandbox.admin.order("code", "instance_create", code=198)
-    first.question.yes.click()
-    second = glows.launch_form(name="a", client=client)
+    with first._launching.lock:
+        first.question.yes.click()
+        second = glows.launch_form(name="a", client=client)
     eventually(lambda: "UserNodeQtyExceedQuota" in second.message.value or "quota" in second.message.value.lower())
     eventually(lambda: not second.button.disabled)
     assert client.instances.all() == []

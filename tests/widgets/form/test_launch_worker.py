@@ -246,16 +246,14 @@ def test_plan_that_was_asked_for_before_the_launch_does_not_deny_the_machine(
     assert form.plan.value == ""
 
 
-def test_button_stays_off_while_a_launch_goes_on_whatever_is_chosen_meanwhile(
-    sandbox: glows.Sandbox, client: glows.Client
-) -> None:
+def test_button_stays_off_while_a_launch_goes_on_whatever_is_chosen_meanwhile(client: glows.Client) -> None:
     form = glows.launch_form(client=client).ready()
     form.button.click()
     eventually(lambda: form.question.subject)
-    sandbox.admin.order("latency", "instance_create", seconds=0.5)
-    form.question.yes.click()
-    form.fields.region.value = "TW-03"
-    assert form.button.disabled
+    with form._launching.lock:
+        form.question.yes.click()
+        form.fields.region.value = "TW-03"
+        assert form.button.disabled
     eventually(lambda: form.instance is not None)
     eventually(lambda: not form_threads())
     assert not form.button.disabled

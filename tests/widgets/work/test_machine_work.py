@@ -18,21 +18,33 @@ from glows_nb.widgets.form.launch_form import LaunchForm
 from glows_nb.widgets.panel.machines_panel import Panel
 from glows_nb.widgets.work.machine_work import MachineWork
 from glows_nb.widgets.work.work_place import WorkPlace
-from tests.sandbox.machines.real import IS_REAL_HERE, OFFER, RealSandbox, eventually, launch, runs
+from tests.sandbox.machines.real import (
+    IS_REAL_HERE,
+    OFFER,
+    RealSandbox,
+    eventually,
+    launch,
+    runs,
+    sandbox_with_machine,
+)
 
 pytestmark = IS_REAL_HERE
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSandbox]:
-    with RealSandbox(tmp_path_factory.mktemp("state") / "state.db") as running:
-        yield running
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealSandbox, glows.Instance]]:
+    with sandbox_with_machine(tmp_path_factory.mktemp("sandbox")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def instance(sandbox: RealSandbox) -> glows.Instance:
-    with sandbox.client() as client:
-        return launch(client, "train")
+def sandbox(both: tuple[RealSandbox, glows.Instance]) -> RealSandbox:
+    return both[0]
+
+
+@pytest.fixture(scope="module")
+def instance(both: tuple[RealSandbox, glows.Instance]) -> glows.Instance:
+    return both[1]
 
 
 @pytest.fixture
