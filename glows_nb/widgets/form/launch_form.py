@@ -91,6 +91,7 @@ class LaunchForm(FormBox):
             ended=self._on_read,
         )
         self._menu = OfferMenu(self.fields, self._reading, offer)
+        self._failed: Exception | None = None
         front_end = FormFrontEnd()
         self._messages = FormMessages()
         self.price, self.plan = self._messages.price, self._messages.plan
@@ -230,8 +231,10 @@ class LaunchForm(FormBox):
         self.card.follow(instance)
 
     def on_launch_failed(self, error: Exception) -> None:
-        """Say what became of the launch."""
-        self.show_error(error)
+        """Say what became of the launch, and again once all is read: reading clears what was said."""
+        with self._state:
+            self._failed = error if self._reading.is_under_way else None
+            self.show_error(error)
 
     def _take_over(self, earlier: LaunchForm | None) -> None:
         """Go on with what was typed into the form that this one replaces, with its machine, and a launch under way."""
@@ -286,6 +289,9 @@ class LaunchForm(FormBox):
         set_shown(self.retry, error is not None)
         self.refresh_button.disabled = False
         self._on_edit()
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            self.show_error(failed)
         self._update_static()
 
     def _on_source(self) -> None:
