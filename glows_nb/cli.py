@@ -14,7 +14,7 @@ import click
 from glows_nb import commands
 from glows_nb.api.credentials.config import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from glows_nb.api.errors import GlowsError
-from glows_nb.commands.group import EXAMPLES, SECTIONS, TRACE, Commands
+from glows_nb.commands.group import EXAMPLES, MAGIC_PROGRAM, SECTIONS, TRACE, Commands
 from glows_nb.completion import shells
 from glows_nb.connection import disconnect
 from glows_nb.formatting import visible
@@ -181,7 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
             click.echo("".join(format_exception(error)), err=True, nl=False)
         else:
-            click.echo(str(error) if is_usage else f"{type(error).__name__}: {error}", err=True)
+            text = _with_own_name(str(error))
+            click.echo(text if is_usage else f"{type(error).__name__}: {text}", err=True)
         raise SystemExit(2 if is_usage else 1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -192,6 +193,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(text)
     if _has_failed(value):
         raise SystemExit(1)
+
+
+def _with_own_name(text: str) -> str:
+    """The commands that a sentence names, as they are typed here; one that names this program means a notebook else."""
+    return text if PROGRAM in text else text.replace(f"{MAGIC_PROGRAM} ", f"{PROGRAM} ")
 
 
 def as_words(value: Any) -> str:

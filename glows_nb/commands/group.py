@@ -110,11 +110,16 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The words as arguments and options."""
         self._check_values(ctx, args)
+        has_dashes = "--" in args
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             # click forgets whose error it is where an option lacks its value.
             error.ctx = error.ctx or ctx
+            takes_dashes = any("--" in str(param.metavar) for param in self.params)
+            if isinstance(error, click.NoSuchOption) and takes_dashes and not has_dashes:
+                hint = f"what is for the machine stands behind --, as in: {self.examples[0]}"
+                raise click.UsageError(f"No such option: {error.option_name}; {hint}", ctx) from None
             if not error.message.startswith("Got unexpected extra argument"):
                 raise
             raise click.UsageError(f"{error.message}; words that belong together need quotes.", ctx) from None

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(as_markdown(results))
     if not given.short and not given.only:
         RESULTS.write_text(as_json(results), encoding="utf-8")
-        README.write_text(in_readme(README.read_text(encoding="utf-8"), results), encoding="utf-8")
+        README.write_text(in_readme(README.read_text(encoding="utf-8"), results, "tests.bench"), encoding="utf-8")
 
 
 @contextmanager

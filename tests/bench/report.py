@@ -22,11 +22,11 @@ from tests.bench.rows import Compared, Row
 Results = Mapping[str, Any]
 HEADINGS = ("what", "ours", "against", "baseline", "comes to", "goal", "met")
 LIBRARIES = ("httpx", "pydantic", "pandas", "starlette", "uvicorn")
-IN_README = re.compile(r"(?<=<!-- python -m tests\.bench writes this -->\n).*?(?=<!-- to here -->)", re.DOTALL)
+IN_README = r"(?<=<!-- python -m {program} writes this -->\n).*?(?=<!-- to here -->)"
 
 
-def print_rows(rows: Sequence[Row], program: str, arguments: Sequence[str] | None) -> None:
-    """Measure those that are asked for, and print the table; nothing is kept."""
+def print_rows(rows: Sequence[Row], program: str, arguments: Sequence[str] | None) -> Results | None:
+    """Measure those that are asked for, and print the table; it is given back where it is the whole and in full."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     parser.add_argument("--short", action="store_true", help="as little as shows that every row computes")
     parser.add_argument("--only", metavar="TEXT", default="", help="only rows whose name holds this")
@@ -36,7 +36,9 @@ def print_rows(rows: Sequence[Row], program: str, arguments: Sequence[str] | Non
         if given.only in row.what:
             print(f"… {row.what}", file=sys.stderr, flush=True)
             measured.append((row, row.measure(SHORT if given.short else FULL)))
-    print(as_markdown(results_of(measured)))
+    results = results_of(measured)
+    print(as_markdown(results))
+    return None if given.short or given.only else results
 
 
 def results_of(measured: Sequence[tuple[Row, Figures]]) -> Results:
@@ -71,14 +73,15 @@ def as_markdown(results: Results) -> str:
     return "\n".join(f"| {line} |" for line in (written[0], rule, *written[1:]))
 
 
-def in_readme(readme: str, results: Results) -> str:
+def in_readme(readme: str, results: Results, program: str) -> str:
     """README with these results where it tells the last ones."""
     libraries = ", ".join(f"{name} {number}" for name, number in results["libraries"].items())
     told = (
         f"Measured on {results['date']}: {results['cores']} cores, {results['memory_gb']} GB, {results['system']}, "
         f"Python {results['python']}, {libraries}.\n\n{as_markdown(results)}\n"
     )
-    found, number = IN_README.subn(lambda _: told, readme)
+    place = re.compile(IN_README.format(program=re.escape(program)), re.DOTALL)
+    found, number = place.subn(lambda _: told, readme)
     if number != 1:
         raise ValueError(f"README has {number} places for the results, not one.")
     return found

@@ -164,7 +164,16 @@ def test_pty_gives_it_a_terminal(place: Place) -> None:
         (("exec", "train"), 2, b"The command is missing, as in: exec train -- nvidia-smi. See: glows-nb help exec"),
         (("exec", "train", "--", ""), 1, b"InvalidRequest: command: is empty"),
         (("exec", "train", "--env", "NOT_SET", "--", "true"), 1, b"NOT_SET is not set in the environment here"),
-        (("exec", "nobody", "--", "true"), 1, b"There is no machine 'nobody'"),
+        (
+            ("exec", "nobody", "--", "true"),
+            1,
+            b"There is no machine 'nobody'; glows-nb list shows those",
+        ),
+        (
+            ("exec", "train", "ls", "-l"),
+            2,
+            b"No such option: -l; what is for the machine stands behind --, as in: ",
+        ),
     ],
 )
 def test_line_that_can_not_be_is_one_sentence(

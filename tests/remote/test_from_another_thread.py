@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import asyncssh
 import pytest
 
 import glows_nb as glows
@@ -51,6 +54,26 @@ def test_command_that_is_stopped_has_ended_there_with_what_it_started(machine: g
     child, parent = (int(word) for word in said.split())
     eventually(lambda: not runs(child) and not runs(parent))
     assert machine.exec("echo on", quiet=True).stdout == "on\n", "the line goes on"
+
+
+def test_command_that_is_stopped_before_it_is_known_to_have_begun_has_ended_there(
+    machine: glows.Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.connect()
+    opened, stop = asyncssh.SSHClientConnection.create_process, threading.Event()
+
+    async def opened_late(*words: Any, **options: Any) -> Any:
+        process = await opened(*words, **options)
+        stop.set()
+        await asyncio.sleep(0.5)
+        return process
+
+    monkeypatch.setattr(asyncssh.SSHClientConnection, "create_process", opened_late)
+    with pytest.raises(glows.Stopped, match="It was ended on"):
+        machine.exec("echo $$ >begun; sleep 1000", stop=stop)
+    monkeypatch.undo()
+    pid = int(machine.exec("cat begun; rm begun", quiet=True).stdout)
+    eventually(lambda: not runs(pid))
 
 
 def test_stop_is_heard_while_a_command_never_pauses(machine: glows.Machine) -> None:

@@ -31,6 +31,7 @@ MOST_BEFORE_MARK: Final = 1 << 16
 POSIX_SHELLS: Final = ("sh", "bash", "dash", "zsh", "ash", "ksh")
 END_OF_INPUT: Final = b"\x04"
 SAYS_WITHIN: Final = 1.0
+MARKED_WITHIN: Final = 5.0
 BEGINS_WITHIN: Final = 60.0
 QUIET_SECONDS: Final = 0.5
 MOST_LEFT: Final = 2
@@ -161,16 +162,21 @@ class _Running:
         connection = await self._line.connected(self._caller)
         options: dict[str, Any] = {"term_type": "xterm-256color", "term_size": (120, 40)} if pty else {}
         words = _command_line(self.text, self._mark, self._line.login_shell, len(_exports(self._env)), pty=pty)
-        self._process = await connection.create_process(words, encoding=None, **options)
+        opening = asyncio.ensure_future(connection.create_process(words, encoding=None, **options))
+        try:
+            self._process = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # It may have begun there before that was heard here, and would go on.
+            with suppress(asyncssh.Error, OSError):
+                self._process = await in_time(opening, MARKED_WITHIN)
+            raise
 
     async def finish(self, given: Given) -> None:
         """Give it its input, and take what it writes until it has ended."""
         process = self._process
         if process is None:
             return
-        self._reading = asyncio.gather(self._read(process.stdout, 0), self._read(process.stderr, 1))
-        # A second interrupt leaves it to itself, which is not to be complained of.
-        self._reading.add_done_callback(_retrieve)
+        self._reading = self._begin_to_read(process)
         giving = asyncio.create_task(self._give(process, given))
         try:
             # Where the time is over, what it says while it is ended is still to be read.
@@ -194,6 +200,12 @@ class _Running:
                 f"{self._line.name} did not run the command: a start file of its shell (.bashrc, .profile) ended it "
                 f"before, or there is no shell. It said: {visible(self._kept[0].text().strip()[-200:]) or 'nothing'}"
             )
+
+    def _begin_to_read(self, process: asyncssh.SSHClientProcess[bytes]) -> asyncio.Future[tuple[None, None]]:
+        reading = asyncio.gather(self._read(process.stdout, 0), self._read(process.stderr, 1))
+        # A second interrupt leaves it to itself, which is not to be complained of.
+        reading.add_done_callback(_retrieve)
+        return reading
 
     async def _left_behind(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         """The command has ended, and nothing more comes, though something still has its output."""
@@ -237,6 +249,9 @@ class _Running:
         if process is None:
             return False
         with suppress(RemoteError, asyncssh.Error, OSError, ListenerFailed):
+            self._reading = self._reading or self._begin_to_read(process)
+            if self._pid is None:
+                await in_time(self._has_begun.wait(), MARKED_WITHIN)
             if self._pid is not None:
                 await end_command(self._line, self._caller, self._pid)
             if self._reading is not None:

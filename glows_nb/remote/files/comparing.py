@@ -19,6 +19,7 @@ class Difference:
         same: paths of files and links that are as they should be.
         unsure: files of the same size whose time is another, or is not told finely enough: their hashes tell.
         extra: paths that are only there.
+        in_the_way: folders where something else is wanted, and what is there where a folder is.
     """
 
     new: dict[str, Entry] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Difference:
     same: list[str] = field(default_factory=list)
     unsure: dict[str, Entry] = field(default_factory=dict)
     extra: list[str] = field(default_factory=list)
+    in_the_way: list[str] = field(default_factory=list)
 
 
 def compare(wanted: Mapping[str, Entry], there: Mapping[str, Entry]) -> Difference:
@@ -34,6 +36,8 @@ def compare(wanted: Mapping[str, Entry], there: Mapping[str, Entry]) -> Differen
     found = Difference(extra=[path for path in there if path not in wanted])
     for path, entry in wanted.items():
         other = there.get(path)
+        if other is not None and (other.kind == FOLDER) != (entry.kind == FOLDER):
+            found.in_the_way.append(path)
         if entry.kind == FOLDER:
             if other is None or other.kind != FOLDER or _mode(other) != _mode(entry):
                 found.folders[path] = entry

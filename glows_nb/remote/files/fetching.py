@@ -162,9 +162,12 @@ class _Fetching:
             return transfer
         await self._refuse_or_ask(found, target, extra)
         self._gone.begin(transfer.sent_bytes, len(found.new))
+        in_the_way = [path for path in extra if {path, *above(path)} & {*found.in_the_way}]
+        if in_the_way:
+            await asyncio.to_thread(target.remove, in_the_way)
         await self._carry(files, root, only, wanted, found, target, transfer)
         if extra:
-            await asyncio.to_thread(target.remove, extra)
+            await asyncio.to_thread(target.remove, [path for path in extra if path not in in_the_way])
         if target.parts.exists():
             target.finish()
         transfer.resumed_bytes, transfer.seconds = self._gone.was_there, self._gone.seconds
@@ -225,7 +228,8 @@ class _Fetching:
                 texts[path] = f"{text_of(self._place / path)}\n{texts.get(path, '')}"
         extra = {path: here.entries[path] for path in found.extra}
         unignored, _ = without_ignored(extra, Ignored(texts))
-        return [path for path in unignored if not any(place in kept_there for place in (path, *above(path)))]
+        kept = [path for path in unignored if not any(place in kept_there for place in (path, *above(path)))]
+        return [*kept, *found.in_the_way]
 
     async def _refuse_or_ask(self, found: Difference, target: Target, extra: Sequence[str]) -> None:
         need = sum(entry.size for entry in found.new.values())
@@ -240,7 +244,8 @@ class _Fetching:
         if need > ASKS_ABOVE_BYTES or len(found.new) > ASKS_ABOVE_FILES:
             await agreed(self._caller, self._ask, f"Fetch {len(found.new):,} files of {size(need)}?")
         if extra:
-            question = f"Delete {len(extra)} here that are not on {self._line.name}: {some(list(extra))}?"
+            but = " as such" if found.in_the_way else ""
+            question = f"Delete {len(extra)} here that are not on {self._line.name}{but}: {some(list(extra))}?"
             await agreed(self._caller, self._ask, question)
         self._has_asked = True
 

@@ -27,6 +27,11 @@ async def files_of(line: Line, caller: Caller) -> MachineFiles:
     sftp = await line.sftp(caller)
     if sftp is not None:
         return SftpFiles(line, caller, sftp)
+    if shell is None:
+        raise TransferError(
+            f"{line.name} has no SFTP, and no shell of its answers, so no files go there or come from there. A start "
+            "file there that begins another shell or redirects its output, such as ~/.bashrc, would be the cause."
+        )
     raise TransferError(
         f"{line.name} has neither tar with a shell nor SFTP, so no files go there or come from there. On the machine: "
         "apt-get install tar"

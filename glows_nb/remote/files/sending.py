@@ -141,17 +141,16 @@ class _Sending:
             return transfer
         refuse_if_full(self._line, found, there)
         if extra and self._ask is not None and not self._has_asked:
-            await agreed(
-                self._caller, self._ask, f"Delete {len(extra)} on {self._line.name} that are not here: {some(extra)}?"
-            )
+            but = " as such" if found.in_the_way else ""
+            question = f"Delete {len(extra)} on {self._line.name} that are not here{but}: {some(extra)}?"
+            await agreed(self._caller, self._ask, question)
             self._has_asked = True
         transfer.sent_bytes = sum(entry.size for entry in found.new.values())
         self._gone.begin(transfer.sent_bytes, len(found.new))
         if found.new or found.folders or found.modes:
-            await self._carry(files, root, wanted, found, transfer)
-        if extra:
+            await self._carry(files, root, wanted, found, transfer, extra)
+        elif extra:
             await files.remove(root, extra)
-            transfer.deleted = len(extra)
         transfer.resumed_bytes, transfer.seconds = self._gone.was_there, self._gone.seconds
         return transfer
 
@@ -205,10 +204,16 @@ class _Sending:
         left_out = self._source.tree.left_out
         extra = {path: there.entries[path] for path in found.extra if path not in left_out}
         kept, _ = without_ignored(extra, Ignored(texts))
-        return list(kept)
+        return [*kept, *found.in_the_way]
 
     async def _carry(
-        self, files: MachineFiles, root: str, wanted: Mapping[str, Entry], found: Difference, transfer: Transfer
+        self,
+        files: MachineFiles,
+        root: str,
+        wanted: Mapping[str, Entry],
+        found: Difference,
+        transfer: Transfer,
+        extra: Sequence[str],
     ) -> None:
         folders = dict(found.folders)
         for path in found.new:
@@ -219,6 +224,9 @@ class _Sending:
         placing = Placing(folders=folders, files=dict(found.new), modes=found.modes)
         placing.large, changed = await files.put(root, self._staging, found.new, self._locate, self._gone.count)
         without_changed(transfer, placing, changed)
+        if extra:
+            # Not before all that takes its place has arrived.
+            await files.remove(root, extra)
         await files.place(root, self._staging, placing)
 
 

@@ -55,7 +55,7 @@ class SftpFiles:
     """Files by SFTP requests; it tells whole seconds and no hashes."""
 
     complaint = ""
-    about = "The machine has no tar, so this goes file by file over SFTP, which is slower."
+    about = "No tar, or no shell, answers on the machine, so this goes file by file over SFTP, which is slower."
 
     def __init__(self, line: Line, caller: Caller, sftp: asyncssh.SFTPClient) -> None:
         self._line, self._caller, self._sftp = line, caller, sftp

@@ -32,7 +32,8 @@ def told(
         extra: what is deleted in the end.
         why_extra: why it is.
     """
-    deleted = [(path, entry.size, why_extra) for path, entry in extra]
+    in_the_way = dict.fromkeys(found.in_the_way, "of another kind")
+    deleted = [(path, entry.size, in_the_way.get(path, why_extra)) for path, entry in extra]
     transfer.sent, transfer.skipped = len(found.new), len(found.same)
     transfer.ignored, transfer.refused, transfer.deleted = len(ignored), len(refused or {}), len(deleted)
     transfer.sent_bytes = sum(entry.size for entry in found.new.values())

@@ -23,7 +23,8 @@ import glows_nb as glows
 from tests.bench import real_sandbox
 from tests.bench.measuring import Figures, Size, in_turns, said_by
 from tests.bench.rows import Compared, Row
-from tests.remote.told_of import machine_at
+from tests.remote.cutting_proxy import CuttingProxy
+from tests.remote.told_of import Told, machine_at, machine_told_of
 from tests.sandbox.machines.real import Way
 from tests.sandbox.machines.sshd import SshdWay, real_sshd
 
@@ -216,6 +217,25 @@ def tree(where: Where, *, first: bool = False, changed: bool = False) -> Callabl
     return measure
 
 
+def sent_twice(size: Size) -> Figures:
+    """What goes more than once of a file whose line is cut in its middle, in bytes of the whole."""
+    length = (64 if size.is_full else 16) * MEGABYTE
+    with at_sshd(size) as side:
+        assert isinstance(side.way, SshdWay)
+        place = side.folder / "cut"
+        place.write_bytes(os.urandom(length))
+        more = []
+        for number in range(size.runs):
+            # No faster than a good line of the Internet: what is on its way when it breaks is lost.
+            with CuttingProxy(side.way.port, [length // 2], pause=0.002) as proxy:
+                told = Told(proxy.port, side.way.user)
+                with machine_told_of(told) as machine:
+                    machine.send(place, f"{side.there}/cut{number}")
+                assert proxy.cut == 1
+                more.append(100 * (proxy.there / length - 1))
+        return Figures(median(more), None, "%")
+
+
 def memory(size: Size) -> Figures:
     """What the most memory of a process of its own grows by while 1 GB goes."""
     megabytes = 1024 if size.is_full else 4
@@ -257,5 +277,6 @@ ROWS = (
     Row("2,000 files of 190 MB sent the first time", "rsync -a over OpenSSH", tree(at_sshd, first=True), 1.3),
     Row("the same, nothing has changed", "rsync -a over OpenSSH", tree(at_sshd), 0.6),
     Row("the same, one has changed", "rsync -a over OpenSSH", tree(at_sshd, changed=True), 0.8),
+    Row("64 MB sent, the line cut in the middle: sent twice", "", sent_twice, 10.0, compared=Compared.ALONE),
     Row("memory for sending 1 GB", "", memory, 64.0, compared=Compared.ALONE),
 )

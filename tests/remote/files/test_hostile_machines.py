@@ -303,9 +303,13 @@ SHELLS: dict[str, Callable[[bytes], Any]] = {
 def test_a_shell_that_is_none_is_said(
     shell: Callable[[bytes], Any], outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shell_files, "ANSWER_SECONDS", 5.0)
+    monkeypatch.setattr(shell_files, "ANSWER_SECONDS", 1.0)
     assert isinstance(fetched(HostileMachine(shell=shell), outside), str)
     assert not outside.target.exists()
+
+
+def test_a_shell_that_does_not_answer_is_told_from_a_missing_tar(outside: Outside) -> None:
+    assert "no shell of its answers" in str(fetched(HostileMachine(shell=SHELLS["probe of little"]), outside))
 
 
 def test_a_status_that_is_none_is_said(outside: Outside) -> None:
@@ -314,7 +318,7 @@ def test_a_status_that_is_none_is_said(outside: Outside) -> None:
 
 
 def test_a_flood_of_errors_is_cut_short(outside: Outside) -> None:
-    many = itertools.repeat(b"\x1b[31merror \xff\n" * 5000, 1000)
+    many = itertools.repeat(b"\x1b[31merror \xff\n" * 5000, 100)
     done = fetched(HostileMachine(errors=many, listed=entry(b"a", b"d")), outside)
     assert isinstance(done, Transfer)
     assert len("".join(done.notes)) < 1000
@@ -432,7 +436,7 @@ def test_links_at_the_place_of_parts_are_not_written_through(
 
 
 def test_what_is_sent_to_a_liar_ends_too(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell_files, "ANSWER_SECONDS", 5.0)
+    monkeypatch.setattr(shell_files, "ANSWER_SECONDS", 1.0)
     made(outside.target, {"a": b"1"})
     machines = [
         HostileMachine(listed=entry(b"../x")),

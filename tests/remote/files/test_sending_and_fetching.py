@@ -195,45 +195,6 @@ def test_what_is_ignored_stays(reached: Reached, tmp_path: Path) -> None:
     assert set(looked_at(tmp_path / "everything")) == set(looked_at(here))
 
 
-def test_deletes_only_after_a_yes(reached: Reached, tmp_path: Path) -> None:
-    here = made(tmp_path / "here", {"a": b"1", ".gitignore": b"*.log\n"})
-    there = made(reached.home / "there", {"old/er/x": b"1", "old 2": b"", "work.log": b"of the machine", "l": "a"})
-    asked: list[str] = []
-
-    def no(question: str) -> bool:
-        asked.append(question)
-        return False
-
-    with pytest.raises(TransferError, match="Nothing was done"):
-        reached.machine.send(here, "there", delete=True, ask=no)
-    assert "old 2" in asked[0]
-    assert not (there / "a").exists()
-    assert reached.machine.send(here, "there", delete=True, dry_run=True).deleted == 5
-    assert (there / "old 2").exists()
-    assert reached.machine.send(here, "there", delete=True, yes=True).deleted == 5
-    assert set(looked_at(there)) == {"a", ".gitignore", "work.log"}
-    made(here, {"more/x": b"", "own.log": b"1"})
-    with pytest.raises(TransferError, match="Nothing was done"):
-        reached.machine.fetch("there", here, delete=True, ask=no)
-    assert reached.machine.fetch("there", here, delete=True, ask=lambda question: True).deleted == 2
-    assert set(looked_at(here)) == {"a", ".gitignore", "own.log"}
-
-
-def test_nobody_to_ask_is_no_yes(usual: Reached, tmp_path: Path) -> None:
-    made(usual.home / "there", {"old": b"1"})
-    with pytest.raises(TransferError, match="Nobody can be asked"):
-        usual.machine.send(made(tmp_path / "here", {"a": b""}), "there", delete=True)
-    assert (usual.home / "there" / "old").exists()
-
-
-def test_rules_of_the_machine_keep_what_is_here_from_being_deleted(usual: Reached, tmp_path: Path) -> None:
-    made(usual.home / "there", {".gitignore": b"out\n", "a": b"1", "esc\x1b": b"", "bad": "/etc"})
-    here = made(tmp_path / "here", {"out/results": b"precious", "bad": b"mine", "gone": b""})
-    done = usual.machine.fetch("there", here, delete=True, yes=True)
-    assert done.deleted == 1
-    assert set(looked_at(here)) == {".gitignore", "a", "out", "out/results", "bad"}
-
-
 def test_dry_run_tells_and_does_nothing(reached: Reached, tmp_path: Path) -> None:
     here = made(tmp_path / "here", {"a": b"1234", "sub/b": b"12"})
     told = reached.machine.send(here, "there", dry_run=True)
@@ -426,21 +387,6 @@ def test_a_log_that_grows_is_fetched_as_it_is(reached: Reached, tmp_path: Path) 
         growing.join()
     reached.machine.fetch("logs", tmp_path / "logs")
     assert (tmp_path / "logs" / "growing.log").read_bytes() == log.read_bytes()
-
-
-@pytest.mark.parametrize("is_folder_there", [True, False])
-def test_a_file_and_a_folder_of_one_name_are_said(reached: Reached, tmp_path: Path, is_folder_there: bool) -> None:
-    (tmp_path / "both").mkdir()
-    here, there = tmp_path / "both" / "x", reached.home / "both" / "x"
-    there.parent.mkdir()
-    (there if is_folder_there else here).mkdir()
-    ((there if is_folder_there else here) / "inside").write_text("kept")
-    (here if is_folder_there else there).write_text("a file")
-    # SFTP says of it that it failed, and nothing more.
-    said = r"has a folder where a file is to go, or a file where a folder is|failed: Failure"
-    with pytest.raises(TransferError, match=said):
-        reached.machine.send(tmp_path / "both", "both")
-    assert (there / "inside").read_text() == "kept" if is_folder_there else there.read_text() == "a file"
 
 
 def test_it_is_said_where_a_file_went(usual: Reached, tmp_path: Path) -> None:
