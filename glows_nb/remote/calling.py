@@ -117,9 +117,11 @@ class _Loop:
     def running(self) -> asyncio.AbstractEventLoop:
         with self.lock:
             if self.loop is None:
-                self.loop = asyncio.new_event_loop()
-                self.thread = Thread(target=self.loop.run_forever, name="glows_nb remote", daemon=True)
-                self.thread.start()
+                # An interrupt in here may leave a thread behind, but never a loop that nothing runs.
+                loop = asyncio.new_event_loop()
+                thread = Thread(target=loop.run_forever, name="glows_nb remote", daemon=True)
+                thread.start()
+                self.loop, self.thread = loop, thread
             return self.loop
 
     def forget(self) -> None:
@@ -213,23 +215,24 @@ def run(
     if _is_in(loop):
         raise RuntimeError("A machine was called from within its own line; call it from another thread.")
     interrupt: KeyboardInterrupt | None = None
-    is_begun = is_ending = is_over = False
-    while not (is_over or (is_ending and tasks and tasks[0].done())):
-        # Wherever in here an interrupt comes, what is within the handlers of this too, it ends the work.
+    is_begun = is_ending = is_cancelled = is_over = False
+    while not is_over:
+        # Wherever an interrupt comes it has to be in here, or nothing would end the work: so the loop that lasts is in
+        # here too, since Python looks for interrupts where a loop begins anew.
         try:
-            if not is_begun:
-                loop.call_soon_threadsafe(start)
-                is_begun = True
-            if stop is not None and stop.is_set() and not is_ending:
-                is_ending = True
-                loop.call_soon_threadsafe(cancel)
-            is_over = not caller.do_next()
+            while not is_over:
+                if not is_begun:
+                    loop.call_soon_threadsafe(start)
+                    is_begun = True
+                is_ending = is_ending or (stop is not None and stop.is_set())
+                if is_ending and not is_cancelled:
+                    loop.call_soon_threadsafe(cancel)
+                    is_cancelled = True
+                is_over = not caller.do_next() or (is_cancelled and bool(tasks) and tasks[0].done())
         except KeyboardInterrupt as pressed:
             if is_ending:
                 raise
             interrupt, is_ending = pressed, True
-            loop.call_soon_threadsafe(start)
-            loop.call_soon_threadsafe(cancel)
     [task] = tasks
     if interrupt is not None:
         for note in _notes_of(task):
