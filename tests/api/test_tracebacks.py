@@ -37,7 +37,7 @@ from tests.api.http.test_masking import ECHOES
 from tests.api.test_secrets import with_ipython, with_rich
 from tests.hostile_server import Answer, HostileServer, Request, json_answer
 
-SEEDS = int(os.environ.get("GLOWS_NB_SEEDS", "5"))
+SEEDS = int(os.environ.get("GLOWS_NB_SEEDS", "2"))
 PACKAGE = str(Path(glows.__file__).parent)
 TESTS = str(Path(__file__).parent.parent)
 TOKEN, VALUE = "planted.token.of-an-account", "postgres://planted:value&1@db"

@@ -1,6 +1,7 @@
 """Two users do whatever they like, in any order: neither sees the other's things, and no limit is ever passed."""
 
 import dataclasses
+import os
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -191,7 +192,7 @@ class TwoUsers(RuleBasedStateMachine):
 
 TestTwoUsers = TwoUsers.TestCase
 TestTwoUsers.settings = settings(
-    max_examples=20,
+    max_examples=int(os.environ.get("GLOWS_NB_SEEDS", "8")),
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),

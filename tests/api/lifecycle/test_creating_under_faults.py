@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -46,7 +47,8 @@ QUICK = [
 # A late commit behind a 429 is left out: 429 says that nothing was done, and nothing will be.
 QUICK = [fault for fault in QUICK if not (fault.work == "late" and fault.answer.startswith("429"))]
 SLOW = [Fault("done", "drip"), Fault("late", "drip")]
-BATCHES, RUNS_PER_BATCH = 8, 260
+# GLOWS_NB_SEEDS=8 makes it 2,080 runs.
+BATCHES, RUNS_PER_BATCH = int(os.environ.get("GLOWS_NB_SEEDS", "3")), 260
 
 
 def faults_of(chance: random.Random) -> list[Fault]:
