@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
 PAUSE: Final = 1.0
+SILENT: Final = "it does not answer to the end."
 ANSWER_SECONDS: Final = 10.0
 
 
@@ -49,7 +50,7 @@ async def wait_http(
         raise InvalidRequest("path", f"{path!r} does not begin with /.")
     if not timeout > 0:
         raise InvalidRequest("timeout", f"{timeout!r} is not a number of seconds above 0.")
-    progress, said = Progress(caller), "nothing yet"
+    progress, said, last = Progress(caller), "", SILENT
     tunnel = None
     try:
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as http:
@@ -65,6 +66,10 @@ async def wait_http(
                     if not error.may_pass:
                         raise
                     said = str(error)
+                if said == SILENT:
+                    # What it answered before says more than that this one had no time left.
+                    said = last
+                last = said
                 if not said:
                     await progress.end(f"{progress.seconds:5.1f} s  {path} at port {port} of {line.name} answers.")
                     return
@@ -119,7 +124,7 @@ async def _answer(http: httpx.AsyncClient, url: SecretStr, status: int | None, c
                     break
             return f"HTTP {answer.status_code}, without {contains!r}."
     except TimeoutError:
-        return "it does not answer to the end."
+        return SILENT
     except httpx.RemoteProtocolError:
         return "nothing that speaks HTTP listens there; does the program run, and at this port?"
     except httpx.HTTPError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -163,6 +165,10 @@ class Impostor(asyncssh.SSHServer):
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.begun = 0
+        self.connections: list[asyncssh.SSHServerConnection] = []
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.connections.append(conn)
 
     def begin_auth(self, username: str) -> bool:
         self.begun += 1
@@ -176,10 +182,9 @@ class Impostor(asyncssh.SSHServer):
         return True
 
 
-def test_impostor_hears_no_password() -> None:
-    import asyncio
-
-    impostor = Impostor()
+@contextlib.contextmanager
+def serving(impostor: Impostor) -> Iterator[int]:
+    """The port at which it is asked; nothing of it is left."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -188,10 +193,28 @@ def test_impostor_hears_no_password() -> None:
         key = asyncssh.generate_private_key("ssh-ed25519")
         return await asyncssh.create_server(lambda: impostor, "127.0.0.1", 0, server_host_keys=[key])
 
+    async def end() -> None:
+        server.close()
+        for connection in impostor.connections:
+            connection.abort()
+            await connection.wait_closed()
+        await asyncio.sleep(0)
+
     server = asyncio.run_coroutine_threadsafe(serve(), loop).result(10)
     try:
+        yield server.get_port()
+    finally:
+        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_impostor_hears_no_password() -> None:
+    impostor = Impostor()
+    with serving(impostor) as port:
         HostKeys().remember("ins-boyqp4g8", asyncssh.generate_private_key("ssh-ed25519").convert_to_public())
-        with machine_told_of(Told(server.get_port(), password="the password")) as machine:
+        with machine_told_of(Told(port, password="the password")) as machine:
             with pytest.raises(glows.HostKeyChanged):
                 machine.exec("true")
             assert (impostor.begun, impostor.heard) == (0, [])
@@ -200,11 +223,6 @@ def test_impostor_hears_no_password() -> None:
             with pytest.raises(glows.RemoteError):
                 machine.exec("true")
             assert impostor.heard == ["the password"]
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def test_same_key_on_two_machines_is_said(
@@ -254,26 +272,13 @@ def test_no_key_or_setting_of_the_user_is_offered(train: glows.Instance, monkeyp
             heard.append(key.get_fingerprint())
             return False
 
-    import asyncio
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    async def serve() -> asyncssh.SSHAcceptor:
-        key = asyncssh.generate_private_key("ssh-ed25519")
-        return await asyncssh.create_server(Listening, "127.0.0.1", 0, server_host_keys=[key])
-
-    server = asyncio.run_coroutine_threadsafe(serve(), loop).result(10)
-    try:
-        with machine_told_of(Told(server.get_port())) as machine, pytest.raises(glows.RemoteError):
-            machine.exec("true")
-        assert heard == []
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with (
+        serving(Listening()) as port,
+        machine_told_of(Told(port)) as machine,
+        pytest.raises(glows.RemoteError),
+    ):
+        machine.exec("true")
+    assert heard == []
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.0 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n\x00\x00\x00", b"\0" * 100])
