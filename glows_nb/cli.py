@@ -174,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         gc.freeze()
     try:
         value = commands.run(sys.argv[1:] if arguments is None else arguments, terminal, PROGRAM)
+        text = as_words(value)
     except GlowsError as error:
         is_usage = isinstance(error, commands.CommandError)
         if error.is_traced:
@@ -181,14 +182,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
             click.echo("".join(format_exception(error)), err=True, nl=False)
         else:
-            text = _with_own_name(str(error))
-            click.echo(text if is_usage else f"{type(error).__name__}: {text}", err=True)
+            sentence = _with_own_name(str(error))
+            click.echo(sentence if is_usage else f"{type(error).__name__}: {sentence}", err=True)
         raise SystemExit(2 if is_usage else 1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     finally:
         disconnect()
-    text = as_words(value)
     if text:
         click.echo(text)
     if _has_failed(value):
@@ -196,8 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _with_own_name(text: str) -> str:
-    """The commands that a sentence names, as they are typed here; one that names this program means a notebook else."""
-    return text if PROGRAM in text else text.replace(f"{MAGIC_PROGRAM} ", f"{PROGRAM} ")
+    """The commands that a sentence names, as they are typed here."""
+    return text.replace(f" (in a terminal: {PROGRAM} login)", "").replace(f"{MAGIC_PROGRAM} ", f"{PROGRAM} ")
 
 
 def as_words(value: Any) -> str:

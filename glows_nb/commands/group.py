@@ -118,7 +118,7 @@ class Command(click.Command):
             error.ctx = error.ctx or ctx
             takes_dashes = any("--" in str(param.metavar) for param in self.params)
             if isinstance(error, click.NoSuchOption) and takes_dashes and not has_dashes:
-                hint = f"what is for the machine stands behind --, as in: {self.examples[0]}"
+                hint = f"what is for the machine stands behind --, as in: {program(ctx)} {self.examples[0]}"
                 raise click.UsageError(f"No such option: {error.option_name}; {hint}", ctx) from None
             if not error.message.startswith("Got unexpected extra argument"):
                 raise

@@ -137,7 +137,7 @@ class _Loop:
         asyncio.run_coroutine_threadsafe(_cancel_all(), loop).add_done_callback(
             lambda _: loop.call_soon_threadsafe(loop.stop)
         )
-        thread.join(END_SECONDS)
+        thread.join(2 * END_SECONDS)
         if not thread.is_alive():
             loop.close()
 
@@ -153,6 +153,10 @@ def close_at_end(close: Callable[[], None]) -> Callable[[], None]:
 
 
 async def _cancel_all() -> None:
+    # What was interrupted twice is still being ended, on a machine.
+    ending = [task for task in _working if task.cancelling()]
+    if ending:
+        await asyncio.wait(ending, timeout=END_SECONDS)
     for close in list(_closing.get(asyncio.get_running_loop(), ())):
         close()
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -208,9 +212,9 @@ def run(
             tasks[0].add_done_callback(over)
             _working.add(tasks[0])
 
-    def cancel() -> None:
-        for task in tasks:
-            task.cancel()
+    def cancel_once() -> None:
+        if tasks and not tasks[0].cancelling():
+            tasks[0].cancel()
 
     if _is_in(loop):
         raise RuntimeError("A machine was called from within its own line; call it from another thread.")
@@ -226,11 +230,14 @@ def run(
                     is_begun = True
                 is_ending = is_ending or (stop is not None and stop.is_set())
                 if is_ending and not is_cancelled:
-                    loop.call_soon_threadsafe(cancel)
+                    loop.call_soon_threadsafe(cancel_once)
                     is_cancelled = True
                 is_over = not caller.do_next() or (is_cancelled and bool(tasks) and tasks[0].done())
         except KeyboardInterrupt as pressed:
             if is_ending:
+                # Also where this one came before the first was heard of there.
+                loop.call_soon_threadsafe(start)
+                loop.call_soon_threadsafe(cancel_once)
                 raise
             interrupt, is_ending = pressed, True
     [task] = tasks

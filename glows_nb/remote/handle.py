@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from glows_nb.api.client import AsyncClient, Client
-from glows_nb.api.errors import ConfigError, ParamIllegal
+from glows_nb.api.errors import ConfigError, InvalidRequest, ParamIllegal
 from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
@@ -16,6 +16,7 @@ from glows_nb.remote.errors import NotReachable, no_machine
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
+from glows_nb.remote.progress import notify
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
@@ -31,6 +32,8 @@ class Handle:
     """
 
     def __init__(self, client: Client | AsyncClient, machine: str | Instance, patience: float | None) -> None:
+        if not isinstance(machine, Instance) and not (isinstance(machine, str) and machine.strip()):
+            raise InvalidRequest("machine", f"{machine!r} names none; give its name, its id, or an Instance.")
         self._client = client
         self._word = machine.instance_id if isinstance(machine, Instance) else machine
         self._found = machine if isinstance(machine, Instance) else None
@@ -128,9 +131,13 @@ class Handle:
 
     async def forward(self, caller: Caller, port: int, local_port: int) -> Forward:
         """Open a port here."""
-        from glows_nb.remote.ports.forwarding import forward
+        from glows_nb.remote.ports.forwarding import forward, is_silent
 
-        return await forward(await self._line(caller), caller, port, local_port)
+        line = await self._line(caller)
+        opened = await forward(line, caller, port, local_port)
+        if await is_silent(line, caller, port):
+            await notify(caller, f"Nothing listens at port {port} of {line.name} yet; once it does, this answers.")
+        return opened
 
     async def wait_http(
         self,

@@ -161,7 +161,11 @@ def test_pty_gives_it_a_terminal(place: Place) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [
-        (("exec", "train"), 2, b"The command is missing, as in: exec train -- nvidia-smi. See: glows-nb help exec"),
+        (
+            ("exec", "train"),
+            2,
+            b"The command is missing, as in: glows-nb exec train -- nvidia-smi. See: ",
+        ),
         (("exec", "train", "--", ""), 1, b"InvalidRequest: command: is empty"),
         (("exec", "train", "--env", "NOT_SET", "--", "true"), 1, b"NOT_SET is not set in the environment here"),
         (
@@ -172,7 +176,7 @@ def test_pty_gives_it_a_terminal(place: Place) -> None:
         (
             ("exec", "train", "ls", "-l"),
             2,
-            b"No such option: -l; what is for the machine stands behind --, as in: ",
+            b"No such option: -l; what is for the machine stands behind --, as in: glows-nb exec ",
         ),
     ],
 )

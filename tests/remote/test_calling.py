@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,10 +20,11 @@ LINES = 60
 
 
 class InterruptAt:
-    """Raises KeyboardInterrupt at the so-many-th line that this thread runs in the module, once."""
+    """Raises KeyboardInterrupt at the so-many-th lines that this thread runs in the module."""
 
-    def __init__(self, number: int) -> None:
-        self.left = number
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = numbers
+        self.line = 0
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
         """As `sys.settrace` has it."""
@@ -30,10 +32,36 @@ class InterruptAt:
         if frame.f_code.co_filename != FILE or frame.f_code.co_name == "running":
             return None
         if event == "line":
-            self.left -= 1
-            if self.left == 0:
+            self.line += 1
+            if self.line in self.numbers:
+                # What raises is asked no more, unless it says so anew.
+                sys.settrace(self)
                 raise KeyboardInterrupt
         return self
+
+
+@pytest.mark.parametrize("number", range(20, 60))
+def test_second_interrupt_right_after_the_first_ends_the_work_too(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calling, "LOOK_SECONDS", 0.01)
+    begun, ended = threading.Event(), threading.Event()
+
+    async def work(caller: Caller) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    calling.run(nothing)
+    before = sys.gettrace()
+    sys.settrace(InterruptAt(number, number + number % 7))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            calling.run(work)
+    finally:
+        sys.settrace(before)
+    calling.run(nothing)
+    assert not begun.is_set() or ended.wait(5)
 
 
 async def nothing(caller: Caller) -> None:

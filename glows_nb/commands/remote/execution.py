@@ -21,6 +21,7 @@ from glows_nb.commands.group import (
     as_written,
     group,
     program,
+    say,
     saying_notes_of_interrupt,
 )
 from glows_nb.commands.parameter_types import MACHINE, POSITIVE
@@ -51,7 +52,7 @@ SHELL_SIGNS: Final = ("|", "||", "&&", ">", ">>", "2>", "<")
     "--env", "envs", multiple=True, metavar="NAME[=VALUE]", help="A variable; NAME alone takes its value from here."
 )
 @click.option("--input", "given", metavar="TEXT", help="What it reads; in a notebook that can stand below the line.")
-@click.option("--pty", is_flag=True, help="Give it a terminal, for programs that want one.")
+@click.option("--pty", is_flag=True, help="Give it a terminal, without a keyboard.")
 @click.option("--no-check", is_flag=True, help="In a notebook: a status other than 0 is no error.")
 @click.pass_context
 def execute(
@@ -82,9 +83,11 @@ def execute(
     is_terminal = program() != MAGIC_PROGRAM
     context.meta[STDOUT_IS_TAKEN] = is_terminal
     if not words and given is None:
-        raise click.UsageError("The command is missing, as in: exec train -- nvidia-smi", context)
+        raise click.UsageError(f"The command is missing, as in: {program()} exec train -- nvidia-smi", context)
     if pty and given is not None:
         raise CommandError("A terminal has no end of what it reads: give --pty or an input, not both.")
+    if pty and is_terminal and sys.stdin.isatty():
+        say(f"The keyboard does not go there, only what is shown comes here; for a shell: {program()} ssh {machine}")
     command = as_written(words) or [SHELL]
     if not is_terminal:
         _refuse_shell_signs(command)

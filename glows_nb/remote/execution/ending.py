@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
-from glows_nb.remote.calling import Caller, in_time
+from glows_nb.remote.calling import Caller
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
@@ -14,7 +15,7 @@ ENDS_WITHIN: Final = 10.0
 _END: Final = r"""
 top={pid}
 find_all() {{
-  found=" $top "; grown=1
+  found="$found $top "; grown=1
   while [ "$grown" = 1 ]; do
     grown=0
     for stat in /proc/[0-9]*/stat; do
@@ -36,24 +37,26 @@ lives() {{
   done
   return 1
 }}
-find_all
+found=
 for how in INT TERM KILL; do
+  find_all
   kill -s "$how" $found 2>/dev/null
   tries=0
   while lives && [ "$tries" -lt 20 ]; do sleep 0.1 2>/dev/null || sleep 1; tries=$((tries + 1)); done
-  lives || break
+  lives || exit 0
 done
+exit 1
 """
 """Its session, and what descends from it though it has a session of its own: as Ctrl-C would, then harder."""
 
 
-async def end_command(line: Line, caller: Caller, pid: int) -> None:
-    """End what a process has started, and itself.
+async def end_command(line: Line, caller: Caller, pid: int) -> bool:
+    """End what a process has started, and itself; has it ended, as far as is known?
 
     Raises:
         TimeoutError: it has not ended in time.
         RemoteError: the machine can't be entered, or the line broke.
     """
-    shell = await line.shell(caller)
-    if shell is not None:
-        await in_time(shell.run(_END.format(pid=pid)), ENDS_WITHIN)
+    async with asyncio.timeout(ENDS_WITHIN):
+        shell = await line.shell(caller)
+        return shell is not None and (await shell.run(_END.format(pid=pid))).status == 0

@@ -67,7 +67,8 @@ async def execute(
     completed = running.completed(time.monotonic() - began)
     if is_late:
         raise CommandFailed(
-            f"{visible(text[:60])!r} on {line.name} took over {timeout:g} s and was ended there. "
+            f"{visible(text[:60])!r} on {line.name} took over {timeout:g} s and "
+            f"{'was ended there' if running.has_ended else 'may go on running there'}. "
             f"{_said(completed)}".rstrip(),
             completed,
         )
@@ -83,8 +84,8 @@ async def _is_late(running: _Running, line: Line, given: Given, timeout: float |
     """Run it to its end; was it ended there since its time was over?"""
     try:
         async with line.unbroken(f"{visible(running.text[:60])!r} ran there; it may go on running"):
-            await running.start(pty=pty)
             async with asyncio.timeout(timeout):
+                await running.start(pty=pty)
                 await running.finish(given)
     except TimeoutError:
         await running.end()
@@ -92,7 +93,8 @@ async def _is_late(running: _Running, line: Line, given: Given, timeout: float |
     except asyncio.CancelledError as stop:
         # A second cancellation, of a second Ctrl-C, reaches this and is not waited out.
         if await running.end():
-            stop.add_note(f"It was ended on {line.name}, with what it had started.")
+            how = "was ended on" if running.has_ended else "may go on running on"
+            stop.add_note(f"It {how} {line.name}, with what it had started.")
         raise
     except LineLost as lost:
         await _say_if_ended(line, lost)
@@ -153,7 +155,7 @@ class _Running:
         self._mark = f"{secrets.token_hex(8)} "
         self._process: asyncssh.SSHClientProcess[bytes] | None = None
         self._has_begun = asyncio.Event()
-        self._has_left = self._is_terminal = False
+        self._has_left = self._is_terminal = self.has_ended = False
         self._reading: asyncio.Future[tuple[None, None]] | None = None
 
     async def start(self, *, pty: bool) -> None:
@@ -253,7 +255,7 @@ class _Running:
             if self._pid is None:
                 await in_time(self._has_begun.wait(), MARKED_WITHIN)
             if self._pid is not None:
-                await end_command(self._line, self._caller, self._pid)
+                self.has_ended = await end_command(self._line, self._caller, self._pid)
             if self._reading is not None:
                 await in_time(asyncio.shield(self._reading), SAYS_WITHIN)
         self.let_go()

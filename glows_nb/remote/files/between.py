@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, TypeGuard
 
+from glows_nb.api.credentials.config import data_folder
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
@@ -72,10 +73,18 @@ async def send_between(line: Line, to: Line, caller: Caller, path: str, remote: 
         target = f"{target.rstrip('/') or ('/' if target else '.')}/{name}"
     gone = Gone(caller, f"{line.short_name}:{path or '~'} → {to.short_name}:{target or '~'}")
     staging = part_name(line.alias, path, to.alias, target)
-    with alone(staging), TemporaryDirectory(prefix="glows-nb-between-") as folder:
+    with alone(staging):
+        # What has come as far as this computer waits here for the call that goes on.
+        folder = data_folder() / "transfers" / staging.removeprefix(PART_PREFIX)
+        folder.mkdir(mode=0o700, exist_ok=True)
         try:
-            between = _Between(line, to, caller, path, target, staging, Path(folder), gone)
-            return await resumed(line, gone, between.attempt)
+            between = _Between(line, to, caller, path, target, staging, folder, gone)
+            transfer = await resumed(line, gone, between.attempt)
+            shutil.rmtree(folder, ignore_errors=True)
+            return transfer
+        except asyncio.CancelledError as stop:
+            stop.add_note(f"{gone.words} The same call goes on from there.")
+            raise
         finally:
             await gone.end()
 

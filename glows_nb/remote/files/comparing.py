@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from glows_nb.formatting import visible
+from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.entries import FILE, FOLDER, LINK, Entry, is_same_time
 
 
@@ -73,6 +75,29 @@ def settle(found: Difference, ours: Mapping[str, str], theirs: Mapping[str, str]
         else:
             found.new[path] = entry
     found.unsure.clear()
+
+
+def refuse_kept(found: Difference, extra: Sequence[str], there: Mapping[str, Entry], where: str) -> None:
+    """What is in the way goes as a whole, or nothing is begun.
+
+    Args:
+        found: what has to be done.
+        extra: all that is to be deleted, what is in the way with it.
+        there: what there is on that side.
+        where: which side that is, such as "here".
+
+    Raises:
+        TransferError: something that is ignored is in the way, or lies in a folder that is.
+    """
+    deleted = set(extra)
+    for path in found.in_the_way:
+        kept = [each for each in there if (each == path or each.startswith(f"{path}/")) and each not in deleted]
+        if kept:
+            kind = "folder" if there[path].kind == FOLDER else "file"
+            raise TransferError(
+                f"{visible(path)} is a {kind} {where} and not on the other side, and what is ignored is not deleted: "
+                f"{visible(kept[0])}. Move it away, then the same call goes on; nothing was done."
+            )
 
 
 def _mode(entry: Entry) -> int:

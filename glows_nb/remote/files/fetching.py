@@ -13,7 +13,7 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
-from glows_nb.remote.files.comparing import Difference, compare, settle
+from glows_nb.remote.files.comparing import Difference, compare, refuse_kept, settle
 from glows_nb.remote.files.entries import FILE, FOLDER, LINK, Entry, Tree, below, version_name, why_refused
 from glows_nb.remote.files.file_ways import files_of
 from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, above, are_too_hard, without_ignored
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ASKS_ABOVE_BYTES: Final = 10_000_000_000
 ASKS_ABOVE_FILES: Final = 100_000
+REMOVED_AT_ONCE: Final = 200
 LONGEST_RULES: Final = 1 << 20
 
 
@@ -133,6 +134,8 @@ class _Fetching:
         self._line, self._caller, self._remote, self._place, self._part = line, caller, remote, place, part
         self._gone, self._delete, self._dry_run, self._ask = gone, delete, dry_run, ask
         self._has_asked = False
+        self._agreed: set[str] = set()
+        self._is_in_folder = False
 
     async def attempt(self) -> Transfer:
         """Do all that is left to do."""
@@ -162,12 +165,11 @@ class _Fetching:
             return transfer
         await self._refuse_or_ask(found, target, extra)
         self._gone.begin(transfer.sent_bytes, len(found.new))
-        in_the_way = [path for path in extra if {path, *above(path)} & {*found.in_the_way}]
-        if in_the_way:
-            await asyncio.to_thread(target.remove, in_the_way)
+        for place in found.in_the_way if extra else ():
+            target.replacing[place] = [path for path in extra if place in (path, *above(path))]
+        replaced = {path for paths in target.replacing.values() for path in paths}
         await self._carry(files, root, only, wanted, found, target, transfer)
-        if extra:
-            await asyncio.to_thread(target.remove, [path for path in extra if path not in in_the_way])
+        await self._remove(target, [path for path in extra if path not in replaced])
         if target.parts.exists():
             target.finish()
         transfer.resumed_bytes, transfer.seconds = self._gone.was_there, self._gone.seconds
@@ -189,8 +191,9 @@ class _Fetching:
                 raise TransferError(f"{self._place} is a file here, so no folder goes there.")
             return remote, "", Target(self._place, self._part)
         folder, _, name = remote.rpartition("/")
-        if self._place.is_dir():
+        if self._place.is_dir() and not self._is_in_folder:
             self._place /= name
+            self._is_in_folder = True
             self._gone.what = f"{self._line.short_name}:{remote.removeprefix('./')} → {self._place}"
         return folder or "/", name, Target(self._place.parent, self._part)
 
@@ -226,10 +229,17 @@ class _Fetching:
         for path, entry in here.entries.items():
             if path.rpartition("/")[2] in IGNORE_FILES and entry.kind == FILE:
                 texts[path] = f"{text_of(self._place / path)}\n{texts.get(path, '')}"
-        extra = {path: here.entries[path] for path in found.extra}
-        unignored, _ = without_ignored(extra, Ignored(texts))
-        kept = [path for path in unignored if not any(place in kept_there for place in (path, *above(path)))]
-        return [*kept, *found.in_the_way]
+        candidates = {path: here.entries[path] for path in (*found.extra, *found.in_the_way)}
+        unignored, _ = without_ignored(candidates, Ignored(texts))
+        extra = [path for path in unignored if not any(place in kept_there for place in (path, *above(path)))]
+        refuse_kept(found, extra, here.entries, "here")
+        return extra
+
+    async def _remove(self, target: Target, paths: Sequence[str]) -> None:
+        """Some at a time, so that an interrupt comes between them."""
+        deepest = sorted(paths, key=lambda path: path.count("/"), reverse=True)
+        for start in range(0, len(deepest), REMOVED_AT_ONCE):
+            await asyncio.to_thread(target.remove, deepest[start : start + REMOVED_AT_ONCE])
 
     async def _refuse_or_ask(self, found: Difference, target: Target, extra: Sequence[str]) -> None:
         need = sum(entry.size for entry in found.new.values())
@@ -239,15 +249,16 @@ class _Fetching:
                 f"This computer has {size(free)} left at {self._place}, and this needs {size(need)}: "
                 f"{size(need - free)} are missing. Nothing was fetched."
             )
-        if self._ask is None or self._has_asked:
+        if self._ask is None:
             return
-        if need > ASKS_ABOVE_BYTES or len(found.new) > ASKS_ABOVE_FILES:
+        if not self._has_asked and (need > ASKS_ABOVE_BYTES or len(found.new) > ASKS_ABOVE_FILES):
             await agreed(self._caller, self._ask, f"Fetch {len(found.new):,} files of {size(need)}?")
-        if extra:
+            self._has_asked = True
+        if not self._agreed.issuperset(extra):
             but = " as such" if found.in_the_way else ""
             question = f"Delete {len(extra)} here that are not on {self._line.name}{but}: {some(list(extra))}?"
             await agreed(self._caller, self._ask, question)
-        self._has_asked = True
+            self._agreed.update(extra)
 
     async def _carry(
         self,
@@ -263,7 +274,8 @@ class _Fetching:
             target.make_folder("")
         # As of a folder that can't be written into its contents still are: modes come last.
         for path in sorted(found.folders):
-            target.make_folder(path)
+            if not {path, *above(path)} & target.replacing.keys():
+                target.make_folder(path)
         small = [path for path, entry in found.new.items() if entry.kind == FILE and entry.size < LARGE]
         large = [path for path, entry in found.new.items() if entry.kind == FILE and entry.size >= LARGE]
         there = {path: only or path for path in found.new}

@@ -35,6 +35,8 @@ class Target:
     def __init__(self, root: Path, part_name: str) -> None:
         self.root = root
         self.parts = root / part_name
+        self.replacing: dict[str, list[str]] = {}
+        """By the place of what is in the way: what goes when something else is put there."""
         self._real: set[str] = set()
 
     def free(self) -> int:
@@ -61,6 +63,7 @@ class Target:
 
     def _make_one(self, path: str) -> None:
         folder = self.root / path if path else self.root
+        self._clear(path)
         try:
             if path:
                 with suppress(FileExistsError):
@@ -125,6 +128,7 @@ class Target:
         folder = path.rpartition("/")[0]
         self.make_folder(folder)
         to = self.root / path
+        self._clear(path)
         try:
             # No program of another user comes of it, whatever the machine says.
             part.chmod(entry.mode & 0o777)
@@ -144,6 +148,7 @@ class Target:
         try:
             part.unlink(missing_ok=True)
             part.symlink_to(entry.target)
+            self._clear(path)
             part.replace(self.root / path)
         except OSError as error:
             raise _reason(error, self.root / path) from error
@@ -162,6 +167,11 @@ class Target:
                 os.utime(to, ns=(entry.mtime_ns, entry.mtime_ns))
         except OSError as error:
             raise _reason(error, to) from error
+
+    def _clear(self, path: str) -> None:
+        """Take away what is in the way there."""
+        if path in self.replacing:
+            self.remove(self.replacing.pop(path))
 
     def remove(self, paths: list[str]) -> None:
         """Remove files, links, and folders that are empty by then; the deepest first.

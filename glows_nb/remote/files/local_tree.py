@@ -47,6 +47,8 @@ def source_of(local: str | os.PathLike[str], name: str = "", *, include_ignored:
     Raises:
         InvalidRequest: there is no such file, or it is neither file nor folder.
     """
+    if not os.fspath(local):
+        raise InvalidRequest("local", "is empty; . is the folder that you are in.")
     root = Path(local).expanduser()
     try:
         found = root.stat()

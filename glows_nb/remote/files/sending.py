@@ -12,10 +12,10 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
-from glows_nb.remote.files.comparing import Difference, compare, settle
+from glows_nb.remote.files.comparing import Difference, compare, refuse_kept, settle
 from glows_nb.remote.files.entries import FILE, FOLDER, Entry, Tree, below
 from glows_nb.remote.files.file_ways import files_of
-from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, without_ignored
+from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, above, without_ignored
 from glows_nb.remote.files.local_target import hash_of
 from glows_nb.remote.files.local_tree import Source, source_of, text_of
 from glows_nb.remote.files.machine_files import MachineFiles, Placing, about
@@ -116,7 +116,7 @@ class _Sending:
     ) -> None:
         self._line, self._caller, self._source, self._remote = line, caller, source, remote
         self._staging, self._gone, self._delete, self._dry_run, self._ask = staging, gone, delete, dry_run, ask
-        self._has_asked = False
+        self._agreed: set[str] = set()
 
     async def attempt(self) -> Transfer:
         """Do all that is left to do."""
@@ -140,11 +140,11 @@ class _Sending:
         if self._dry_run:
             return transfer
         refuse_if_full(self._line, found, there)
-        if extra and self._ask is not None and not self._has_asked:
+        if extra and self._ask is not None and not self._agreed.issuperset(extra):
             but = " as such" if found.in_the_way else ""
             question = f"Delete {len(extra)} on {self._line.name} that are not here{but}: {some(extra)}?"
             await agreed(self._caller, self._ask, question)
-            self._has_asked = True
+            self._agreed.update(extra)
         transfer.sent_bytes = sum(entry.size for entry in found.new.values())
         self._gone.begin(transfer.sent_bytes, len(found.new))
         if found.new or found.folders or found.modes:
@@ -203,8 +203,10 @@ class _Sending:
         }
         left_out = self._source.tree.left_out
         extra = {path: there.entries[path] for path in found.extra if path not in left_out}
+        extra |= {path: there.entries[path] for path in found.in_the_way}
         kept, _ = without_ignored(extra, Ignored(texts))
-        return [*kept, *found.in_the_way]
+        refuse_kept(found, list(kept), there.entries, f"on {self._line.name}")
+        return list(kept)
 
     async def _carry(
         self,
@@ -217,16 +219,18 @@ class _Sending:
     ) -> None:
         folders = dict(found.folders)
         for path in found.new:
-            above = path.rpartition("/")[0]
+            folder = path.rpartition("/")[0]
             # One that nobody may write into is opened for this, and closed again.
-            if above in wanted and not wanted[above].mode & 0o200:
-                folders[above] = wanted[above]
+            if folder in wanted and not wanted[folder].mode & 0o200:
+                folders[folder] = wanted[folder]
         placing = Placing(folders=folders, files=dict(found.new), modes=found.modes)
         placing.large, changed = await files.put(root, self._staging, found.new, self._locate, self._gone.count)
         without_changed(transfer, placing, changed)
-        if extra:
-            # Not before all that takes its place has arrived.
-            await files.remove(root, extra)
+        # Not before all that takes its place has arrived, and not for what does not go there now.
+        deleted = [path for path in extra if not {path, *above(path)} & {*changed}]
+        transfer.deleted = len(deleted)
+        if deleted:
+            await files.remove(root, deleted)
         await files.place(root, self._staging, placing)
 
 

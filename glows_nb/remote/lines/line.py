@@ -295,8 +295,8 @@ class Line:
                 may_pass=True,
             )
         raise NotReachable(
-            f"{self.name} is {status}, and only a Running machine can be entered; "
-            "glows.machine(…, wait=True) and %glows wait wait for that.",
+            f"{self.name} is {status}, and only a Running machine can be entered: %glows wait {self.short_name} waits "
+            "for that, and what glows.machine(…, wait=True) gives does when it is first used.",
             may_pass=True,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_PORT: Final = 65535
+LISTENS: Final = "0A"
+"""As Linux tells of a socket."""
 
 
 async def forward(line: Line, caller: Caller, port: int, local_port: int = 0) -> Forward:
@@ -43,7 +46,10 @@ async def forward(line: Line, caller: Caller, port: int, local_port: int = 0) ->
     try:
         server = await asyncio.start_server(serve, LOOPBACK, local_port)
     except OSError as error:
-        raise InvalidRequest("local_port", f"{local_port} can't be had here: {error.strerror}.") from error
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"can't be had ({error.strerror})"
+        raise InvalidRequest(
+            "local_port", f"{local_port} {reason} here; choose another, or none for a free one."
+        ) from error
     loop = asyncio.get_running_loop()
 
     def close() -> None:
@@ -59,6 +65,21 @@ async def forward(line: Line, caller: Caller, port: int, local_port: int = 0) ->
             loop.call_soon_threadsafe(close)
 
     return Forward(line.name, port, server.sockets[0].getsockname()[1], close_from_anywhere)
+
+
+async def is_silent(line: Line, caller: Caller, port: int) -> bool:
+    """Does nothing on the machine listen at a port, as far as it tells?
+
+    To try it would use up what serves but once.
+    """
+    shell = await line.shell(caller)
+    if shell is None:
+        return False
+    async with line.unbroken("a port was looked at"):
+        said = (await shell.run("cat /proc/net/tcp /proc/net/tcp6 2>/dev/null")).output.decode(errors="replace")
+    sockets = [words for words in map(str.split, said.splitlines()) if len(words) > 3 and ":" in words[1]]
+    listening = {words[1].rpartition(":")[2] for words in sockets if words[3] == LISTENS}
+    return bool(listening) and f"{port:04X}" not in listening
 
 
 async def _serve(line: Line, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

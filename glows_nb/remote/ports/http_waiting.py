@@ -125,7 +125,7 @@ async def _answer(http: httpx.AsyncClient, url: SecretStr, status: int | None, c
             return f"HTTP {answer.status_code}, without {contains!r}."
     except TimeoutError:
         return SILENT
-    except httpx.RemoteProtocolError:
+    except (httpx.RemoteProtocolError, httpx.ReadError):
         return "nothing that speaks HTTP listens there; does the program run, and at this port?"
     except httpx.HTTPError as error:
         return f"{visible(str(error) or type(error).__name__).rstrip('.')}."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from glows_nb.remote.errors import TransferError
+from glows_nb.remote.errors import LineLost, TransferError
+from glows_nb.remote.files.shell_files import ShellFiles
 from tests.remote.conftest import Reached
 from tests.remote.files.trees import in_seconds, looked_at, made
 
@@ -81,9 +84,74 @@ def test_deleting_solves_a_file_and_a_folder_of_one_name(
     assert in_seconds(looked_at(back)) == in_seconds(looked_at(here))
 
 
-def test_what_is_ignored_is_not_deleted_for_a_file_of_its_folders_name(usual: Reached, tmp_path: Path) -> None:
-    here = made(tmp_path / "here", {".gitignore": b"*.log\n", "x": b"a file"})
-    there = made(usual.home / "there", {"x/run.log": b"precious", "x/old": b""})
-    with pytest.raises(TransferError, match="has a folder where a file is to go"):
-        usual.machine.send(here, "there", delete=True, yes=True)
-    assert set(looked_at(there)) >= {"x", "x/run.log"}
+@pytest.mark.parametrize("verb", ["send", "fetch"])
+@pytest.mark.parametrize("kept", ["x/run.log", "x"])
+def test_what_is_ignored_is_not_deleted_and_nothing_else_for_its_sake(
+    usual: Reached, tmp_path: Path, verb: str, kept: str
+) -> None:
+    there, here = usual.home / "there", tmp_path / "here"
+    source, target = (here, there) if verb == "send" else (there, here)
+    rules = {".gitignore": b"*.log\n" if kept == "x/run.log" else b"x\n"}
+    folder, file = {"x/run.log": b"precious", "x/old": b""}, {"x": b"a file"}
+    made(source, (file if kept == "x/run.log" else folder) | (rules if kept == "x/run.log" else {}))
+    before = made(target, (folder if kept == "x/run.log" else file | rules) | {"other": b""})
+    seen = looked_at(before)
+    options: dict[str, Any] = {"delete": True, "yes": True, "include_ignored": kept == "x"}
+    if verb == "send" and kept == "x":
+        (source / ".gitignore").write_bytes(rules[".gitignore"])
+    with pytest.raises(TransferError, match=f"what is ignored is not deleted: {kept}. Move it away"):
+        usual.machine.send(here, "there", **options) if verb == "send" else usual.machine.fetch(
+            "there", here, **options
+        )
+    assert looked_at(target) == seen
+
+
+def test_what_is_in_the_way_here_goes_when_its_successor_has_come(
+    usual: Reached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(usual.home / "there", {"x": b"1" * 20_000_000})
+    here = made(tmp_path / "here", {"x/precious": b""})
+    large = ShellFiles.large
+
+    async def cut(self: ShellFiles, root: str, path: str, begin: int) -> AsyncIterator[bytes]:
+        async for piece in large(self, root, path, begin):
+            yield piece
+            raise TransferError("no more comes")
+
+    monkeypatch.setattr(ShellFiles, "large", cut)
+    with pytest.raises(TransferError, match="no more comes"):
+        usual.machine.fetch("there", here, delete=True, yes=True)
+    assert (here / "x" / "precious").exists()
+    monkeypatch.undo()
+    usual.machine.fetch("there", here, delete=True, yes=True)
+    assert (here / "x").stat().st_size == 20_000_000
+
+
+@pytest.mark.parametrize("verb", ["send", "fetch"])
+def test_what_was_not_asked_about_is_asked_about_after_a_broken_line(
+    usual: Reached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    there, here = usual.home / "there", tmp_path / "here"
+    source, target = (here, there) if verb == "send" else (there, here)
+    made(source, {"new": b"1", "mine/a": b""})
+    made(target, {"mine/a": b"", "old": b""})
+    breaking, questions = ShellFiles.put if verb == "send" else ShellFiles.small, list[str]()
+    has_broken = []
+
+    def broken(*words: Any) -> Any:
+        if not has_broken:
+            has_broken.append(True)
+            (target / "results").write_text("of a job that ran meanwhile")
+            raise LineLost("It broke.")
+        return breaking(*words)
+
+    def ask(question: str) -> bool:
+        questions.append(question)
+        return "results" not in question
+
+    monkeypatch.setattr(ShellFiles, "put" if verb == "send" else "small", broken)
+    call = usual.machine.send if verb == "send" else usual.machine.fetch
+    with pytest.raises(TransferError, match="Nothing was done"):
+        call(*((here, "there") if verb == "send" else ("there", here)), delete=True, ask=ask)  # type: ignore[arg-type]
+    assert [" old" in question for question in questions] == [True, True]
+    assert (target / "results").exists()

@@ -85,7 +85,7 @@ def _refused(port: int) -> bool:
 def test_local_port_can_be_chosen_once(machine: glows.Machine, port: int) -> None:
     with machine.forward(9, port) as forward:
         assert forward.local_port == port
-        with pytest.raises(glows.InvalidRequest, match=f"local_port: {port} can't be had here"):
+        with pytest.raises(glows.InvalidRequest, match=f"local_port: {port} is taken here; choose another"):
             machine.forward(9, port)
 
 
