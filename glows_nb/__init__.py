@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from glows_nb.ledger.spending import Balance, BurnRate, UnreadWarning
     from glows_nb.money import Cost, Rate, set_exchange_rate
     from glows_nb.remote.async_machine import AsyncMachine
+    from glows_nb.remote.cells.failing import CellFailed
     from glows_nb.remote.errors import (
         CommandFailed,
         HostKeyChanged,
@@ -117,6 +118,7 @@ _HOMES: Final = {
     ),
     "glows_nb.ledger.spending": ("Balance", "BurnRate", "UnreadWarning"),
     "glows_nb.remote.async_machine": ("AsyncMachine",),
+    "glows_nb.remote.cells.failing": ("CellFailed",),
     "glows_nb.remote.errors": (
         "CommandFailed",
         "HostKeyChanged",

@@ -23,7 +23,7 @@ plan launch machine AsyncMachine
 cheapest doctor spending burn_rate balance set_balance discrepancies set_exchange_rate
 GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError
 BadResponse AmbiguousResult MachineDiffers StalePlan WaitTimeout ConfigError
-RemoteError LineLost HostKeyChanged CommandFailed NotReachable TransferError
+RemoteError LineLost HostKeyChanged CommandFailed CellFailed NotReachable TransferError
 load_ipython_extension unload_ipython_extension
 """
 CLIENT = """

@@ -33,7 +33,7 @@ from glows_nb.magic.lines import Words, is_statement, read_line
 from glows_nb.magic.scrubbing import forget, may_be_tokens
 
 MAGIC_NAME: Final = "glows"
-OF_CELLS: Final = ("launch", "exec")
+OF_CELLS: Final = ("launch", "exec", "run")
 FORGOTTEN: Final = " What may be a token in the line is taken out of the histories; take it out of the cell too."
 FRAMES_TO_CELL: Final = 3
 """From `is_statement` up: the magic, IPython's `run_line_magic`, the cell."""
@@ -129,9 +129,10 @@ def _with_cell(line: str, cell: str) -> list[str]:
         raise CommandError(f"The line can't be read: {error}.") from None
     place, command = next(((place, word) for place, word in enumerate(words) if not word.startswith("-")), (0, ""))
     if command not in OF_CELLS:
-        raise CommandError(
-            f"%%glows is for {' and '.join(OF_CELLS)} alone; write %glows {line.strip()} without the lines below it."
-        )
+        commands = f"{', '.join(OF_CELLS[:-1])} and {OF_CELLS[-1]}"
+        raise CommandError(f"%%glows is for {commands} alone; write %glows {line.strip()} without the lines below it.")
+    if command == "run":
+        return [*words[: place + 1], f"--code={cell}", *words[place + 1 :]]
     if command == "exec":
         if not cell.strip():
             raise CommandError(

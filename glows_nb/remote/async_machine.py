@@ -19,6 +19,8 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.requests.create import sealed
 from glows_nb.connection import current_client
 from glows_nb.remote.calling import AwaitedHere, Caller, OnProgress
+from glows_nb.remote.cells.kernel_status import KernelStatus
+from glows_nb.remote.cells.outputs import Result
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.handle import Handle
 from glows_nb.remote.output import Completed
@@ -121,6 +123,79 @@ class AsyncMachine:
         return await self._run(
             lambda caller: self._handle.exec(caller, command, options, quiet, on_output), on_progress
         )
+
+    async def run(
+        self,
+        code: str,
+        *,
+        again: bool = False,
+        trust: bool = False,
+        quiet: bool = False,
+        yes: bool = False,
+        ask: Ask | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Result:
+        """Run Python code in the machine's kernel, which keeps its variables; what it shows comes here as it comes.
+
+        The kernel belongs to a keeper on the machine, which is put there and begun with the first code that is run. It
+        goes on when the line breaks or this computer is gone, and keeps what is said meanwhile. The same code called
+        again while it runs there, or after it has ended with nobody there to see that, is not run again: what it says
+        is shown. An interrupt goes to the kernel there, and what that leads to is waited for; a second one lets go.
+
+        Args:
+            code: what a cell holds; IPython's own lines (%, !) are for the kernel there.
+            again: run it anew though it runs there, or has ended unseen.
+            trust: show scripts and HTML of the machine as they are.
+            quiet: show nothing.
+            yes: put ipykernel on the machine without a question, if it has none.
+            ask: asks that question, and says whether the answer was yes; without it whoever is at the keyboard.
+            on_progress: hears what is said of the way to the machine, in this thread, instead of its being shown.
+
+        Returns:
+            What came of it; an error of the code is in it, and not raised.
+
+        Raises:
+            InvalidRequest: the code can't be any; nothing was run.
+            RemoteError: no kernel can be begun there, or it was another one after the line broke.
+            NotReachable, HostKeyChanged: as for `connect`, or the machine has ended.
+        """
+        ended: list[Result] = []
+        options = {"again": again, "trust": trust, "quiet": quiet, "yes": yes, "ask": ask}
+        try:
+            return await self._run(lambda caller: self._handle.run(caller, code, options, ended), on_progress)
+        except KeyboardInterrupt:
+            if ended and ended[0].error is not None:
+                raise ended[0].error from None
+            raise
+
+    async def kernel_status(self) -> KernelStatus:
+        """What the machine's kernel does, and what ran in it lately.
+
+        Raises:
+            RemoteError: no kernel can be begun there.
+            NotReachable, HostKeyChanged: as for `connect`.
+        """
+        return await self._run(self._handle.kernel_status)
+
+    async def restart_kernel(self) -> None:
+        """Begin another kernel on the machine; the variables of this one are gone, and what runs in it is ended.
+
+        Raises:
+            RemoteError, NotReachable, HostKeyChanged: as for `kernel_status`.
+        """
+        await self._run(self._handle.restart_kernel)
+
+    async def output(self, run_id: str = "") -> Result:
+        """All that code which ran in the machine's kernel has said, shown nowhere; waits until it has ended.
+
+        Args:
+            run_id: which, of `kernel_status().runs`; the last one without it.
+
+        Raises:
+            InvalidRequest: there is none.
+            RemoteError, NotReachable, HostKeyChanged: as for `kernel_status`.
+        """
+        return await self._run(lambda caller: self._handle.output(caller, run_id))
 
     async def send(
         self,

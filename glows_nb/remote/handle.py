@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,16 @@ from glows_nb.api.errors import ConfigError, InvalidRequest, ParamIllegal
 from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
 from glows_nb.remote.calling import Caller
-from glows_nb.remote.errors import NotReachable, no_machine
+from glows_nb.remote.cells.kernel_status import KernelStatus, status_of
+from glows_nb.remote.cells.outputs import Result
+from glows_nb.remote.errors import NotReachable, RemoteError, no_machine
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
 from glows_nb.remote.progress import notify
 
 if TYPE_CHECKING:
+    from glows_nb.remote.cells.attachment import Attachment
     from glows_nb.remote.lines.line import Line
 
 
@@ -61,7 +65,7 @@ class Handle:
         Raises:
             ConfigError: it is.
         """
-        for name in ("asyncssh", "pathspec"):
+        for name in ("asyncssh", "nh3", "pathspec"):
             if find_spec(name) is None:
                 raise ConfigError(
                     f'Work on machines needs {name}, which is not installed; run: pip install "glows-nb[remote]"'
@@ -87,6 +91,58 @@ class Handle:
         text = checked(command, options["env"], options["timeout"], options["given"], pty=options["pty"])
         shown = OnOutput(on_output) if quiet or on_output is not None else Printed()
         return await execute(await self._line(caller), caller, text, on_output=shown, **options)
+
+    async def kernel_status(self, caller: Caller) -> KernelStatus:
+        """What the kernel there does."""
+        attachment = await self._attachment(caller)
+        try:
+            return status_of(await attachment.ask("status"))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RemoteError(f"{attachment.name} can't be believed: it tells no state of its kernel.") from error
+
+    async def restart_kernel(self, caller: Caller) -> None:
+        """Another kernel, without the variables of this one."""
+        attachment = await self._attachment(caller)
+        await attachment.ask("restart")
+        await attachment.ask("start")
+
+    async def output(self, caller: Caller, run_id: str) -> Result:
+        """What a run has said, from its beginning."""
+        from glows_nb.remote.cells.running import output_of
+
+        return await output_of(await self._line(caller), caller, await self._attachment(caller), run_id)
+
+    async def _attachment(self, caller: Caller) -> Attachment:
+        from glows_nb.remote.cells.attachment import attached
+        from glows_nb.remote.files.resuming import ask_here
+
+        return await attached(await self._line(caller), caller, ask_here)
+
+    async def run(self, caller: Caller, code: str, options: Mapping[str, Any], ended: list[Result]) -> Result:
+        """Run code in the kernel there; where an interrupt came the result is in `ended` alone."""
+        from glows_nb.remote.cells.running import checked_code, run_cell
+        from glows_nb.remote.cells.showing import Show, Silent, read_here
+        from glows_nb.remote.files.resuming import ask_here
+
+        code = checked_code(code)
+        line = await self._line(caller)
+        show = Silent(line.short_name) if options["quiet"] else Show(line.short_name)
+        ask = None if options["yes"] else options["ask"] or ask_here
+        result, is_interrupted = await run_cell(
+            line,
+            caller,
+            code,
+            again=options["again"],
+            trust=options["trust"],
+            show=show,
+            ask=ask,
+            read=read_here,
+            expressions={},
+        )
+        ended.append(result)
+        if is_interrupted:
+            raise CancelledError
+        return result
 
     async def send(
         self,

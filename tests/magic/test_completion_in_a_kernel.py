@@ -139,7 +139,7 @@ def test_commands_are_offered_and_nothing_of_python(kernel: Kernel) -> None:
         ("%glows help laun", "%glows help launch"),
         ("%glows help network cr", "%glows help network create"),
         ("%glows ls", "%glows ls"),
-        ("%glows r", "%glows rm"),
+        ("%glows cop", "%glows copy"),
         ("%glows rm tra", "%glows rm train"),
         ("%glows use sand", "%glows use sandbox"),
         ("%glows wait train --until ", "%glows wait train --until Running"),

@@ -1,0 +1,249 @@
+"""What is between here and a machine's keeper: one channel, over which all messages come, each with its number."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+import asyncssh
+
+from glows_nb.remote import keeper
+from glows_nb.remote.calling import Caller, in_time
+from glows_nb.remote.cells.keeper_setup import Ask, begun
+from glows_nb.remote.errors import LineLost, RemoteError
+from glows_nb.remote.lines.reading import AT_ONCE
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+ANSWERS_WITHIN: Final = 60.0
+LARGEST_FRAME: Final = 1 << 28
+BATCHES_AHEAD: Final = 4
+"""So many that nobody has taken yet; then the machine has to wait."""
+
+
+class Frame(NamedTuple):
+    """Something that the keeper says: its number, what it is (see `keeper`), and its parts."""
+
+    number: int
+    channel: bytes
+    parts: list[bytes]
+
+
+class Listener:
+    """Hears what is kept from a number on, once and in order.
+
+    Args:
+        first: the number that it lacks.
+        wants: is a frame for it?
+
+    Attributes:
+        next: the number that it lacks by now.
+        given_up: how many numbers were kept no more when it asked for them.
+    """
+
+    def __init__(self, first: int, wants: Callable[[Frame], bool]) -> None:
+        self.next = first
+        self.given_up = 0
+        self._wants = wants
+        self._batches: asyncio.Queue[list[Frame] | None] = asyncio.Queue()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+
+    async def give(self, frames: list[Frame]) -> None:
+        """Take of these what it lacks and wants; waits while nobody takes what came before."""
+        await self._has_room.wait()
+        new: list[Frame] = []
+        for frame in frames:
+            if frame.number < self.next:
+                continue
+            self.given_up += frame.number - self.next
+            self.next = frame.number + 1
+            if self._wants(frame):
+                new.append(frame)
+        if new:
+            self._batches.put_nowait(new)
+        if self._batches.qsize() >= BATCHES_AHEAD:
+            self._has_room.clear()
+
+    async def taken(self) -> list[Frame] | None:
+        """What has come next; None when nothing more will on this channel."""
+        batch = await self._batches.get()
+        self._has_room.set()
+        return batch
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._has_room.set()
+        self._batches.put_nowait(None)
+
+
+class Attachment:
+    """The channel to a keeper, as long as it lasts.
+
+    Args:
+        name: of the machine, for sentences.
+        process: the channel.
+        held: what was read of it already.
+    """
+
+    def __init__(self, name: str, process: asyncssh.SSHClientProcess[bytes], held: bytes) -> None:
+        self.name = name
+        self.told: dict[str, Any] = {}
+        """What the keeper told last of how things stand."""
+        self._process = process
+        self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._listeners: set[Listener] = set()
+        self._following: dict[int, Listener] = {}
+        self._hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._number = 0
+        self.is_open = True
+        self._reading = asyncio.create_task(self._read(bytearray(held)))
+
+    @property
+    def life(self) -> str:
+        """Which keeper it is: another one knows nothing of what the one before did."""
+        return str(self.told.get("life"))
+
+    async def hello(self) -> None:
+        """Wait for its first words.
+
+        Raises:
+            RemoteError: it speaks otherwise than we do.
+            LineLost: the line broke.
+        """
+        told = await in_time(asyncio.shield(self._hello), ANSWERS_WITHIN)
+        if told.get("hello") != keeper.PROTOCOL:
+            raise RemoteError(
+                f"Another version of glows_nb keeps the kernel of {self.name}; it can be used from there, or ended by: "
+                "pkill -f keeper-.*attach"
+            )
+
+    async def ask(self, do: str, **words: Any) -> dict[str, Any]:
+        """What the keeper answers.
+
+        Raises:
+            LineLost: the line broke.
+        """
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asked[number := self.tell(do, **words)] = answer
+        if not self.is_open:
+            self._end()
+        try:
+            return await in_time(answer, ANSWERS_WITHIN)
+        except TimeoutError:
+            raise LineLost(f"The keeper on {self.name} has not answered for {ANSWERS_WITHIN:g} s.") from None
+        finally:
+            self._asked.pop(number, None)
+
+    def tell(self, do: str, **words: Any) -> int:
+        """Ask for something without waiting for the answer."""
+        self._number += 1
+        self._write(keeper.REPLY, [json.dumps({"do": do, "number": self._number, **words}).encode()])
+        return self._number
+
+    def pass_on(self, channel: bytes, parts: list[bytes]) -> None:
+        """Give the kernel a message as it is."""
+        self._write(channel, parts)
+
+    def listen(self, listener: Listener) -> None:
+        """From now on it hears what it lacks, beginning with what is kept already."""
+        # What is on its way before the answer is of what was asked for before.
+        others = (*self._listeners, *self._following.values())
+        begin = min(each.next for each in (listener, *others))
+        self._following[self.tell("follow", **{"from": begin})] = listener
+        if not self.is_open:
+            self._end()
+
+    def leave(self, listener: Listener) -> None:
+        """It hears nothing more."""
+        self._listeners.discard(listener)
+        listener.end()
+
+    def close(self) -> None:
+        """End the channel."""
+        self._process.close()
+        self._reading.cancel()
+        self._end()
+
+    def _write(self, channel: bytes, parts: list[bytes]) -> None:
+        with suppress(OSError, asyncssh.Error):
+            self._process.stdin.write(keeper.pack(0, channel, parts))
+
+    async def _read(self, held: bytearray) -> None:
+        try:
+            while True:
+                if len(held) > 4 and int.from_bytes(held[:4], "big") > LARGEST_FRAME:
+                    break
+                kept: list[Frame] = []
+                for frame in keeper.unpack(held):
+                    if frame[1] == keeper.REPLY:
+                        await self._give(kept)
+                        self._take(json.loads(frame[2][0]))
+                    elif frame[0]:
+                        kept.append(Frame(*frame))
+                await self._give(kept)
+                piece = await self._process.stdout.read(AT_ONCE)
+                if not piece:
+                    break
+                held += piece
+        except (asyncssh.Error, OSError, ValueError, IndexError, AttributeError):
+            pass  # it is over, by the line or by an answer that is none
+        finally:
+            self._end()
+
+    async def _give(self, kept: list[Frame]) -> None:
+        for listener in list(self._listeners) if kept else ():
+            await listener.give(kept)
+        kept.clear()
+
+    def _take(self, words: dict[str, Any]) -> None:
+        self.told |= words
+        if "hello" in words and not self._hello.done():
+            self._hello.set_result(words)
+        if listener := self._following.pop(words.get("to", 0), None):
+            self._listeners.add(listener)
+        answer = self._asked.get(words.get("to", 0))
+        if answer is not None and not answer.done():
+            answer.set_result(words)
+
+    def _end(self) -> None:
+        self.is_open = False
+        lost = LineLost(f"The line to {self.name} broke.")
+        for future in (self._hello, *self._asked.values()):
+            if not future.done():
+                future.set_exception(lost)
+                future.exception()
+        for listener in (*self._listeners, *self._following.values()):
+            listener.end()
+        self._listeners.clear()
+        self._following.clear()
+
+
+_attachments: Final[WeakKeyDictionary[Line, Attachment]] = WeakKeyDictionary()
+_attaching: Final[WeakKeyDictionary[Line, asyncio.Lock]] = WeakKeyDictionary()
+
+
+async def attached(line: Line, caller: Caller, ask: Ask | None) -> Attachment:
+    """The attachment of a line; made if there is none, with the keeper, if that is not there.
+
+    Raises:
+        RemoteError: the machine has no Python for it, or can't be entered.
+        LineLost: the line broke meanwhile.
+    """
+    async with _attaching.setdefault(line, asyncio.Lock()):
+        found = _attachments.get(line)
+        if found is not None and found.is_open:
+            return found
+        made = Attachment(line.name, *await begun(line, caller, ask))
+        try:
+            await made.hello()
+        except BaseException:
+            made.close()
+            raise
+        _attachments[line] = made
+        return made

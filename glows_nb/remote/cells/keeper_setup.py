@@ -1,0 +1,145 @@
+"""Get a keeper to run on a machine: its file there, a Python that has a kernel, and the channel to it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import asyncssh
+
+from glows_nb.formatting import visible
+from glows_nb.remote import keeper
+from glows_nb.remote.calling import Caller, in_time
+from glows_nb.remote.errors import RemoteError
+from glows_nb.remote.lines.control_shell import quoted
+from glows_nb.remote.lines.reading import AT_ONCE
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+Process = asyncssh.SSHClientProcess[bytes]
+Ask = Callable[[str], bool]
+
+FILE: Final = Path(keeper.__file__)
+WITHIN: Final = 60.0
+INSTALLS_WITHIN: Final = 600.0
+MOST_BEFORE_MARK: Final = 1 << 16
+LONGEST_SAID: Final = 300
+TRIES: Final = 4
+
+_FIND: Final = """d="$HOME/{folder}"
+found=$(cat "$d/python" 2>/dev/null)
+if [ ! -x "$found" ]; then
+    found=
+    for p in python3 python /opt/conda/bin/python3 /usr/local/bin/python3 /usr/bin/python3; do
+        p=$(command -v "$p") || continue
+        "$p" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 || continue
+        lacks="${{lacks:-$p}}"
+        "$p" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("ipykernel"))' && {{ found=$p; break; }}
+    done
+fi
+"""
+"""Sets `found` to a Python that has ipykernel, or else `lacks` to one that has not."""
+
+_ATTACH: Final = """[ -r "$d/{file}" ] || exit {stale}
+[ "$found" ] || {{ [ "$lacks" ] && exit {no_ipykernel}; exit {no_python}; }}
+[ -r "$d/python" ] || (umask 077; echo "$found" >"$d/python")
+exec "$found" "$d/{file}" attach {mark}
+"""
+
+_INSTALL: Final = """rm -f "$d/python"
+user=--user
+"$lacks" -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' && user=
+exec "$lacks" -m pip install --quiet --disable-pip-version-check $user ipykernel
+"""
+
+
+async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, bytes]:
+    """A channel to the machine's keeper, and what was read of it already.
+
+    Args:
+        line: to the machine.
+        caller: where it is needed.
+        ask: asks whether ipykernel may be installed there; None installs it without a question.
+
+    Raises:
+        RemoteError: there is no Python for it there, or it may not be installed.
+        LineLost: the line broke.
+    """
+    async with line.unbroken("the kernel there was asked for"):
+        for _ in range(TRIES):
+            connection = await line.connected(caller)
+            mark = secrets.token_hex(12)
+            words = {"stale": keeper.STALE, "no_ipykernel": keeper.NO_IPYKERNEL, "no_python": keeper.NO_PYTHON}
+            process = await connection.create_process(_script(_FIND + _ATTACH, mark=mark, **words), encoding=None)
+            said, has_begun = await in_time(_until_mark(process, b"\n%s\n" % mark.encode()), WITHIN)
+            if has_begun:
+                return process, said
+            errors = (await process.stderr.read()).decode(errors="replace")
+            await process.wait_closed()
+            if process.exit_status == keeper.STALE:
+                await _put_file(line, connection)
+            elif process.exit_status == keeper.NO_IPYKERNEL:
+                await _install(line, caller, connection, ask)
+            else:
+                _refuse(line, process.exit_status, errors)
+        raise RemoteError(f"The kernel on {line.name} can't be begun; its files are in ~/{keeper.FOLDER} there.")
+
+
+def _script(text: str, **words: object) -> str:
+    """For sshd: run by sh, whatever the user's shell is."""
+    return f"exec sh -c {quoted(text.format(folder=keeper.FOLDER, file=_name(), **words))}"
+
+
+def _name() -> str:
+    return f"keeper-{hashlib.sha256(FILE.read_bytes()).hexdigest()[:16]}.py"
+
+
+async def _until_mark(process: Process, mark: bytes) -> tuple[bytes, bool]:
+    """What comes behind the mark, and whether it has come; before it start files may say something."""
+    said = b""
+    while len(said) < MOST_BEFORE_MARK:
+        piece = await process.stdout.read(AT_ONCE)
+        said += piece
+        _, found, after = said.partition(mark)
+        if found:
+            return after, True
+        if not piece:
+            break
+    return said, False
+
+
+async def _put_file(line: Line, connection: asyncssh.SSHClientConnection) -> None:
+    text = 'umask 077; d="$HOME/{folder}"; mkdir -p "$d" && cat >"$d/{file}.$$" && mv "$d/{file}.$$" "$d/{file}"'
+    done = await in_time(connection.run(_script(text), input=FILE.read_bytes(), encoding=None), WITHIN)
+    if done.exit_status != 0:
+        _refuse(line, done.exit_status, _text(done.stderr))
+
+
+async def _install(line: Line, caller: Caller, connection: asyncssh.SSHClientConnection, ask: Ask | None) -> None:
+    question = f"{line.name} has no ipykernel, which cells there need. Install it there with pip?"
+    if ask is not None and not await caller.call(lambda: ask(question)):
+        raise RemoteError(
+            f"{line.name} has no ipykernel, which cells there need; on the machine: pip install --user ipykernel"
+        )
+    done = await in_time(connection.run(_script(_FIND + _INSTALL), encoding=None), INSTALLS_WITHIN)
+    if done.exit_status != 0:
+        said = visible(_text(done.stderr).strip()[-LONGEST_SAID:])
+        raise RemoteError(f"pip could not install ipykernel on {line.name}: {said or 'it said nothing'}")
+
+
+def _text(said: bytes | str | None) -> str:
+    return said.decode(errors="replace") if isinstance(said, bytes) else said or ""
+
+
+def _refuse(line: Line, status: int | None, errors: str) -> NoReturn:
+    if status == keeper.NO_PYTHON:
+        raise RemoteError(
+            f"{line.name} has no Python 3.8 or newer, which cells there need; on the machine: apt-get install python3 "
+            "python3-pip"
+        )
+    said = visible(errors.strip()[-LONGEST_SAID:]) or "nothing"
+    raise RemoteError(f"The kernel on {line.name} can't be begun (exit status {status}); it said: {said}")

@@ -1,0 +1,118 @@
+"""What a cell on a machine has shown, as a notebook keeps outputs: bounded in memory, all of its text in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from glows_nb.formatting import counted, visible
+from glows_nb.remote.output import IN_MEMORY, Kept
+
+if TYPE_CHECKING:
+    from glows_nb.remote.cells.failing import CellFailed
+
+MOST_SHOWN: Final = 50_000_000
+"""Characters of pictures, tables and the like that are held of one cell."""
+
+
+class Outputs:
+    """Takes what a cell shows as it comes, and has it as a notebook would keep it."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.kept = Kept()
+        self._shown = 0
+        self._clears_next = False
+
+    def stream(self, name: str, text: str) -> None:
+        """Text of stdout or stderr."""
+        self._clear_if_due()
+        self.kept.add(text.encode("utf-8", "surrogatepass"))
+        last = self.rows[-1] if self.rows else {}
+        if last.get("name") == name:
+            last["text"] = (last["text"] + text)[-2 * IN_MEMORY :]
+        else:
+            self.rows.append({"output_type": "stream", "name": name, "text": text})
+        self._bound_streams()
+
+    def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str, count: int | None) -> None:
+        """Something that was displayed, or a cell's value where it has a count."""
+        self._clear_if_due()
+        self.kept.add(f"{data.get('text/plain', '')}\n".encode("utf-8", "surrogatepass"))
+        self._shown += sum(len(each) for each in data.values() if isinstance(each, str))
+        if self._shown > MOST_SHOWN:
+            data = {"text/plain": data.get("text/plain", "")}
+        row: dict[str, Any] = {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
+        if count is not None:
+            row |= {"output_type": "execute_result", "execution_count": count}
+        if display_id:
+            row["transient"] = {"display_id": display_id}
+        self.rows.append(row)
+
+    def update(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str) -> None:
+        """What was displayed under an id is something else now."""
+        for row in self.rows:
+            if row.get("transient", {}).get("display_id") == display_id:
+                row["data"], row["metadata"] = dict(data), dict(metadata)
+
+    def clear(self, *, waits: bool) -> None:
+        """All is taken away, at once or when something else comes."""
+        if waits:
+            self._clears_next = True
+        else:
+            self.rows.clear()
+
+    def fail(self, error: CellFailed) -> None:
+        """It ended with an error."""
+        self._clear_if_due()
+        self.kept.add("\n".join([*error.traceback, ""]).encode("utf-8", "surrogatepass"))
+        self.rows.append(
+            {"output_type": "error", "ename": error.ename, "evalue": error.evalue, "traceback": error.traceback}
+        )
+
+    def _clear_if_due(self) -> None:
+        if self._clears_next:
+            self._clears_next = False
+            self.rows.clear()
+
+    def _bound_streams(self) -> None:
+        """Of more than 1 MB of text the first goes: the file has it."""
+        texts = [row for row in self.rows if "text" in row]
+        length = sum(len(row["text"]) for row in texts)
+        if length > 2 * IN_MEMORY:
+            for row in texts:
+                cut = min(len(row["text"]), length - IN_MEMORY)
+                row["text"] = row["text"][cut:]
+                length -= cut
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """What came of code that ran on a machine.
+
+    Attributes:
+        status: "ok", "error", "died" where the kernel there ended by itself, or "ended" where it was told to.
+        outputs: what it showed, as a notebook keeps outputs; of text over 1 MB the end.
+        text: the same as text, streams and values in their order; of more than 1 MB the end, with a line that says so.
+        path: the file that holds all of the text, where that is over 1 MB; it goes with this object.
+        error: what it failed with, ready to be raised; None where it did not.
+        expressions: the values that were asked for with it.
+        is_found: did it run already, or had it ended unseen, when it was asked for?
+        seconds: how long it ran there.
+    """
+
+    status: str
+    outputs: list[dict[str, Any]]
+    text: str
+    path: Path | None
+    error: CellFailed | None
+    is_found: bool
+    seconds: float
+    expressions: dict[str, Any] = field(default_factory=dict)
+    _kept: Any = None
+
+    def __repr__(self) -> str:
+        ended = f"failed with {self.error.ename}" if self.error is not None else self.status
+        return visible(f"<Result: {ended}, {counted(len(self.outputs), 'output')}, {self.seconds:.1f} s>")

@@ -1,0 +1,319 @@
+"""Run a cell on a machine: what it says comes here once and in order, whatever becomes of the line meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from glows_nb.api.errors import InvalidRequest, TransportError
+from glows_nb.formatting import visible
+from glows_nb.remote import keeper
+from glows_nb.remote.calling import Caller
+from glows_nb.remote.cells.attachment import Attachment, Frame, Listener, attached
+from glows_nb.remote.cells.failing import cell_failed
+from glows_nb.remote.cells.foreign import cleaned, cleaned_metadata
+from glows_nb.remote.cells.keeper_setup import Ask
+from glows_nb.remote.cells.outputs import Outputs, Result
+from glows_nb.remote.cells.showing import Show, Silent, read_here
+from glows_nb.remote.errors import LineLost, NotReachable, RemoteError
+
+if TYPE_CHECKING:
+    from glows_nb.remote.lines.line import Line
+
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 15.0
+TITLE: Final = 100
+LONGEST_CODE: Final = 10_000_000
+
+Asks = Callable[[str, bool], str]
+"""Asks for a line, with a prompt, without echo where it is a password."""
+
+
+async def run_cell(
+    line: Line,
+    caller: Caller,
+    code: str,
+    *,
+    again: bool,
+    trust: bool,
+    show: Show,
+    ask: Ask | None,
+    read: Asks,
+    expressions: Mapping[str, str],
+) -> tuple[Result, bool]:
+    """Run code in the machine's kernel, see `Machine.run`; the result, and whether it was interrupted.
+
+    Raises:
+        NotReachable: the machine has ended, or can't be entered.
+        RemoteError: no kernel can be begun there, or what the machine says can't be true.
+    """
+    run = _Run(line, caller, code, show, trust=trust, read=read, expressions=expressions)
+    return await run.to_its_end(again=again, ask=ask)
+
+
+async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: str) -> Result:
+    """What a run has said; see `Machine.output`.
+
+    Raises:
+        InvalidRequest: the machine's kernel has run nothing of this name.
+    """
+    runs = (await attachment.ask("status"))["runs"]
+    found = next((run for run in reversed(runs) if not run_id or run["id"] == run_id), None)
+    if found is None:
+        raise InvalidRequest("run_id", f"{line.name} has run no {visible(run_id) or 'code'}.")
+    run = _Run(line, caller, "", Silent(line.short_name), trust=False, read=read_here, expressions={})
+    await run.follow_found(attachment, found)
+    return run.result()
+
+
+def checked_code(code: object) -> str:
+    """Code that can be sent.
+
+    Raises:
+        InvalidRequest: it can't.
+    """
+    if not isinstance(code, str):
+        raise InvalidRequest("code", f"is {type(code).__name__}, not text.")
+    if not code.strip():
+        raise InvalidRequest("code", "is empty.")
+    if len(code) > LONGEST_CODE:
+        raise InvalidRequest("code", f"has {len(code):,} signs; {LONGEST_CODE:,} are the limit. Send it as a file.")
+    return code
+
+
+class _Run:
+    """One run, by however many lines."""
+
+    def __init__(
+        self,
+        line: Line,
+        caller: Caller,
+        code: str,
+        show: Show,
+        *,
+        trust: bool,
+        read: Asks,
+        expressions: Mapping[str, str],
+    ) -> None:
+        self._line, self._caller, self._code, self._show = line, caller, code, show
+        self._trust, self._read, self._expressions = trust, read, expressions
+        self._id = uuid.uuid4().hex
+        self._key = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+        self._outputs = Outputs()
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._life = ""
+        self._next = 0
+        self._is_found = self._is_interrupted = self._is_over = False
+        self._status, self._began = "", time.time()
+        self._reply: dict[str, Any] = {}
+        self._failure: tuple[str, str, list[str]] | None = None
+        self._asked: set[str] = set()
+
+    async def to_its_end(self, *, again: bool, ask: Ask | None) -> tuple[Result, bool]:
+        """Begin it, or find it, and take all that it says."""
+        pause = FIRST_PAUSE
+        while True:
+            begun = self._next
+            try:
+                attachment = await attached(self._line, self._caller, ask)
+                await self._begin(attachment, again=again)
+                await self._follow(attachment)
+                return self.result(), self._is_interrupted
+            except (LineLost, NotReachable, TransportError) as error:
+                if not self._life or (isinstance(error, NotReachable) and not error.may_pass):
+                    raise
+                if pause == FIRST_PAUSE:
+                    self._note(f"[The line to {self._line.name} broke. What runs there goes on; trying again.]")
+            except asyncio.CancelledError as stop:
+                if self._life:
+                    stop.add_note(
+                        f"What runs on {self._line.name} goes on there; the same cell run again shows what it says."
+                    )
+                raise
+            await asyncio.sleep(pause)
+            pause = FIRST_PAUSE if self._next > begun else min(pause * 2, LONGEST_PAUSE)
+
+    async def _begin(self, attachment: Attachment, *, again: bool) -> None:
+        if self._life and attachment.life != self._life:
+            # Begun again it might run twice.
+            raise RemoteError(
+                f"The kernel on {self._line.name} is another one than before: what ran there has been cut short, and "
+                "its variables are gone. Run the cell again to begin it anew."
+            )
+        self._life = attachment.life
+        words = {
+            "run": self._id,
+            "key": self._key,
+            "title": self._code.strip()[:TITLE],
+            "expressions": self._expressions,
+        }
+        answer = await attachment.ask("run", code=self._code, again=again, **words)
+        run = answer["run"]
+        if answer["is_found"] and not self._is_found:
+            self._is_found, self._id = True, str(run["id"])
+            since = time.time() - float(answer["now"]) + float(run["began"])
+            at = time.strftime("%H:%M", time.localtime(since))
+            how = "has run there since you left it" if run["state"] == "over" else "runs there already"
+            self._note(
+                f"[This cell {how}, since {at} on {self._line.name}: here is what it says. --again would run it anew.]"
+            )
+        self._began = time.time() - max(0.0, float(answer["now"]) - float(run["began"]))
+        self._next = self._next or int(run["first"])
+
+    async def follow_found(self, attachment: Attachment, found: Mapping[str, Any]) -> None:
+        """Take all that a run has said; it is not begun."""
+        self._id, self._next, self._is_found = str(found["id"]), int(found["first"]), True
+        await self._follow(attachment)
+
+    async def _follow(self, attachment: Attachment) -> None:
+        listener = Listener(self._next, self._wants)
+        attachment.listen(listener)
+        try:
+            while not self._is_over:
+                frames = await self._taken(attachment, listener)
+                if frames is None:
+                    raise LineLost(f"The line to {self._line.name} broke.")
+                if listener.given_up:
+                    self._note(f"[{listener.given_up} messages were too many to be kept there, and are lost.]")
+                    listener.given_up = 0
+                for frame in frames:
+                    self._take(frame)
+                    self._next = frame.number + 1
+                    if frame.channel == keeper.STDIN:
+                        await self._shown(attachment)
+                        await self._answer(attachment, frame)
+                await self._shown(attachment)
+            attachment.tell("seen", run=self._id)
+        finally:
+            attachment.leave(listener)
+
+    async def _taken(self, attachment: Attachment, listener: Listener) -> list[Frame] | None:
+        """What comes next; an interrupt goes there, and what it leads to still comes."""
+        try:
+            return await listener.taken()
+        except asyncio.CancelledError:
+            self._interrupt(attachment)
+            return []
+
+    def _interrupt(self, attachment: Attachment) -> None:
+        """The first is for what runs there; a second lets go of it.
+
+        Raises:
+            CancelledError: it is the second.
+        """
+        task = asyncio.current_task()
+        if self._is_interrupted or task is None:
+            raise asyncio.CancelledError
+        self._is_interrupted = True
+        task.uncancel()
+        attachment.tell("interrupt")
+
+    async def _shown(self, attachment: Attachment) -> None:
+        try:
+            await self._caller.call(self._show_waiting)
+        except asyncio.CancelledError:
+            self._interrupt(attachment)
+
+    def _show_waiting(self) -> None:
+        while self._waiting:
+            self._waiting.popleft()()
+
+    def _note(self, text: str) -> None:
+        self._waiting.append(lambda: self._show.note(visible(text)))
+
+    def _wants(self, frame: Frame) -> bool:
+        if frame.channel == keeper.EVENT:
+            return True
+        return len(frame.parts) >= 4 and bool(json.loads(frame.parts[1]).get("msg_id") == self._id)
+
+    def _take(self, frame: Frame) -> None:
+        try:
+            if frame.channel == keeper.EVENT:
+                self._take_event(json.loads(frame.parts[0]))
+            else:
+                kind, content = json.loads(frame.parts[0])["msg_type"], json.loads(frame.parts[3])
+                metadata = content.get("metadata")
+                metadata = cleaned_metadata(metadata if isinstance(metadata, dict) else {}, trust=self._trust)
+                self._take_message(kind, content, metadata)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise RemoteError(f"{self._line.name} can't be believed: what its kernel says is no message.") from error
+
+    def _take_event(self, words: Mapping[str, Any]) -> None:
+        match words["event"]:
+            case "end" if words["run"] == self._id:
+                self._is_over, self._status = True, str(words["status"])
+            case "ended" if not words["was_told"] and not words["was_ready"]:
+                self._note(f"[The kernel on {self._line.name} can't be begun. It said: {str(words['said'])[-500:]}]")
+            case "answered":
+                self._asked.add(str(words["of"]))
+
+    def _take_message(self, kind: str, content: Mapping[str, Any], metadata: dict[str, Any]) -> None:
+        outputs, show = self._outputs, self._show
+        match kind:
+            case "stream":
+                name, text = str(content["name"]), str(content["text"])
+                outputs.stream(name, text)
+                self._waiting.append(lambda: show.stream(name, text))
+            case "display_data" | "execute_result":
+                data = cleaned(content["data"], trust=self._trust)
+                display_id = str(content.get("transient", {}).get("display_id", ""))
+                count = int(content["execution_count"]) if kind == "execute_result" else None
+                outputs.display(data, metadata, display_id, count)
+                self._waiting.append(lambda: show.display(data, metadata, display_id, is_new=True))
+            case "update_display_data":
+                data = cleaned(content["data"], trust=self._trust)
+                display_id = str(content["transient"]["display_id"])
+                outputs.update(data, metadata, display_id)
+                self._waiting.append(lambda: show.display(data, metadata, display_id, is_new=False))
+            case "clear_output":
+                waits = bool(content.get("wait"))
+                outputs.clear(waits=waits)
+                self._waiting.append(lambda: show.clear(waits=waits))
+            case "error":
+                self._failure = (
+                    str(content["ename"]),
+                    str(content["evalue"]),
+                    [str(each) for each in content["traceback"]],
+                )
+            case "execute_reply":
+                self._reply = dict(content)
+
+    async def _answer(self, attachment: Attachment, frame: Frame) -> None:
+        """Ask here what the cell asks for, unless somebody has answered."""
+        header, content = json.loads(frame.parts[0]), json.loads(frame.parts[3])
+        if header["msg_id"] in self._asked:
+            return
+        prompt, is_secret = visible(str(content.get("prompt", ""))), bool(content.get("password"))
+        try:
+            value = await self._caller.call(lambda: self._read(prompt, is_secret))
+        except asyncio.CancelledError:
+            self._interrupt(attachment)
+            return
+        if value is not None:
+            attachment.tell("answer", of=header["msg_id"], value=value)
+
+    def result(self) -> Result:
+        """What came of it."""
+        error = None
+        if self._status != "ok":
+            error = cell_failed(self._line.name, self._status, self._failure)
+            self._outputs.fail(error)
+        kept = self._outputs.kept
+        kept.finish()
+        return Result(
+            self._status,
+            self._outputs.rows,
+            kept.text(),
+            kept.path,
+            error,
+            self._is_found,
+            time.time() - self._began,
+            self._reply.get("user_expressions", {}),
+            kept,
+        )
