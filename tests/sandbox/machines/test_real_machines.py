@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
@@ -207,8 +208,9 @@ time.sleep(1000)
         killed.send_signal(signal.SIGKILL)
     # The machine's process hears that its sandbox has gone; where it was killed too, the next start finds the rest.
     for pid in marked(tmp_path):
-        if "inside.program" in Path(f"/proc/{pid}/cmdline").read_text():
-            os.kill(pid, signal.SIGKILL)
+        with suppress(FileNotFoundError, ProcessLookupError):  # it was quicker
+            if "inside.program" in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, signal.SIGKILL)
     with RealSandbox(state) as again, again.client() as client:
         eventually(lambda: not marked(tmp_path))
         [machine] = client.instances.all()
