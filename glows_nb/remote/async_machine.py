@@ -131,6 +131,7 @@ class AsyncMachine:
         again: bool = False,
         trust: bool = False,
         quiet: bool = False,
+        marked: bool = False,
         yes: bool = False,
         ask: Ask | None = None,
         on_progress: OnProgress | None = None,
@@ -147,6 +148,7 @@ class AsyncMachine:
             again: run it anew though it runs there, or has ended unseen.
             trust: show scripts and HTML of the machine as they are.
             quiet: show nothing.
+            marked: show the machine's name above.
             yes: put ipykernel on the machine without a question, if it has none.
             ask: asks that question, and says whether the answer was yes; without it whoever is at the keyboard.
             on_progress: hears what is said of the way to the machine, in this thread, instead of its being shown.
@@ -160,7 +162,7 @@ class AsyncMachine:
             NotReachable, HostKeyChanged: as for `connect`, or the machine has ended.
         """
         ended: list[Result] = []
-        options = {"again": again, "trust": trust, "quiet": quiet, "yes": yes, "ask": ask}
+        options = {"again": again, "trust": trust, "quiet": quiet, "marked": marked, "yes": yes, "ask": ask}
         try:
             return await self._run(lambda caller: self._handle.run(caller, code, options, ended), on_progress)
         except KeyboardInterrupt:

@@ -126,7 +126,7 @@ class Handle:
 
         code = checked_code(code)
         line = await self._line(caller)
-        show = Silent(line.short_name) if options["quiet"] else Show(line.short_name)
+        show = Silent(line.short_name) if options["quiet"] else Show(line.short_name, is_marked=options["marked"])
         ask = None if options["yes"] else options["ask"] or ask_here
         result, is_interrupted = await run_cell(
             line,

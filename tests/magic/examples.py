@@ -171,7 +171,9 @@ DISPLAYS = {
 """An example of each command, and what it shows as text."""
 
 
-NEEDS_NO_SERVICE = {"help", "config", "sandbox", "use", "login", "logout", "doctor", "spend", "form", "panel"}
+ELSEWHERE = {"on", "off"}
+"""Commands that change where the cells of a session run: `test_cells_on_a_machine` has one for them."""
+NEEDS_NO_SERVICE = {"help", "config", "sandbox", "use", "login", "logout", "doctor", "off", "spend", "form", "panel"}
 """What can't be refused by the service: the others must never make an empty answer of a refused token."""
 
 
@@ -190,6 +192,8 @@ FAILURES = {
     "open": ("open train --port 1234", "has no address for port 1234"),
     "exec": ("exec train -- 'echo no such thing; exit 3'", "ended with exit status 3. Its last lines: no such thing"),
     "run": ("run train", "Nothing is to be run: write the code below the line"),
+    "on": ("on nobody", "There is no machine 'nobody'"),
+    "off": ("off now", "Got unexpected extra argument"),
     "send": ("send train nowhere", "nowhere"),
     "fetch": ("fetch train nowhere", "nowhere"),
     "copy": ("copy data elsewhere", "Neither of the two is on a machine; write MACHINE:PATH"),

@@ -42,11 +42,15 @@ class Shown:
 
     @property
     def stdout(self) -> str:
-        return "".join(
-            each["content"]["text"]
-            for each in self.messages
-            if each["msg_type"] == "stream" and each["content"]["name"] == "stdout"
-        )
+        return self._stream("stdout")
+
+    @property
+    def stderr(self) -> str:
+        return self._stream("stderr")
+
+    def _stream(self, name: str) -> str:
+        streams = [each["content"] for each in self.messages if each["msg_type"] == "stream"]
+        return "".join(stream["text"] for stream in streams if stream["name"] == name)
 
     @property
     def result(self) -> Mapping[str, Any]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glows_nb.commands.group import MAGIC_PROGRAM, CommandError, group, program
+from glows_nb.commands.group import MAGIC_PROGRAM, CommandError, group, program, say
 from glows_nb.commands.parameter_types import MACHINE
+from glows_nb.commands.remote.where_cells_run import machine_of_cells, run_cells_here, run_cells_on
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--status", "is_status", is_flag=True, help="Only what the kernel there does, and what ran in it.")
 @click.option("--log", "is_log", is_flag=True, help="Only all that the last cell there has said.")
 @click.option("--restart", is_flag=True, help="Begin another kernel there; variables are gone.")
+@click.option("--marked", is_flag=True, help="Show the machine's name above, as after %glows on.")
 @click.option("--yes", is_flag=True, help="Install ipykernel there without a question, if it is missing.")
 def run(
     machine: str,
@@ -41,6 +43,7 @@ def run(
     is_status: bool,
     is_log: bool,
     restart: bool,
+    marked: bool,
     yes: bool,
 ) -> Any:
     """Run Python in the kernel of MACHINE; it shows here.
@@ -75,10 +78,35 @@ def run(
         raise CommandError(
             "Nothing is to be run: write the code below the line, as in %%glows run train, or name a file."
         )
-    result = handle.run(code or "", again=again, trust=trust, yes=yes)
+    result = handle.run(code or "", again=again, trust=trust, yes=yes, marked=marked)
     if result.error is not None:
         raise result.error
     return None
+
+
+@group.command(examples=("on train",))
+@click.argument("machine", type=MACHINE)
+def on(machine: str) -> None:
+    """Run the cells that follow on MACHINE, until %glows off.
+
+    Each is run as by %%glows run, and what it shows is marked with the machine's name. A cell that begins with %%local
+    runs here, and so does one that begins with %glows.
+    """
+    from glows_nb.remote.machine import Machine
+
+    if program() != MAGIC_PROGRAM:
+        raise CommandError(f"That is for the cells of a notebook; in a terminal: {program()} run {machine} script.py")
+    Machine(machine, client=current_client()).kernel_status()
+    run_cells_on(machine)
+    say(f"Cells run on {machine} from here on; %glows off ends that, and %%local above a cell runs it here.")
+
+
+@group.command(examples=("off",))
+def off() -> None:
+    """Run the cells that follow here again."""
+    machine = machine_of_cells()
+    run_cells_here()
+    say(f"Cells run here again; the kernel on {machine} keeps its variables." if machine else "Cells run here already.")
 
 
 def _runs(handle: Machine) -> Any:

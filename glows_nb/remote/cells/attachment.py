@@ -191,7 +191,7 @@ class Attachment:
                 if not piece:
                     break
                 held += piece
-        except (asyncssh.Error, OSError, ValueError, IndexError, AttributeError):
+        except (asyncssh.Error, OSError, ValueError, LookupError, TypeError, AttributeError):
             pass  # it is over, by the line or by an answer that is none
         finally:
             self._end()
@@ -202,7 +202,8 @@ class Attachment:
         kept.clear()
 
     def _take(self, words: dict[str, Any]) -> None:
-        self.told |= words
+        if "life" in words:
+            self.told = words
         if "hello" in words and not self._hello.done():
             self._hello.set_result(words)
         if listener := self._following.pop(words.get("to", 0), None):

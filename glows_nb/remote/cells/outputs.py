@@ -13,6 +13,8 @@ from glows_nb.remote.output import IN_MEMORY, Kept
 if TYPE_CHECKING:
     from glows_nb.remote.cells.failing import CellFailed
 
+MOST_ROWS: Final = 10_000
+"""More than these are text alone, or what alternates between two streams; the oldest go."""
 MOST_SHOWN: Final = 50_000_000
 """Characters of pictures, tables and the like that are held of one cell."""
 
@@ -34,7 +36,7 @@ class Outputs:
         if last.get("name") == name:
             last["text"] = (last["text"] + text)[-2 * IN_MEMORY :]
         else:
-            self.rows.append({"output_type": "stream", "name": name, "text": text})
+            self._add({"output_type": "stream", "name": name, "text": text})
         self._bound_streams()
 
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str, count: int | None) -> None:
@@ -49,7 +51,7 @@ class Outputs:
             row |= {"output_type": "execute_result", "execution_count": count}
         if display_id:
             row["transient"] = {"display_id": display_id}
-        self.rows.append(row)
+        self._add(row)
 
     def update(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str) -> None:
         """What was displayed under an id is something else now."""
@@ -71,6 +73,10 @@ class Outputs:
         self.rows.append(
             {"output_type": "error", "ename": error.ename, "evalue": error.evalue, "traceback": error.traceback}
         )
+
+    def _add(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        del self.rows[:-MOST_ROWS]
 
     def _clear_if_due(self) -> None:
         if self._clears_next:

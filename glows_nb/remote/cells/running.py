@@ -16,7 +16,7 @@ from glows_nb.formatting import visible
 from glows_nb.remote import keeper
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener, attached
-from glows_nb.remote.cells.failing import cell_failed
+from glows_nb.remote.cells.failing import CellFailed, cell_failed
 from glows_nb.remote.cells.foreign import cleaned, cleaned_metadata
 from glows_nb.remote.cells.keeper_setup import Ask
 from glows_nb.remote.cells.outputs import Outputs, Result
@@ -117,27 +117,36 @@ class _Run:
 
     async def to_its_end(self, *, again: bool, ask: Ask | None) -> tuple[Result, bool]:
         """Begin it, or find it, and take all that it says."""
-        pause = FIRST_PAUSE
+        try:
+            return await self._until_it_is_over(again=again, ask=ask), self._is_interrupted
+        except asyncio.CancelledError as stop:
+            if self._life:
+                stop.add_note(
+                    f"What runs on {self._line.name} goes on there; the same cell run again shows what it says."
+                )
+            raise
+
+    async def _until_it_is_over(self, *, again: bool, ask: Ask | None) -> Result:
+        """By one line after the other, as often as they break."""
+        pause = 0.0
         while True:
             begun = self._next
             try:
+                await asyncio.sleep(pause)
                 attachment = await attached(self._line, self._caller, ask)
                 await self._begin(attachment, again=again)
                 await self._follow(attachment)
-                return self.result(), self._is_interrupted
+                result = self.result()
+                await self._caller.call(self._show_waiting)
+                return result
             except (LineLost, NotReachable, TransportError) as error:
                 if not self._life or (isinstance(error, NotReachable) and not error.may_pass):
                     raise
-                if pause == FIRST_PAUSE:
+                has_progress = self._next > begun
+                if has_progress or not pause:
                     self._note(f"[The line to {self._line.name} broke. What runs there goes on; trying again.]")
-            except asyncio.CancelledError as stop:
-                if self._life:
-                    stop.add_note(
-                        f"What runs on {self._line.name} goes on there; the same cell run again shows what it says."
-                    )
-                raise
-            await asyncio.sleep(pause)
-            pause = FIRST_PAUSE if self._next > begun else min(pause * 2, LONGEST_PAUSE)
+                    await self._caller.call(self._show_waiting)
+                pause = FIRST_PAUSE if has_progress or not pause else min(pause * 2, LONGEST_PAUSE)
 
     async def _begin(self, attachment: Attachment, *, again: bool) -> None:
         if self._life and attachment.life != self._life:
@@ -154,6 +163,12 @@ class _Run:
             "expressions": self._expressions,
         }
         answer = await attachment.ask("run", code=self._code, again=again, **words)
+        try:
+            self._take_begun(answer)
+        except (ValueError, KeyError, TypeError) as error:
+            raise RemoteError(f"{self._line.name} can't be believed: what it says of a run is none.") from error
+
+    def _take_begun(self, answer: Mapping[str, Any]) -> None:
         run = answer["run"]
         if answer["is_found"] and not self._is_found:
             self._is_found, self._id = True, str(run["id"])
@@ -302,8 +317,9 @@ class _Run:
         """What came of it."""
         error = None
         if self._status != "ok":
-            error = cell_failed(self._line.name, self._status, self._failure)
+            error = cell_failed(self._line.name, self._status, self._failure or _failure_of(self._reply))
             self._outputs.fail(error)
+            self._waiting.append(self._show.mark)
         kept = self._outputs.kept
         kept.finish()
         return Result(
@@ -317,3 +333,11 @@ class _Run:
             self._reply.get("user_expressions", {}),
             kept,
         )
+
+
+def _failure_of(reply: Mapping[str, Any]) -> tuple[str, str, list[str]] | None:
+    """The error of a cell which said nothing of it beside: of a magic that there is not, IPython writes to stderr."""
+    if reply.get("status") != "error":
+        return None
+    name, text = str(reply.get("ename", CellFailed.__name__)), str(reply.get("evalue", ""))
+    return name, text, [str(line) for line in reply.get("traceback") or ()] or [f"{name}: {text}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from getpass import getpass
+from html import escape
 from typing import Any, Final
 
 from glows_nb.remote.execution.terminal_text import TerminalText
@@ -12,25 +13,28 @@ from glows_nb.remote.progress import is_notebook, size
 
 MOST_STREAMED: Final = 1 << 20
 """More text than this makes a page slow, and the notebook's file large."""
+MOST_DISPLAYED: Final = 50 << 20
 
 
 class Show:
     """Shows outputs as they come; text that a terminal would obey is made visible where there is one.
 
     Args:
-        name: of the machine, for the line that says where the rest is.
+        name: of the machine.
+        is_marked: does its name stand above what is shown?
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, *, is_marked: bool = False) -> None:
+        self._name, self._is_marked = name, is_marked
         self._texts = {"stdout": TerminalText(), "stderr": TerminalText()}
         self._is_notebook = is_notebook()
-        self._length = 0
+        self._length = self._displayed = 0
 
     def stream(self, name: str, text: str) -> None:
         """Text of stdout or stderr; in a notebook not more than 1 MB."""
         if self._is_notebook and self._length > MOST_STREAMED:
             return
+        self.mark()
         to = sys.stderr if name == "stderr" else sys.stdout
         to.write(text if self._is_notebook else self._texts[name].of(text.encode("utf-8", "replace"), is_last=False))
         self._length += len(text)
@@ -45,10 +49,26 @@ class Show:
         if not InteractiveShell.initialized():
             self.stream("stdout", f"{data.get('text/plain', '')}\n")
             return
+        if self._is_notebook and self._displayed > MOST_DISPLAYED:
+            return
+        self.mark()
+        self._displayed += sum(len(value) for value in data.values() if isinstance(value, str))
+        if self._is_notebook and self._displayed > MOST_DISPLAYED:
+            self.note(f"[more than {size(MOST_DISPLAYED)} of pictures and tables; no more of them are shown here]")
         transient = {"display_id": display_id} if display_id else {}
         InteractiveShell.instance().display_pub.publish(
             data=dict(data), metadata=dict(metadata), transient=transient, update=not is_new
         )
+
+    def mark(self) -> None:
+        """Whose output it is, above the first of it."""
+        from IPython.core.interactiveshell import InteractiveShell
+
+        if self._is_marked and InteractiveShell.initialized():
+            self._is_marked = False
+            style = "font-size: 85%; opacity: .75; border-left: 3px solid; padding-left: .5em"
+            data = {"text/plain": f"[{self._name}]", "text/html": f'<div style="{style}">{escape(self._name)}</div>'}
+            InteractiveShell.instance().display_pub.publish(data=data)
 
     def clear(self, *, waits: bool) -> None:
         """Take away what was shown."""
@@ -69,6 +89,9 @@ def read_here(prompt: str, is_secret: bool) -> str:
 
 class Silent(Show):
     """Shows nothing."""
+
+    def mark(self) -> None:
+        """Nothing."""
 
     def stream(self, name: str, text: str) -> None:
         """Nothing."""

@@ -1,0 +1,102 @@
+"""`%%glows run` and `%glows on` in a notebook's kernel, on a machine of a sandbox: as if the cell ran here."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import FOLDERS_OF_THE_USER
+from tests.magic.live_kernel import LiveKernel, live_kernel
+from tests.sandbox.machines.real import STATE, RealSandbox, launch
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What a kernel has to know so that train is its machine."""
+    if sys.platform != "linux":
+        pytest.skip("real machines are for Linux")
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch, RealSandbox(home / STATE) as sandbox, sandbox.client() as client:
+        for name in (*FOLDERS_OF_THE_USER, "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+            patch.setenv(name, str(home))
+        launch(client, "train")
+        yield {
+            "GLOWS_BASE_URL": sandbox.base_url,
+            "GLOWS_SDK_TOKEN": sandbox.token,
+            "JPY_SESSION_NAME": str(home / "notebook.ipynb"),
+        }
+
+
+@pytest.fixture(scope="module")
+def kernel(environment: dict[str, str]) -> Iterator[LiveKernel]:
+    with live_kernel(environment) as kernel:
+        assert kernel.run("%load_ext glows_nb").error is None
+        yield kernel
+
+
+CELLS = {
+    "streams": "import sys\nprint('out')\nprint('err', file=sys.stderr)",
+    "value": "6 * 7",
+    "table": "import pandas as pd\npd.DataFrame({'a': [1, 2]})",
+    "picture": "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]);",
+    "updates": "from IPython.display import display\nh = display('a', display_id=True)\nh.update('b')",
+    "cleared": "from IPython.display import clear_output\nprint('a')\nclear_output()\nprint('b')",
+    "error": "def f():\n    raise KeyError('x')\nf()",
+    "syntax": "1 +",
+    "exit": "raise SystemExit(3)",
+    "unicode": "print('größe 実験 \\N{SNOWMAN}')",
+    "html": "from IPython.display import HTML\nHTML('<b>bold</b>')",
+    "json": "from IPython.display import JSON\nJSON({'a': 1})",
+    "latex": "from IPython.display import Latex\nLatex('$x^2$')",
+    "nothing": "x = 1",
+    "shell": "!echo from the shell",
+    "no such magic": "%no_such_magic_here",
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_cell_shows_what_it_shows_here(kernel: LiveKernel, name: str) -> None:
+    here, there = kernel.run(CELLS[name]), kernel.run(f"%%glows run train\n{CELLS[name]}")
+    assert (there.stdout, there.stderr) == (here.stdout, here.stderr) or name == "exit"
+    assert [set(data) for data in there.bundles] == [set(data) for data in here.bundles]
+    assert not there.result, "Out is of what runs here"
+    if here.error is None and name != "no such magic":
+        assert there.error is None
+    elif here.error is None:
+        assert there.error["ename"] == "UsageError", "which here is text alone"
+    else:
+        assert there.error["ename"] == here.error["ename"]
+        # The file of a cell has a number.
+        assert re.sub(r"\d+", "", there.error["evalue"]) == re.sub(r"\d+", "", here.error["evalue"])
+
+
+def test_error_there_stops_what_follows(kernel: LiveKernel) -> None:
+    kernel.run("went_on = False")
+    failed = kernel.run("get_ipython().run_cell_magic('glows', 'run train', '1 / 0')\nwent_on = True")
+    assert failed.error["ename"] == "ZeroDivisionError"
+    assert kernel.run("went_on").result["text/plain"] == "False"
+
+
+def test_cells_run_there_until_they_run_here_again(environment: dict[str, str]) -> None:
+    with live_kernel(environment) as kernel:
+        kernel.run("%load_ext glows_nb\nwhere = 'here'")
+        assert "Cells run on train from here on" in kernel.run("%glows on train").stdout
+        kernel.run("where = 'there'")
+        shown = kernel.run("where")
+        assert [data["text/plain"] for data in shown.bundles] == ["[train]", "'there'"]
+        assert kernel.run("%%local\nwhere").result["text/plain"] == "'here'"
+        assert kernel.run("%glows stats").error is None
+        assert kernel.run("1 / 0").error["ename"] == "ZeroDivisionError"
+    with live_kernel(environment) as kernel:
+        loaded = kernel.run("%load_ext glows_nb")
+        assert "ran on train before this kernel began, and run here now; %glows on train goes on there" in loaded.stderr
+        assert kernel.run("'where' in dir()").result["text/plain"] == "False"
+        kernel.run("%glows on train")
+        assert kernel.run("where").bundles[-1]["text/plain"] == "'there'"
+        assert "Cells run here again" in kernel.run("%glows off").stdout
+        assert kernel.run("'where' in dir()").result["text/plain"] == "False"
+    with live_kernel(environment) as kernel:
+        assert kernel.run("%load_ext glows_nb").stderr == ""
