@@ -18,6 +18,7 @@ from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.requests.create import sealed
 from glows_nb.connection import current_client
+from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import AwaitedHere, Caller, OnProgress
 from glows_nb.remote.cells.kernel_status import KernelStatus
 from glows_nb.remote.cells.outputs import Result
@@ -29,7 +30,6 @@ from glows_nb.remote.ports.forward import Forward
 T = TypeVar("T")
 
 OnOutput = Callable[[bytes, bool], None]
-Ask = Callable[[str], bool]
 
 
 class AsyncMachine:

@@ -12,6 +12,7 @@ from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.errors import ConfigError, InvalidRequest, ParamIllegal
 from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
+from glows_nb.remote.asking import ask_here
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells.kernel_status import KernelStatus, status_of
 from glows_nb.remote.cells.outputs import Result
@@ -114,15 +115,13 @@ class Handle:
 
     async def _attachment(self, caller: Caller) -> Attachment:
         from glows_nb.remote.cells.attachment import attached
-        from glows_nb.remote.files.resuming import ask_here
 
         return await attached(await self._line(caller), caller, ask_here)
 
     async def run(self, caller: Caller, code: str, options: Mapping[str, Any], ended: list[Result]) -> Result:
         """Run code in the kernel there; where an interrupt came the result is in `ended` alone."""
         from glows_nb.remote.cells.running import checked_code, run_cell
-        from glows_nb.remote.cells.showing import Show, Silent, read_here
-        from glows_nb.remote.files.resuming import ask_here
+        from glows_nb.remote.cells.showing import Show, Silent
 
         code = checked_code(code)
         line = await self._line(caller)
@@ -136,8 +135,6 @@ class Handle:
             trust=options["trust"],
             show=show,
             ask=ask,
-            read=read_here,
-            expressions={},
         )
         ended.append(result)
         if is_interrupted:
@@ -257,7 +254,5 @@ def _of_transfer(
     delete: bool, dry_run: bool, include_ignored: bool, yes: bool, ask: Callable[[str], bool] | None
 ) -> dict[str, Any]:
     """What sending and fetching have in common; without `ask` whoever is at the keyboard is asked."""
-    from glows_nb.remote.files.resuming import ask_here
-
     asking = None if yes else ask or ask_here
     return {"delete": delete, "dry_run": dry_run, "include_ignored": include_ignored, "ask": asking}

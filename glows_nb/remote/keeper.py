@@ -306,6 +306,7 @@ class Keeper:
         self.clients: Dict[int, Client] = {}
         self.kernel: Optional[Kernel] = None
         self.runs: OrderedDict[str, Words] = OrderedDict()
+        self.going: List[Words] = []
         self.pending: List[Message] = []
         self.asking: Optional[Words] = None
         self.state, self.since = "none", time.time()
@@ -360,7 +361,6 @@ class Keeper:
             "since": self.since,
             "now": time.time(),
             "kernel": kernel.info if kernel is not None else {},
-            "runs": list(self.runs.values())[-TOLD_RUNS:],
         }
 
     def look_after(self, number: int, client: Client, flags: int) -> None:
@@ -404,6 +404,8 @@ class Keeper:
             self.end_kernel()
         elif kind == "start":
             self.start_kernel()
+        elif kind == "status":
+            answer["runs"] = list(self.runs.values())[-TOLD_RUNS:]
         elif kind == "stop":
             self.is_over = True
         answer.update(self.told())
@@ -420,11 +422,12 @@ class Keeper:
         run: Words = {"id": words["run"], "key": words["key"], "title": words["title"][:200], "state": "waiting"}
         run.update(status=None, began=time.time(), ended=None, is_seen=False, has_reply=False, is_idle=False, last=None)
         self.runs[run["id"]] = run
+        self.going.append(run)
         while len(self.runs) > RUNS_KEPT:
             self.runs.popitem(last=False)
         run["first"] = self.event("begin", run=run["id"])
         content: Words = {"code": words["code"], "silent": False, "store_history": True, "stop_on_error": False}
-        content.update(allow_stdin=True, user_expressions=words.get("expressions", {}))
+        content.update(allow_stdin=True, user_expressions={})
         request = header("execute_request", run["id"])
         self.wanted([SHELL, as_json(request), b"{}", b"{}", as_json(content)])
         return {"run": run, "is_found": False}
@@ -488,7 +491,7 @@ class Keeper:
             kernel.signal(signal.SIGKILL)
         elif not kernel.is_ready and now - kernel.asked > 0.1:
             kernel.ask_for_info()
-        for run in self.runs.values():
+        for run in list(self.going):
             if run["state"] == "running" and run["has_reply"] and time.time() - run["has_reply"] > IDLE_WITHIN:
                 self.end_run(run)
         if kernel.process.poll() is not None:
@@ -507,8 +510,8 @@ class Keeper:
         said = "" if was_told or was_ready else last_words()
         self.event("ended", status=kernel.process.returncode, was_told=was_told, was_ready=was_ready, said=said)
         waiting = {json.loads(each[1].decode())["msg_id"] for each in self.pending}
-        for run in self.runs.values():
-            if run["state"] != "over" and (run["id"] not in waiting or not (was_ready or was_told)):
+        for run in list(self.going):
+            if run["id"] not in waiting or not (was_ready or was_told):
                 run["status"] = "ended" if was_told else "died"
                 self.end_run(run)
         if not (was_ready or was_told):
@@ -570,6 +573,9 @@ class Keeper:
 
     def end_run(self, run: Words) -> None:
         """All that it said is kept."""
+        if run["state"] == "over":
+            return  # its last message was later than it was waited for
+        self.going.remove(run)
         run["state"], run["ended"] = "over", time.time()
         run["last"] = self.event("end", run=run["id"], status=run["status"])
 

@@ -16,6 +16,7 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.api.requests.create import sealed
 from glows_nb.connection import current_client
 from glows_nb.remote import calling
+from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller, OnProgress
 from glows_nb.remote.cells.kernel_status import KernelStatus
 from glows_nb.remote.cells.outputs import Result
@@ -28,7 +29,6 @@ from glows_nb.remote.ports.forward import Forward
 T = TypeVar("T")
 
 OnOutput = Callable[[bytes, bool], None]
-Ask = Callable[[str], bool]
 
 
 class Machine:

@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 import asyncssh
 
 from glows_nb.remote import keeper
+from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller, in_time
-from glows_nb.remote.cells.keeper_setup import Ask, begun
+from glows_nb.remote.cells.keeper_setup import begun
 from glows_nb.remote.errors import LineLost, RemoteError
 from glows_nb.remote.lines.reading import AT_ONCE
 
@@ -116,7 +117,10 @@ class Attachment:
             RemoteError: it speaks otherwise than we do.
             LineLost: the line broke.
         """
-        told = await in_time(asyncio.shield(self._hello), ANSWERS_WITHIN)
+        try:
+            told = await in_time(asyncio.shield(self._hello), ANSWERS_WITHIN)
+        except TimeoutError:
+            raise LineLost(f"The keeper on {self.name} has said nothing for {ANSWERS_WITHIN:g} s.") from None
         if told.get("hello") != keeper.PROTOCOL:
             raise RemoteError(
                 f"Another version of glows_nb keeps the kernel of {self.name}; it can be used from there, or ended by: "
@@ -143,12 +147,10 @@ class Attachment:
     def tell(self, do: str, **words: Any) -> int:
         """Ask for something without waiting for the answer."""
         self._number += 1
-        self._write(keeper.REPLY, [json.dumps({"do": do, "number": self._number, **words}).encode()])
+        asked = json.dumps({"do": do, "number": self._number, **words}).encode()
+        with suppress(OSError, asyncssh.Error):  # who waits for the answer hears that the line broke
+            self._process.stdin.write(keeper.pack(0, keeper.REPLY, [asked]))
         return self._number
-
-    def pass_on(self, channel: bytes, parts: list[bytes]) -> None:
-        """Give the kernel a message as it is."""
-        self._write(channel, parts)
 
     def listen(self, listener: Listener) -> None:
         """From now on it hears what it lacks, beginning with what is kept already."""
@@ -169,10 +171,6 @@ class Attachment:
         self._process.close()
         self._reading.cancel()
         self._end()
-
-    def _write(self, channel: bytes, parts: list[bytes]) -> None:
-        with suppress(OSError, asyncssh.Error):
-            self._process.stdin.write(keeper.pack(0, channel, parts))
 
     async def _read(self, held: bytearray) -> None:
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -12,6 +13,7 @@ import asyncssh
 
 from glows_nb.formatting import visible
 from glows_nb.remote import keeper
+from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.errors import RemoteError
 from glows_nb.remote.lines.control_shell import quoted
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
 Process = asyncssh.SSHClientProcess[bytes]
-Ask = Callable[[str], bool]
 
 FILE: Final = Path(keeper.__file__)
 WITHIN: Final = 60.0
@@ -69,7 +70,7 @@ async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, b
         RemoteError: there is no Python for it there, or it may not be installed.
         LineLost: the line broke.
     """
-    async with line.unbroken("the kernel there was asked for"):
+    async with line.unbroken("the kernel there was asked for"), _in_time(line):
         for _ in range(TRIES):
             connection = await line.connected(caller)
             mark = secrets.token_hex(12)
@@ -87,6 +88,15 @@ async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, b
             else:
                 _refuse(line, process.exit_status, errors)
         raise RemoteError(f"The kernel on {line.name} can't be begun; its files are in ~/{keeper.FOLDER} there.")
+
+
+@asynccontextmanager
+async def _in_time(line: Line) -> AsyncIterator[None]:
+    """Where the machine stands still that is a sentence too."""
+    try:
+        yield
+    except TimeoutError:
+        raise RemoteError(f"{line.name} is too slow to begin a kernel, or stands still; try again later.") from None
 
 
 def _script(text: str, **words: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,17 +27,20 @@ class Outputs:
         self.kept = Kept()
         self._shown = 0
         self._clears_next = False
+        self._pieces: list[str] = []
+        """Of the last row, where that is a stream."""
+        self._streamed = 0
 
     def stream(self, name: str, text: str) -> None:
         """Text of stdout or stderr."""
         self._clear_if_due()
         self.kept.add(text.encode("utf-8", "surrogatepass"))
-        last = self.rows[-1] if self.rows else {}
-        if last.get("name") == name:
-            last["text"] = (last["text"] + text)[-2 * IN_MEMORY :]
-        else:
-            self._add({"output_type": "stream", "name": name, "text": text})
-        self._bound_streams()
+        if not self.rows or self.rows[-1].get("name") != name:
+            self._add({"output_type": "stream", "name": name, "text": ""})
+        self._pieces.append(text)
+        self._streamed += len(text)
+        if self._streamed > 2 * IN_MEMORY:
+            self._cut_streams()
 
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str, count: int | None) -> None:
         """Something that was displayed, or a cell's value where it has a count."""
@@ -61,20 +64,23 @@ class Outputs:
 
     def clear(self, *, waits: bool) -> None:
         """All is taken away, at once or when something else comes."""
-        if waits:
-            self._clears_next = True
-        else:
-            self.rows.clear()
+        self._clears_next = True
+        if not waits:
+            self._clear_if_due()
 
     def fail(self, error: CellFailed) -> None:
         """It ended with an error."""
         self._clear_if_due()
         self.kept.add("\n".join([*error.traceback, ""]).encode("utf-8", "surrogatepass"))
-        self.rows.append(
-            {"output_type": "error", "ename": error.ename, "evalue": error.evalue, "traceback": error.traceback}
-        )
+        self._add({"output_type": "error", "ename": error.ename, "evalue": error.evalue, "traceback": error.traceback})
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+        self._join()
+        self.kept.finish()
 
     def _add(self, row: dict[str, Any]) -> None:
+        self._join()
         self.rows.append(row)
         del self.rows[:-MOST_ROWS]
 
@@ -82,16 +88,24 @@ class Outputs:
         if self._clears_next:
             self._clears_next = False
             self.rows.clear()
+            self._pieces.clear()
+            self._streamed = 0
 
-    def _bound_streams(self) -> None:
+    def _join(self) -> None:
+        """To add each piece to the text before it would copy that with every piece."""
+        if self._pieces:
+            self.rows[-1]["text"] += "".join(self._pieces)
+            self._pieces.clear()
+
+    def _cut_streams(self) -> None:
         """Of more than 1 MB of text the first goes: the file has it."""
+        self._join()
         texts = [row for row in self.rows if "text" in row]
-        length = sum(len(row["text"]) for row in texts)
-        if length > 2 * IN_MEMORY:
-            for row in texts:
-                cut = min(len(row["text"]), length - IN_MEMORY)
-                row["text"] = row["text"][cut:]
-                length -= cut
+        self._streamed = sum(len(row["text"]) for row in texts)
+        for row in texts:
+            cut = min(len(row["text"]), max(0, self._streamed - IN_MEMORY))
+            row["text"] = row["text"][cut:]
+            self._streamed -= cut
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,7 +118,6 @@ class Result:
         text: the same as text, streams and values in their order; of more than 1 MB the end, with a line that says so.
         path: the file that holds all of the text, where that is over 1 MB; it goes with this object.
         error: what it failed with, ready to be raised; None where it did not.
-        expressions: the values that were asked for with it.
         is_found: did it run already, or had it ended unseen, when it was asked for?
         seconds: how long it ran there.
     """
@@ -116,8 +129,7 @@ class Result:
     error: CellFailed | None
     is_found: bool
     seconds: float
-    expressions: dict[str, Any] = field(default_factory=dict)
-    _kept: Any = None
+    _kept: Any
 
     def __repr__(self) -> str:
         ended = f"failed with {self.error.ename}" if self.error is not None else self.status

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from glows_nb.api.errors import InvalidRequest, TransportError
 from glows_nb.formatting import visible
 from glows_nb.remote import keeper
+from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener, attached
 from glows_nb.remote.cells.failing import CellFailed, cell_failed
 from glows_nb.remote.cells.foreign import cleaned, cleaned_metadata
-from glows_nb.remote.cells.keeper_setup import Ask
 from glows_nb.remote.cells.outputs import Outputs, Result
 from glows_nb.remote.cells.showing import Show, Silent, read_here
 from glows_nb.remote.errors import LineLost, NotReachable, RemoteError
@@ -31,9 +31,6 @@ LONGEST_PAUSE: Final = 15.0
 TITLE: Final = 100
 LONGEST_CODE: Final = 10_000_000
 
-Asks = Callable[[str, bool], str]
-"""Asks for a line, with a prompt, without echo where it is a password."""
-
 
 async def run_cell(
     line: Line,
@@ -44,8 +41,6 @@ async def run_cell(
     trust: bool,
     show: Show,
     ask: Ask | None,
-    read: Asks,
-    expressions: Mapping[str, str],
 ) -> tuple[Result, bool]:
     """Run code in the machine's kernel, see `Machine.run`; the result, and whether it was interrupted.
 
@@ -53,7 +48,7 @@ async def run_cell(
         NotReachable: the machine has ended, or can't be entered.
         RemoteError: no kernel can be begun there, or what the machine says can't be true.
     """
-    run = _Run(line, caller, code, show, trust=trust, read=read, expressions=expressions)
+    run = _Run(line, caller, code, show, trust=trust)
     return await run.to_its_end(again=again, ask=ask)
 
 
@@ -67,7 +62,7 @@ async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: 
     found = next((run for run in reversed(runs) if not run_id or run["id"] == run_id), None)
     if found is None:
         raise InvalidRequest("run_id", f"{line.name} has run no {visible(run_id) or 'code'}.")
-    run = _Run(line, caller, "", Silent(line.short_name), trust=False, read=read_here, expressions={})
+    run = _Run(line, caller, "", Silent(line.short_name), trust=False)
     await run.follow_found(attachment, found)
     return run.result()
 
@@ -90,19 +85,9 @@ def checked_code(code: object) -> str:
 class _Run:
     """One run, by however many lines."""
 
-    def __init__(
-        self,
-        line: Line,
-        caller: Caller,
-        code: str,
-        show: Show,
-        *,
-        trust: bool,
-        read: Asks,
-        expressions: Mapping[str, str],
-    ) -> None:
+    def __init__(self, line: Line, caller: Caller, code: str, show: Show, *, trust: bool) -> None:
         self._line, self._caller, self._code, self._show = line, caller, code, show
-        self._trust, self._read, self._expressions = trust, read, expressions
+        self._trust = trust
         self._id = uuid.uuid4().hex
         self._key = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
         self._outputs = Outputs()
@@ -156,13 +141,8 @@ class _Run:
                 "its variables are gone. Run the cell again to begin it anew."
             )
         self._life = attachment.life
-        words = {
-            "run": self._id,
-            "key": self._key,
-            "title": self._code.strip()[:TITLE],
-            "expressions": self._expressions,
-        }
-        answer = await attachment.ask("run", code=self._code, again=again, **words)
+        words = {"run": self._id, "key": self._key, "title": self._code.strip()[:TITLE], "code": self._code}
+        answer = await attachment.ask("run", again=again, **words)
         try:
             self._take_begun(answer)
         except (ValueError, KeyError, TypeError) as error:
@@ -306,7 +286,7 @@ class _Run:
             return
         prompt, is_secret = visible(str(content.get("prompt", ""))), bool(content.get("password"))
         try:
-            value = await self._caller.call(lambda: self._read(prompt, is_secret))
+            value = await self._caller.call(lambda: read_here(prompt, is_secret))
         except asyncio.CancelledError:
             self._interrupt(attachment)
             return
@@ -320,8 +300,8 @@ class _Run:
             error = cell_failed(self._line.name, self._status, self._failure or _failure_of(self._reply))
             self._outputs.fail(error)
             self._waiting.append(self._show.mark)
+        self._outputs.finish()
         kept = self._outputs.kept
-        kept.finish()
         return Result(
             self._status,
             self._outputs.rows,
@@ -330,7 +310,6 @@ class _Run:
             error,
             self._is_found,
             time.time() - self._began,
-            self._reply.get("user_expressions", {}),
             kept,
         )
 

@@ -44,9 +44,8 @@ class Show:
 
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str, *, is_new: bool) -> None:
         """Something that is displayed, or something else under an id that was displayed."""
-        from IPython.core.interactiveshell import InteractiveShell
-
-        if not InteractiveShell.initialized():
+        publisher = _publisher()
+        if publisher is None:
             self.stream("stdout", f"{data.get('text/plain', '')}\n")
             return
         if self._is_notebook and self._displayed > MOST_DISPLAYED:
@@ -56,30 +55,33 @@ class Show:
         if self._is_notebook and self._displayed > MOST_DISPLAYED:
             self.note(f"[more than {size(MOST_DISPLAYED)} of pictures and tables; no more of them are shown here]")
         transient = {"display_id": display_id} if display_id else {}
-        InteractiveShell.instance().display_pub.publish(
-            data=dict(data), metadata=dict(metadata), transient=transient, update=not is_new
-        )
+        publisher.publish(data=dict(data), metadata=dict(metadata), transient=transient, update=not is_new)
 
     def mark(self) -> None:
         """Whose output it is, above the first of it."""
-        from IPython.core.interactiveshell import InteractiveShell
-
-        if self._is_marked and InteractiveShell.initialized():
+        publisher = _publisher() if self._is_marked else None
+        if publisher is not None:
             self._is_marked = False
             style = "font-size: 85%; opacity: .75; border-left: 3px solid; padding-left: .5em"
             data = {"text/plain": f"[{self._name}]", "text/html": f'<div style="{style}">{escape(self._name)}</div>'}
-            InteractiveShell.instance().display_pub.publish(data=data)
+            publisher.publish(data=data)
 
     def clear(self, *, waits: bool) -> None:
         """Take away what was shown."""
-        from IPython.core.interactiveshell import InteractiveShell
-
-        if InteractiveShell.initialized():
-            InteractiveShell.instance().display_pub.clear_output(wait=waits)
+        publisher = _publisher()
+        if publisher is not None:
+            publisher.clear_output(wait=waits)
 
     def note(self, text: str) -> None:
         """Something that is to be said beside what the cell shows."""
         print(text, file=sys.stderr, flush=True)
+
+
+def _publisher() -> Any:
+    """What IPython shows displays with; None outside of it."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    return InteractiveShell.instance().display_pub if InteractiveShell.initialized() else None
 
 
 def read_here(prompt: str, is_secret: bool) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.formatting import visible
+from glows_nb.remote.asking import Ask, agreed
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.comparing import Difference, compare, refuse_kept, settle
@@ -20,7 +21,7 @@ from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, above, are_too
 from glows_nb.remote.files.local_target import Target, hash_of
 from glows_nb.remote.files.local_tree import scan, text_of
 from glows_nb.remote.files.machine_files import MachineFiles, about
-from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
+from glows_nb.remote.files.resuming import Gone, alone, part_name, resumed, some
 from glows_nb.remote.files.sending import checked_remote, hashes_here, plain_path
 from glows_nb.remote.files.shell_files import BLOCK, LARGE
 from glows_nb.remote.files.telling import told

@@ -30,8 +30,6 @@ TRIES: Final = 6
 FIRST_PAUSE: Final = 0.5
 NAMES_SHOWN: Final = 10
 
-Ask = Callable[[str], bool]
-
 
 class Gone:
     """How much has gone, and what is said of that.
@@ -127,29 +125,6 @@ async def resumed(line: Line, gone: Gone, attempt: Callable[[], Awaitable[T]]) -
             await gone.say(f"the line broke; trying again in {pause:.1f} s")
             await asyncio.sleep(pause)
             pause = FIRST_PAUSE if has_progress else min(pause * 2, 8.0)
-
-
-def ask_here(question: str) -> bool:
-    """Ask whoever is at the notebook or the terminal for a yes.
-
-    Raises:
-        TransferError: nobody is.
-    """
-    try:
-        answer = input(f"{question} [y/N] ")
-    except (EOFError, RuntimeError, NotImplementedError, OSError):
-        raise TransferError("Nobody can be asked here, so nothing was done; yes=True goes ahead without.") from None
-    return answer.strip().lower() in ("y", "yes")
-
-
-async def agreed(caller: Caller, ask: Ask, question: str) -> None:
-    """Go on only after a yes.
-
-    Raises:
-        TransferError: it was a no, or nobody can be asked.
-    """
-    if not await caller.call(lambda: ask(visible(question))):
-        raise TransferError("Nothing was done.")
 
 
 def some(paths: list[str]) -> str:

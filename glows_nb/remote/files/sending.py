@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.formatting import visible
+from glows_nb.remote.asking import Ask, agreed
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.errors import TransferError
 from glows_nb.remote.files.comparing import Difference, compare, refuse_kept, settle
@@ -19,7 +20,7 @@ from glows_nb.remote.files.ignoring import IGNORE_FILES, Ignored, above, without
 from glows_nb.remote.files.local_target import hash_of
 from glows_nb.remote.files.local_tree import Source, source_of, text_of
 from glows_nb.remote.files.machine_files import MachineFiles, Placing, about
-from glows_nb.remote.files.resuming import Ask, Gone, agreed, alone, part_name, resumed, some
+from glows_nb.remote.files.resuming import Gone, alone, part_name, resumed, some
 from glows_nb.remote.files.telling import told, without_changed
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.progress import size

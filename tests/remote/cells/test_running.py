@@ -131,7 +131,7 @@ def test_lines_that_break_lose_nothing_and_double_nothing(doors: dict[str, Door]
     with Service(door) as service, CuttingProxy(door.port, [20_000 + 9_000 * seed] * 6) as proxy:
         service.told.port = proxy.port
         with service.machine() as machine:
-            code = f"# {seed}\nimport time\nfor i in range(3000):\n    print(i)\n    time.sleep(0.0005)"
+            code = f"# {seed}\nimport time\nfor i in range(3000):\n    print(i, flush=True)\n    time.sleep(0.0005)"
             result = machine.run(code, quiet=True)
         assert result.text == "".join(f"{number}\n" for number in range(3000))
         assert proxy.cut >= 2
