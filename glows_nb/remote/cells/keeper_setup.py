@@ -45,7 +45,7 @@ fi
 """
 """Sets `found` to a Python that has ipykernel, or else `lacks` to one that has not."""
 
-_ATTACH: Final = """[ -r "$d/{file}" ] || exit {stale}
+_ATTACH: Final = """[ "$(wc -c <"$d/{file}" 2>/dev/null || echo 0)" -eq {size} ] || exit {stale}
 [ "$found" ] || {{ [ "$lacks" ] && exit {no_ipykernel}; exit {no_python}; }}
 [ -r "$d/python" ] || (umask 077; echo "$found" >"$d/python")
 exec "$found" "$d/{file}" attach {mark}
@@ -81,12 +81,13 @@ async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, b
                 return process, said
             errors = (await process.stderr.read()).decode(errors="replace")
             await process.wait_closed()
-            if process.exit_status == keeper.STALE:
+            status = _status(process.exit_status)
+            if status == keeper.STALE:
                 await _put_file(line, connection)
-            elif process.exit_status == keeper.NO_IPYKERNEL:
+            elif status == keeper.NO_IPYKERNEL:
                 await _install(line, caller, connection, ask)
             else:
-                _refuse(line, process.exit_status, errors)
+                _refuse(line, status, errors)
         raise RemoteError(f"The kernel on {line.name} can't be begun; its files are in ~/{keeper.FOLDER} there.")
 
 
@@ -101,11 +102,9 @@ async def _in_time(line: Line) -> AsyncIterator[None]:
 
 def _script(text: str, **words: object) -> str:
     """For sshd: run by sh, whatever the user's shell is."""
-    return f"exec sh -c {quoted(text.format(folder=keeper.FOLDER, file=_name(), **words))}"
-
-
-def _name() -> str:
-    return f"keeper-{hashlib.sha256(FILE.read_bytes()).hexdigest()[:16]}.py"
+    code = FILE.read_bytes()
+    name = f"keeper-{hashlib.sha256(code).hexdigest()[:16]}.py"
+    return f"exec sh -c {quoted(text.format(folder=keeper.FOLDER, file=name, size=len(code), **words))}"
 
 
 async def _until_mark(process: Process, mark: bytes) -> tuple[bytes, bool]:
@@ -123,10 +122,15 @@ async def _until_mark(process: Process, mark: bytes) -> tuple[bytes, bool]:
 
 
 async def _put_file(line: Line, connection: asyncssh.SSHClientConnection) -> None:
-    text = 'umask 077; d="$HOME/{folder}"; mkdir -p "$d" && cat >"$d/{file}.$$" && mv "$d/{file}.$$" "$d/{file}"'
+    # Of a line that breaks in the middle the beginning comes, and then an end as of any other.
+    text = (
+        'umask 077; d="$HOME/{folder}"; p="$d/{file}.$$"; mkdir -p "$d" && cat >"$p" && '
+        '[ "$(wc -c <"$p")" -eq {size} ] && mv "$p" "$d/{file}" || {{ rm -f "$p"; exit 1; }}'
+    )
     done = await in_time(connection.run(_script(text), input=FILE.read_bytes(), encoding=None), WITHIN)
-    if done.exit_status != 0:
-        _refuse(line, done.exit_status, _text(done.stderr))
+    status = _status(done.exit_status)
+    if status != 0:
+        _refuse(line, status, _text(done.stderr))
 
 
 async def _install(line: Line, caller: Caller, connection: asyncssh.SSHClientConnection, ask: Ask | None) -> None:
@@ -136,7 +140,7 @@ async def _install(line: Line, caller: Caller, connection: asyncssh.SSHClientCon
             f"{line.name} has no ipykernel, which cells there need; on the machine: pip install --user ipykernel"
         )
     done = await in_time(connection.run(_script(_FIND + _INSTALL), encoding=None), INSTALLS_WITHIN)
-    if done.exit_status != 0:
+    if _status(done.exit_status) != 0:
         said = visible(_text(done.stderr).strip()[-LONGEST_SAID:])
         raise RemoteError(f"pip could not install ipykernel on {line.name}: {said or 'it said nothing'}")
 
@@ -145,7 +149,14 @@ def _text(said: bytes | str | None) -> str:
     return said.decode(errors="replace") if isinstance(said, bytes) else said or ""
 
 
-def _refuse(line: Line, status: int | None, errors: str) -> NoReturn:
+def _status(told: int | None) -> int:
+    """How a command ended; one that ended without a status had its line broken."""
+    if told is None:
+        raise asyncssh.ConnectionLost("the channel ended without a status")
+    return told
+
+
+def _refuse(line: Line, status: int, errors: str) -> NoReturn:
     if status == keeper.NO_PYTHON:
         raise RemoteError(
             f"{line.name} has no Python 3.8 or newer, which cells there need; on the machine: apt-get install python3 "

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 15.0
+TRIES: Final = 5
 TITLE: Final = 100
 LONGEST_CODE: Final = 10_000_000
 
@@ -113,9 +114,9 @@ class _Run:
 
     async def _until_it_is_over(self, *, again: bool, ask: Ask | None) -> Result:
         """By one line after the other, as often as they break."""
-        pause = 0.0
+        pause, tries = 0.0, 0
         while True:
-            begun = self._next
+            begun, tries = self._next, tries + 1
             try:
                 await asyncio.sleep(pause)
                 attachment = await attached(self._line, self._caller, ask)
@@ -125,10 +126,12 @@ class _Run:
                 await self._caller.call(self._show_waiting)
                 return result
             except (LineLost, NotReachable, TransportError) as error:
-                if not self._life or (isinstance(error, NotReachable) and not error.may_pass):
+                # Before it is begun there is nothing to be patient for.
+                is_hopeless = not self._life and (tries >= TRIES or not isinstance(error, LineLost))
+                if is_hopeless or (isinstance(error, NotReachable) and not error.may_pass):
                     raise
                 has_progress = self._next > begun
-                if has_progress or not pause:
+                if self._life and (has_progress or not pause):
                     self._note(f"[The line to {self._line.name} broke. What runs there goes on; trying again.]")
                     await self._caller.call(self._show_waiting)
                 pause = FIRST_PAUSE if has_progress or not pause else min(pause * 2, LONGEST_PAUSE)
