@@ -20,7 +20,7 @@ from glows_nb.remote.errors import NotReachable, RemoteError, no_machine
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
-from glows_nb.remote.progress import notify
+from glows_nb.remote.progress import is_notebook, notify
 
 if TYPE_CHECKING:
     from glows_nb.remote.cells.attachment import Attachment
@@ -122,10 +122,13 @@ class Handle:
         """Run code in the kernel there; where an interrupt came the result is in `ended` alone."""
         from glows_nb.remote.cells.running import checked_code, run_cell
         from glows_nb.remote.cells.showing import Show, Silent
+        from glows_nb.remote.cells.widget_moves import relay_of
 
         code = checked_code(code)
         line = await self._line(caller)
         show = Silent(line.short_name) if options["quiet"] else Show(line.short_name, is_marked=options["marked"])
+        # In a loop of the user's own nobody could wait for what a widget is told.
+        can_relay = isinstance(self._client, Client) and is_notebook() and not options["quiet"]
         ask = None if options["yes"] else options["ask"] or ask_here
         result, is_interrupted = await run_cell(
             line,
@@ -134,6 +137,7 @@ class Handle:
             again=options["again"],
             trust=options["trust"],
             show=show,
+            widgets=relay_of(line) if can_relay else None,
             ask=ask,
         )
         ended.append(result)

@@ -391,7 +391,7 @@ class Keeper:
         words = json.loads(parts[0].decode())
         kind, answer = words["do"], {"to": words.get("number")}
         if kind == "follow":
-            client.next = max(words["from"], 1)
+            client.next = max(words["from"], 1) if words["from"] else None
         elif kind == "run":
             answer.update(self.run(words))
         elif kind == "seen" and words["run"] in self.runs:

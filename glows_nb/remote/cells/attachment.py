@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -152,6 +152,14 @@ class Attachment:
             self._process.stdin.write(keeper.pack(0, keeper.REPLY, [asked]))
         return self._number
 
+    def pass_on(
+        self, channel: bytes, kind: str, message: str, content: dict[str, Any], buffers: Sequence[bytes] = ()
+    ) -> None:
+        """Send the kernel a message of this id."""
+        parts = [keeper.as_json(keeper.header(kind, message)), b"{}", b"{}", keeper.as_json(content)]
+        with suppress(OSError, asyncssh.Error):
+            self._process.stdin.write(keeper.pack(0, channel, [*parts, *map(bytes, buffers)]))
+
     def listen(self, listener: Listener) -> None:
         """From now on it hears what it lacks, beginning with what is kept already."""
         # What is on its way before the answer is of what was asked for before.
@@ -165,6 +173,8 @@ class Attachment:
         """It hears nothing more."""
         self._listeners.discard(listener)
         listener.end()
+        if not (self._listeners or self._following) and self.is_open:
+            self.tell("follow", **{"from": 0})
 
     def close(self) -> None:
         """End the channel."""

@@ -50,8 +50,8 @@ _STYLES: Final = _words(
 
 _PICTURE: Final = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
 _INSIDE: Final = re.compile(r"#[\w.:-]+|url\(#[\w.:-]+\)")
-_FETCHES: Final = re.compile(r"url\s*\(\s*[^#\s]|\\|/\*|expression|import", re.IGNORECASE)
-_ACTS: Final = re.compile(r"\\(href|url|require|style|class|cssId|unicode|data|html\w*|includegraphics)\b")
+FETCHES: Final = re.compile(r"url\s*\(\s*[^#\s]|\\|/\*|expression|import", re.IGNORECASE)
+ACTS: Final = re.compile(r"\\(href|url|require|style|class|cssId|unicode|data|html\w*|includegraphics)\b")
 """What MathJax or KaTeX make more than signs of."""
 
 LONGEST_CLEANED: Final = 10_000_000
@@ -83,7 +83,7 @@ def cleaned(data: Mapping[str, Any], *, trust: bool) -> dict[str, Any]:
         elif kind == "text/markdown":
             # HTML is part of it, which not every front end cleans.
             shown[kind] = value if "<" not in value and "javascript:" not in value.lower() else _html(value)
-        elif kind == LATEX and not _ACTS.search(value):
+        elif kind == LATEX and not ACTS.search(value):
             shown[kind] = value
     return shown
 
@@ -132,7 +132,7 @@ def _svg(text: str) -> str:
 
 
 def _html_attribute(tag: str, name: str, value: str) -> str | None:
-    if name == "style" and _FETCHES.search(value):
+    if name == "style" and FETCHES.search(value):
         return None
     if tag == "img" and name == "src":
         return value if _PICTURE.fullmatch(value) else None
@@ -146,4 +146,4 @@ def _svg_attribute(tag: str, name: str, value: str) -> str | None:
         return value if _INSIDE.fullmatch(value) else None
     if "url" in value.lower() and not _INSIDE.fullmatch(value.strip()):
         return None
-    return None if name == "style" and _FETCHES.search(value) else value
+    return None if name == "style" and FETCHES.search(value) else value

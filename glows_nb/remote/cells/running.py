@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from glows_nb.api.errors import InvalidRequest, TransportError
@@ -18,9 +18,10 @@ from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener, attached
 from glows_nb.remote.cells.failing import CellFailed, cell_failed
-from glows_nb.remote.cells.foreign import cleaned, cleaned_metadata
+from glows_nb.remote.cells.messages import taken
 from glows_nb.remote.cells.outputs import Outputs, Result
 from glows_nb.remote.cells.showing import Show, Silent, read_here
+from glows_nb.remote.cells.widget_relay import WidgetRelay
 from glows_nb.remote.errors import LineLost, NotReachable, RemoteError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ async def run_cell(
     again: bool,
     trust: bool,
     show: Show,
+    widgets: WidgetRelay | None,
     ask: Ask | None,
 ) -> tuple[Result, bool]:
     """Run code in the machine's kernel, see `Machine.run`; the result, and whether it was interrupted.
@@ -49,7 +51,7 @@ async def run_cell(
         NotReachable: the machine has ended, or can't be entered.
         RemoteError: no kernel can be begun there, or what the machine says can't be true.
     """
-    run = _Run(line, caller, code, show, trust=trust)
+    run = _Run(line, caller, code, show, widgets, trust=trust)
     return await run.to_its_end(again=again, ask=ask)
 
 
@@ -63,7 +65,7 @@ async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: 
     found = next((run for run in reversed(runs) if not run_id or run["id"] == run_id), None)
     if found is None:
         raise InvalidRequest("run_id", f"{line.name} has run no {visible(run_id) or 'code'}.")
-    run = _Run(line, caller, "", Silent(line.short_name), trust=False)
+    run = _Run(line, caller, "", Silent(line.short_name), None, trust=False)
     await run.follow_found(attachment, found)
     return run.result()
 
@@ -86,8 +88,10 @@ def checked_code(code: object) -> str:
 class _Run:
     """One run, by however many lines."""
 
-    def __init__(self, line: Line, caller: Caller, code: str, show: Show, *, trust: bool) -> None:
-        self._line, self._caller, self._code, self._show = line, caller, code, show
+    def __init__(
+        self, line: Line, caller: Caller, code: str, show: Show, widgets: WidgetRelay | None, *, trust: bool
+    ) -> None:
+        self._line, self._caller, self._code, self._show, self._widgets = line, caller, code, show, widgets
         self._trust = trust
         self._id = uuid.uuid4().hex
         self._key = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
@@ -111,6 +115,9 @@ class _Run:
                     f"What runs on {self._line.name} goes on there; the same cell run again shows what it says."
                 )
             raise
+        finally:
+            if self._widgets is not None and not self._is_over:
+                self._widgets.leave_run(self._id)
 
     async def _until_it_is_over(self, *, again: bool, ask: Ask | None) -> Result:
         """By one line after the other, as often as they break."""
@@ -144,6 +151,8 @@ class _Run:
                 "its variables are gone. Run the cell again to begin it anew."
             )
         self._life = attachment.life
+        if self._widgets is not None:
+            self._widgets.show_run(self._id)
         words = {"run": self._id, "key": self._key, "title": self._code.strip()[:TITLE], "code": self._code}
         answer = await attachment.ask("run", again=again, **words)
         try:
@@ -155,6 +164,8 @@ class _Run:
         run = answer["run"]
         if answer["is_found"] and not self._is_found:
             self._is_found, self._id = True, str(run["id"])
+            if self._widgets is not None:
+                self._widgets.show_run(self._id)
             since = time.time() - float(answer["now"]) + float(run["began"])
             at = time.strftime("%H:%M", time.localtime(since))
             how = "has run there since you left it" if run["state"] == "over" else "runs there already"
@@ -172,6 +183,8 @@ class _Run:
     async def _follow(self, attachment: Attachment) -> None:
         listener = Listener(self._next, self._wants)
         attachment.listen(listener)
+        if self._widgets is not None:
+            self._widgets.follow(attachment)
         try:
             while not self._is_over:
                 frames = await self._taken(attachment, listener)
@@ -183,6 +196,8 @@ class _Run:
                 for frame in frames:
                     self._take(frame)
                     self._next = frame.number + 1
+                    if self._widgets is not None and b'"comm_open"' in frame.parts[0]:
+                        self._widgets.follow(attachment, frame.number)
                     if frame.channel == keeper.STDIN:
                         await self._shown(attachment)
                         await self._answer(attachment, frame)
@@ -236,9 +251,7 @@ class _Run:
                 self._take_event(json.loads(frame.parts[0]))
             else:
                 kind, content = json.loads(frame.parts[0])["msg_type"], json.loads(frame.parts[3])
-                metadata = content.get("metadata")
-                metadata = cleaned_metadata(metadata if isinstance(metadata, dict) else {}, trust=self._trust)
-                self._take_message(kind, content, metadata)
+                self._take_message(kind, content, frame.parts[4:])
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise RemoteError(f"{self._line.name} can't be believed: what its kernel says is no message.") from error
 
@@ -251,28 +264,8 @@ class _Run:
             case "answered":
                 self._asked.add(str(words["of"]))
 
-    def _take_message(self, kind: str, content: Mapping[str, Any], metadata: dict[str, Any]) -> None:
-        outputs, show = self._outputs, self._show
+    def _take_message(self, kind: str, content: Mapping[str, Any], buffers: Sequence[bytes]) -> None:
         match kind:
-            case "stream":
-                name, text = str(content["name"]), str(content["text"])
-                outputs.stream(name, text)
-                self._waiting.append(lambda: show.stream(name, text))
-            case "display_data" | "execute_result":
-                data = cleaned(content["data"], trust=self._trust)
-                display_id = str(content.get("transient", {}).get("display_id", ""))
-                count = int(content["execution_count"]) if kind == "execute_result" else None
-                outputs.display(data, metadata, display_id, count)
-                self._waiting.append(lambda: show.display(data, metadata, display_id, is_new=True))
-            case "update_display_data":
-                data = cleaned(content["data"], trust=self._trust)
-                display_id = str(content["transient"]["display_id"])
-                outputs.update(data, metadata, display_id)
-                self._waiting.append(lambda: show.display(data, metadata, display_id, is_new=False))
-            case "clear_output":
-                waits = bool(content.get("wait"))
-                outputs.clear(waits=waits)
-                self._waiting.append(lambda: show.clear(waits=waits))
             case "error":
                 self._failure = (
                     str(content["ename"]),
@@ -281,6 +274,10 @@ class _Run:
                 )
             case "execute_reply":
                 self._reply = dict(content)
+            case _:
+                do = taken(kind, content, buffers, self._outputs, self._show, self._widgets, trust=self._trust)
+                if do is not None:
+                    self._waiting.append(do)
 
     async def _answer(self, attachment: Attachment, frame: Frame) -> None:
         """Ask here what the cell asks for, unless somebody has answered."""
