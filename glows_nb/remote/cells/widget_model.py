@@ -33,12 +33,9 @@ class RemoteWidget(Widget):  # type: ignore[misc]  # ipywidgets has no types
             metadata=PROTOCOL,
             buffers=buffers,
         )
-        super().__init__(
-            comm=channel,
-            _model_module=str(state.get("_model_module")),
-            _model_module_version=str(state.get("_model_module_version")),
-            _model_name=str(state.get("_model_name")),
-        )
+        super().__init__(comm=channel)
+        for name in ("_model_module", "_model_module_version", "_model_name"):
+            self.set_trait(name, str(state.get(name)))
 
         def hear(message: Mapping[str, Any]) -> None:
             data = message["content"]["data"]

@@ -106,7 +106,8 @@ class WidgetRelay:
         """
         if attachment.life != self._life:
             self._models.clear()
-            self._life, self._next = attachment.life, first
+            self._life, self._next = attachment.life, 0
+        self._next = self._next or first
         if self._followed is attachment or not self._next:
             return
         self._followed = attachment
