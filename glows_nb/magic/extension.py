@@ -28,7 +28,7 @@ from glows_nb.commands.group import all_commands
 from glows_nb.commands.settings import Glows, use_settings
 from glows_nb.formatting import SANDBOX_WORD
 from glows_nb.frames.tables import SANDBOX_BADGE
-from glows_nb.magic import completion, elsewhere
+from glows_nb.magic import completion, elsewhere, names_there
 from glows_nb.magic.lines import Words, is_statement, read_line
 from glows_nb.magic.scrubbing import forget, may_be_tokens
 
@@ -53,6 +53,7 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magic_function(magic, "line_cell", MAGIC_NAME)  # type: ignore[arg-type]  # typed as a method
     completion.load(shell)
     elsewhere.load(shell)
+    names_there.load(shell)
     _remove_settings(shell)
     shell.configurables.append(chosen)  # type: ignore[arg-type]  # typed as shells alone
     use_settings(chosen)
@@ -73,6 +74,7 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics[where].pop(MAGIC_NAME, None)
     completion.unload(shell)
     elsewhere.unload(shell)
+    names_there.unload(shell)
     _remove_settings(shell)
     use_settings(Glows())
     for mime in ("text/html", "text/plain"):

@@ -95,7 +95,7 @@ class Handle:
 
     async def kernel_status(self, caller: Caller) -> KernelStatus:
         """What the kernel there does."""
-        attachment = await self._attachment(caller)
+        attachment = await self.attachment(caller)
         try:
             return status_of(await attachment.ask("status"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -103,7 +103,7 @@ class Handle:
 
     async def restart_kernel(self, caller: Caller) -> None:
         """Another kernel, without the variables of this one."""
-        attachment = await self._attachment(caller)
+        attachment = await self.attachment(caller)
         await attachment.ask("restart")
         await attachment.ask("start")
 
@@ -111,9 +111,10 @@ class Handle:
         """What a run has said, from its beginning."""
         from glows_nb.remote.cells.running import output_of
 
-        return await output_of(await self._line(caller), caller, await self._attachment(caller), run_id)
+        return await output_of(await self._line(caller), caller, await self.attachment(caller), run_id)
 
-    async def _attachment(self, caller: Caller) -> Attachment:
+    async def attachment(self, caller: Caller) -> Attachment:
+        """The channel to the keeper there."""
         from glows_nb.remote.cells.attachment import attached
 
         return await attached(await self._line(caller), caller, ask_here)

@@ -44,7 +44,8 @@ import ipywidgets, anywidget, traitlets
 from IPython.display import HTML, SVG, Javascript, Markdown, Latex, display
 bad = "<b>seen</b><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>"
 display(HTML(bad), Markdown(bad), Javascript("alert(4)"), Latex(r"$\\href{javascript:alert(5)}{x}$"))
-display(SVG("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(6)'><script>alert(7)</script><rect width='9' height='9'/></svg>"))
+picture = "onload='alert(6)'><script>alert(7)</script><rect width='9' height='9'/></svg>"
+display(SVG("<svg xmlns='http://www.w3.org/2000/svg' " + picture))
 display({"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "none"}, raw=True)
 class Own(anywidget.AnyWidget):
     _esm = "export default { render({el}) { alert(8); el.textContent = 'own code' } }"
@@ -52,7 +53,8 @@ display(Own())
 page = ipywidgets.HTML(bad)
 display(page)
 page.value = bad + "<iframe srcdoc='<script>parent.alert(9)</script>'></iframe>"
-held = ipywidgets.Output(outputs=({"output_type": "display_data", "metadata": {}, "data": {"text/html": bad, "application/javascript": "alert(10)"}},))
+shown = {"text/html": bad, "application/javascript": "alert(10)"}
+held = ipywidgets.Output(outputs=({"output_type": "display_data", "metadata": {}, "data": shown},))
 display(held)
 page.comm.send({"method": "update", "state": {"_view_module": "anywidget"}, "buffer_paths": []})
 print("\\x1b]0;title\\x07and the end")"""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.conftest import FOLDERS_OF_THE_USER
-from tests.magic.live_kernel import LiveKernel, live_kernel
+from tests.magic.live_kernel import LiveKernel, live_kernel, plain
 from tests.sandbox.machines.real import STATE, RealSandbox, launch
 
 
@@ -100,3 +101,56 @@ def test_cells_run_there_until_they_run_here_again(environment: dict[str, str]) 
         assert kernel.run("'where' in dir()").result["text/plain"] == "False"
     with live_kernel(environment) as kernel:
         assert kernel.run("%load_ext glows_nb").stderr == ""
+
+
+def test_names_are_those_of_the_machine(kernel: LiveKernel) -> None:
+    kernel.run('%%glows run train\nclass Only:\n    """Of there."""\n    there_alone = 1')
+    kernel.run("here_alone = 1")
+    assert matches(kernel, "%%glows run train\nOnly.the") == ["there_alone"]
+    assert matches(kernel, "Only.the") == []
+    kernel.run("%glows on train")
+    assert matches(kernel, "x = 1\nOnly.the") == ["there_alone"]
+    assert "here_alone" not in matches(kernel, "here_al")
+    assert matches(kernel, "%%local\nhere_al") == ["here_alone"]
+    assert "Of there." in inspected(kernel, "Only")
+    assert inspected(kernel, "here_alone") == ""
+    assert "Of there." in paged(kernel, "Only?")
+    kernel.run("%glows off")
+    assert inspected(kernel, "Only") == ""
+    assert "int" in inspected(kernel, "here_alone")
+
+
+def test_kernel_that_computes_is_not_asked(kernel: LiveKernel) -> None:
+    kernel.run("%%glows run train\nimport pathlib, time\nshell = get_ipython()")
+    code = "while not pathlib.Path('go').exists(): time.sleep(0.01)"
+    kernel.run(
+        "import threading, time, glows_nb\n"
+        "train = glows_nb.machine('train')\n"
+        f"held = threading.Thread(target=lambda: train.run({code!r}, quiet=True))\n"
+        "held.start()\n"
+        "while train.kernel_status().state != 'busy': time.sleep(0.01)"
+    )
+    assert matches(kernel, "%%glows run train\nshel") == ["shel"]
+    assert kernel.run("%glows exec train -- touch go\nheld.join()").error is None
+    assert "shell" in matches(kernel, "%%glows run train\nshel")
+
+
+def matches(kernel: LiveKernel, code: str) -> list[str]:
+    reply = answer(kernel, kernel.client.complete(code, len(code)))
+    return [str(each) for each in reply["matches"]]
+
+
+def inspected(kernel: LiveKernel, name: str) -> str:
+    return plain(answer(kernel, kernel.client.inspect(name, len(name)))["data"].get("text/plain", ""))
+
+
+def paged(kernel: LiveKernel, code: str) -> str:
+    [page] = answer(kernel, kernel.client.execute(code))["payload"]
+    return plain(page["data"]["text/plain"])
+
+
+def answer(kernel: LiveKernel, message_id: str) -> Any:
+    while True:
+        reply = kernel.client.get_shell_msg(timeout=30)
+        if reply["parent_header"].get("msg_id") == message_id:
+            return reply["content"]

@@ -10,7 +10,12 @@ import click
 
 from glows_nb.commands.group import MAGIC_PROGRAM, CommandError, group, program, say
 from glows_nb.commands.parameter_types import MACHINE
-from glows_nb.commands.remote.where_cells_run import machine_of_cells, run_cells_here, run_cells_on
+from glows_nb.commands.remote.where_cells_run import (
+    machine_of_cells,
+    run_cells_here,
+    run_cells_on,
+    use_kernel,
+)
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -61,7 +66,7 @@ def run(
     """
     from glows_nb.remote.machine import Machine
 
-    handle = Machine(machine, client=current_client())
+    handle = use_kernel(machine, Machine(machine, client=current_client()))
     if is_status:
         return _runs(handle)
     if is_log:
@@ -96,7 +101,7 @@ def on(machine: str) -> None:
 
     if program() != MAGIC_PROGRAM:
         raise CommandError(f"That is for the cells of a notebook; in a terminal: {program()} run {machine} script.py")
-    Machine(machine, client=current_client()).kernel_status()
+    use_kernel(machine, Machine(machine, client=current_client())).kernel_status()
     run_cells_on(machine)
     say(f"Cells run on {machine} from here on; %glows off ends that, and %%local above a cell runs it here.")
 

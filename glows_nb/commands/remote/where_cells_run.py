@@ -6,15 +6,31 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from glows_nb.api.credentials.config import data_folder
+
+if TYPE_CHECKING:
+    from glows_nb.remote.machine import Machine
 
 NOTEBOOK: Final = "JPY_SESSION_NAME"
 """The variable in which Jupyter tells a kernel its notebook."""
 
 _now: Final[list[str]] = []
 """The machine, if it is one."""
+
+_used: Final[dict[str, Machine]] = {}
+
+
+def use_kernel(name: str, machine: Machine) -> Machine:
+    """Remember that cells were run there, under this name: its kernel can be asked about names."""
+    _used[name] = machine
+    return machine
+
+
+def machine_used(name: str) -> Machine | None:
+    """The machine of this name, if cells were run there."""
+    return _used.get(name)
 
 
 def machine_of_cells() -> str | None:

@@ -18,6 +18,7 @@ from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener, attached
 from glows_nb.remote.cells.failing import CellFailed, cell_failed
+from glows_nb.remote.cells.foreign import cleaned
 from glows_nb.remote.cells.messages import taken
 from glows_nb.remote.cells.outputs import Outputs, Result
 from glows_nb.remote.cells.showing import Show, Silent, read_here
@@ -274,10 +275,18 @@ class _Run:
                 )
             case "execute_reply":
                 self._reply = dict(content)
+                for each in content.get("payload") or ():
+                    if each.get("source") == "page":
+                        self._page(cleaned(each["data"], trust=self._trust))
             case _:
                 do = taken(kind, content, buffers, self._outputs, self._show, self._widgets, trust=self._trust)
                 if do is not None:
                     self._waiting.append(do)
+
+    def _page(self, data: dict[str, Any]) -> None:
+        """What `name?` shows."""
+        self._outputs.display(data, {}, "", None)
+        self._waiting.append(lambda: self._show.page(data))
 
     async def _answer(self, attachment: Attachment, frame: Frame) -> None:
         """Ask here what the cell asks for, unless somebody has answered."""

@@ -57,6 +57,16 @@ class Show:
         transient = {"display_id": display_id} if display_id else {}
         publisher.publish(data=dict(data), metadata=dict(metadata), transient=transient, update=not is_new)
 
+    def page(self, data: Mapping[str, Any]) -> None:
+        """Something to read, where the front end has a place for that."""
+        if not self._is_notebook:
+            self.stream("stdout", f"{data.get('text/plain', '')}\n")
+            return
+        from IPython.core.getipython import get_ipython
+
+        shell: Any = get_ipython()
+        shell.payload_manager.write_payload({"source": "page", "data": dict(data), "start": 0})
+
     def mark(self) -> None:
         """Whose output it is, above the first of it."""
         publisher = _publisher() if self._is_marked else None
@@ -99,6 +109,9 @@ class Silent(Show):
         """Nothing."""
 
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str, *, is_new: bool) -> None:
+        """Nothing."""
+
+    def page(self, data: Mapping[str, Any]) -> None:
         """Nothing."""
 
     def clear(self, *, waits: bool) -> None:

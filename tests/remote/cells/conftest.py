@@ -34,6 +34,6 @@ def machine(request: pytest.FixtureRequest, doors: dict[str, Door]) -> Iterator[
 
 
 async def stop_keeper(machine: glows.Machine, caller: Caller) -> None:
-    attachment = await machine._handle._attachment(caller)
+    attachment = await machine._handle.attachment(caller)
     with contextlib.suppress(glows.LineLost):
         await attachment.ask("stop")
