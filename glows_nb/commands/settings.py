@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, Final
 
-from traitlets import Float, Int, List, TraitError, Unicode, observe
+from traitlets import Bool, Float, Int, List, TraitError, Unicode, observe
 from traitlets.config import Config, Configurable
 
 from glows_nb.commands.group import CommandError
@@ -33,6 +33,7 @@ class Glows(Configurable):
     max_price = Number(0.0, min=0.0, help="The most launch may pay, Credits/h; 0 is no limit.").tag(config=True)
     most_rows = Int(MOST_ROWS, min=1, help="How many rows of a table are shown.").tag(config=True)
     regions = List(Unicode(), help="For launch, in this order; [] is the cheapest.").tag(config=True)
+    trust_machines = Bool(False, help="Show what machines' cells display as it is, scripts too.").tag(config=True)
     wait_timeout = Number(600.0, min=1.0, help="Seconds to wait without --timeout.").tag(config=True)
 
     def update_config(self, config: Config) -> None:

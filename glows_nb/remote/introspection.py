@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from glows_nb.remote.cells.attachment import Frame
     from glows_nb.remote.machine import Machine
 
-ANSWERS_WITHIN: Final = 5.0
+ANSWERS_WITHIN: Final = 10.0
 """At the first time the kernel loads what it completes with; one that computes is not asked."""
 MOST_MATCHES: Final = 1000
 LONGEST_MATCH: Final = 500

@@ -474,6 +474,8 @@ class Keeper:
         """It is starting, idle, busy, or there is none."""
         if state != self.state:
             self.state, self.since = state, time.time()
+            for client in self.clients.values():
+                client.say(**self.told())
 
     def look_after_kernel(self) -> None:
         """Has it ended, does it begin, has a run ended whose last message does not come?"""

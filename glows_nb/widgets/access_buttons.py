@@ -1,7 +1,8 @@
-"""The buttons by which one gets into a machine: copy the SSH command or the password, open its JupyterLab."""
+"""The buttons by which one gets into a machine: copy SSH command, password or a cell's line; open its Jupyter."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 
 import ipywidgets
@@ -17,7 +18,7 @@ class AccessButtons:
     """The buttons, for one machine at a time. What they copy or open goes to the page at a click, and is kept nowhere.
 
     Attributes:
-        buttons: by action: ssh, password, jupyter.
+        buttons: by action: ssh, cell, password, jupyter.
 
     Args:
         front_end: copies, and opens pages.
@@ -32,6 +33,7 @@ class AccessButtons:
         self._machine: Instance | None = None
         self.buttons: dict[str, ipywidgets.Button] = {
             "ssh": button(texts.MACHINE_SSH, self._on_ssh, tooltip=texts.MACHINE_SSH_HINT),
+            "cell": button(texts.MACHINE_CELL, self._on_cell, tooltip=texts.MACHINE_CELL_HINT),
             "password": button(texts.MACHINE_LOGIN, self._on_password, tooltip=texts.MACHINE_LOGIN_HINT),
             "jupyter": button(texts.MACHINE_JUPYTER, self._on_jupyter, tooltip=texts.MACHINE_JUPYTER_HINT),
         }
@@ -46,6 +48,11 @@ class AccessButtons:
     def _on_ssh(self) -> None:
         if self._machine is not None and self._machine.ssh_command:
             self._copy(self._machine.ssh_command, self._machine.ssh_command)
+
+    def _on_cell(self) -> None:
+        if self._machine is not None:
+            line = f"%%glows run {shlex.quote(self._name_of(self._machine))}"
+            self._copy(f"{line}\n", line)
 
     def _on_password(self) -> None:
         if self._machine is not None and (password := self._machine.ssh_password) is not None:

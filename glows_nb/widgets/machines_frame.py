@@ -90,7 +90,7 @@ def hardware_of(machine: Instance) -> str:
 
 
 def fitting_actions(machine: Instance) -> frozenset[str]:
-    """What can be done with a machine in its status: ssh, password, jupyter, work, snapshot, park, release,
+    """What can be done with a machine in its status: ssh, cell, password, jupyter, work, snapshot, park, release,
     unpark. Work is to send and fetch files and run commands.
 
     Nothing where it can't be read.
@@ -101,7 +101,7 @@ def fitting_actions(machine: Instance) -> frozenset[str]:
     is_running = machine.status == InstanceStatus.RUNNING
     if is_running:
         fitting |= {"snapshot", "park"}
-        fitting |= {"ssh", "work"} if machine.ssh_command else set()
+        fitting |= {"ssh", "cell", "work"} if machine.ssh_command else set()
         fitting |= {"password"} if machine.ssh_command and machine.ssh_password else set()
         fitting |= {"jupyter"} if machine.url() else set()
     if machine.status not in LEAVING | SNAPSHOTTING:

@@ -196,6 +196,8 @@ FORM_LAUNCHING: Final = "Launching…"
 # A machine and what is done with it, in the form and in the panel.
 MACHINE_SSH: Final = "Copy SSH"
 MACHINE_SSH_HINT: Final = "Copy the SSH command"
+MACHINE_CELL: Final = "Run a cell"
+MACHINE_CELL_HINT: Final = "Copy %%glows run, the line above a cell that runs on the machine"
 MACHINE_LOGIN: Final = "Copy password"
 MACHINE_LOGIN_HINT: Final = "Copy the SSH password; it is shown nowhere"
 MACHINE_LOGIN_OF: Final = "the SSH password of {name}"
@@ -243,6 +245,7 @@ WORK_WORDS: Final = {
     "command_go": "Run",
     "command_stop": "Stop the command",
 }
+WORK_BUSY: Final = "A cell runs there since {since:%H:%M}."
 WORK_DOING: Final = {"send": "Sending…", "fetch": "Fetching…", "command": "Running…"}
 WORK_STOPPING: Final = "Stopping…"
 WORK_GOES_ON: Final = "Stopped. What is in place is whole, and the same again goes on from there."

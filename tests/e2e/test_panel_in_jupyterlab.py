@@ -101,6 +101,9 @@ def test_machines_life_by_clicks(page: Page, machine: glows.Instance) -> None:
     press(panel, "Copy SSH")
     expect(panel.get_by_text("Copied: ssh")).to_be_visible()
     assert page.evaluate("() => navigator.clipboard.readText()") == machine.ssh_command
+    press(panel, "Run a cell")
+    expect(panel.get_by_text("Copied: %%glows run train")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == "%%glows run train\n"
 
     press(panel, "Snapshot")
     panel.get_by_label("Name").fill("x" * 33)

@@ -135,6 +135,22 @@ def test_kernel_that_computes_is_not_asked(kernel: LiveKernel) -> None:
     assert "shell" in matches(kernel, "%%glows run train\nshel")
 
 
+def test_machine_that_is_not_there_is_rented_after_its_price_and_once(kernel: LiveKernel) -> None:
+    line = "%%glows run --gpu 4090 --name other --max-price 1"
+    refused = kernel.run(f"{line}\nprint('ran')", answers=["n"])
+    assert "Credits/h" in refused.text
+    assert "ran" not in refused.stdout
+    assert "Rent it?" in refused.questions[0]["prompt"]
+    rented = kernel.run(f"{line}\nprint('ran')", answers=["y"])
+    assert rented.stdout.endswith("ran\n"), rented.text
+    again = kernel.run(f"{line} --yes\nprint('again')")
+    assert (again.stdout, again.error) == ("again\n", None)
+    assert kernel.run("%%glows run other --gpu H200\n1").error["ename"] == "MachineDiffers"
+    assert "give --gpu with them" in kernel.run("%%glows run other --max-price 1\n1").error["evalue"]
+    assert "Say on which machine" in kernel.run("%%glows run\n1").error["evalue"]
+    kernel.run("%glows cancel other --yes")
+
+
 def matches(kernel: LiveKernel, code: str) -> list[str]:
     reply = answer(kernel, kernel.client.complete(code, len(code)))
     return [str(each) for each in reply["matches"]]

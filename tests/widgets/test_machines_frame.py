@@ -46,7 +46,7 @@ def machine(status: str = "Running", **fields: object) -> glows.Instance:
 @pytest.mark.parametrize(
     ("status", "actions"),
     [
-        ("Running", {"ssh", "password", "jupyter", "work", "snapshot", "park", "release"}),
+        ("Running", {"ssh", "cell", "password", "jupyter", "work", "snapshot", "park", "release"}),
         ("SchedQueued", {"release"}),
         ("Pausing", set()),
         ("Paused", set()),

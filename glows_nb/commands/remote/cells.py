@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glows_nb.commands.group import MAGIC_PROGRAM, CommandError, group, program, say
-from glows_nb.commands.parameter_types import MACHINE
+from glows_nb.commands.parameter_types import GPU, IMAGE, MACHINE, POSITIVE, REGION
+from glows_nb.commands.remote.starting import found_or_started
 from glows_nb.commands.remote.where_cells_run import (
     machine_of_cells,
     run_cells_here,
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     examples=(
         "run train --status",
         "run train --restart",
+        "run train --gpu 4090 --max-price 0.60 --code 'print(6 * 7)' --yes",
     ),
 )
-@click.argument("machine", type=MACHINE)
+@click.argument("machine", required=False, type=MACHINE)
 @click.argument("script", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--code", metavar="TEXT", help="What is run; in a notebook that can stand below the line.")
 @click.option("--again", is_flag=True, help="Run it anew, though it runs there or has ended unseen.")
@@ -38,9 +40,14 @@ if TYPE_CHECKING:
 @click.option("--log", "is_log", is_flag=True, help="Only all that the last cell there has said.")
 @click.option("--restart", is_flag=True, help="Begin another kernel there; variables are gone.")
 @click.option("--marked", is_flag=True, help="Show the machine's name above, as after %glows on.")
-@click.option("--yes", is_flag=True, help="Install ipykernel there without a question, if it is missing.")
+@click.option("--gpu", type=GPU, metavar="TEXT", help="Rent MACHINE with this GPU, as by launch, if there is none.")
+@click.option("--name", metavar="NAME", help="With --gpu: the machine's name, instead of MACHINE.")
+@click.option("--region", "regions", type=REGION, multiple=True, metavar="NAME", help="With --gpu: where, in order.")
+@click.option("--image", type=IMAGE, metavar="ID", help="With --gpu: the image, by id or name.")
+@click.option("--max-price", type=POSITIVE, metavar="CREDITS", help="With --gpu: rent nothing above this per hour.")
+@click.option("--yes", is_flag=True, help="Ask nothing: rent it, and install ipykernel there, if that is missing.")
 def run(
-    machine: str,
+    machine: str | None,
     script: Path | None,
     code: str | None,
     again: bool,
@@ -49,6 +56,11 @@ def run(
     is_log: bool,
     restart: bool,
     marked: bool,
+    gpu: str | None,
+    name: str | None,
+    regions: tuple[str, ...],
+    image: str | None,
+    max_price: float | None,
     yes: bool,
 ) -> Any:
     """Run Python in the kernel of MACHINE; it shows here.
@@ -62,11 +74,28 @@ def run(
       import torch
       torch.cuda.get_device_name()
 
+    With --gpu the machine is rented first, after the price and a question, unless it is there.
+
     In a terminal SCRIPT is a file with Python, or it is piped in.
     """
+    from glows_nb.commands.settings import settings
     from glows_nb.remote.machine import Machine
 
-    handle = use_kernel(machine, Machine(machine, client=current_client()))
+    if name is not None and machine not in (None, name):
+        if script is not None:
+            raise CommandError(f"There are two machines, {machine} and {name}; keep one.")
+        machine, script = name, Path(str(machine))
+    machine = name or machine
+    if machine is None:
+        raise click.UsageError("Say on which machine: its name, its id, or --gpu and --name to rent one.")
+    if gpu is None and (regions or image or max_price is not None):
+        raise CommandError("--region, --image and --max-price say how to rent a machine: give --gpu with them.")
+    found = (
+        None
+        if gpu is None
+        else found_or_started(machine, gpu=gpu, regions=regions, image=image, max_price=max_price, yes=yes)
+    )
+    handle = use_kernel(machine, Machine(found or machine, wait=found is not None, client=current_client()))
     if is_status:
         return _runs(handle)
     if is_log:
@@ -83,7 +112,8 @@ def run(
         raise CommandError(
             "Nothing is to be run: write the code below the line, as in %%glows run train, or name a file."
         )
-    result = handle.run(code or "", again=again, trust=trust, yes=yes, marked=marked)
+    is_trusted = trust or settings().trust_machines
+    result = handle.run(code or "", again=again, trust=is_trusted, yes=yes, marked=marked)
     if result.error is not None:
         raise result.error
     return None

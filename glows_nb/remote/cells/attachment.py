@@ -15,6 +15,7 @@ from glows_nb.remote import keeper
 from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.cells.keeper_setup import begun
+from glows_nb.remote.cells.kernel_status import know
 from glows_nb.remote.errors import LineLost, RemoteError
 from glows_nb.remote.lines.reading import AT_ONCE
 
@@ -255,4 +256,5 @@ async def attached(line: Line, caller: Caller, ask: Ask | None) -> Attachment:
             made.close()
             raise
         _attachments[line] = made
+        know(line.client, line.instance_id, lambda: made.told if made.is_open else None)
         return made

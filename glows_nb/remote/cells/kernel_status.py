@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from glows_nb.formatting import counted, visible
+
+if TYPE_CHECKING:
+    from glows_nb.api.client import AsyncClient, Client
+
+Told = Callable[[], Mapping[str, Any] | None]
+"""Gives what a keeper told last; None where nobody is attached to it any more."""
+
+_told: Final[dict[tuple[str, str, str], Told]] = {}
+
+
+def know(client: Client | AsyncClient, instance_id: str, told: Told) -> None:
+    """Somebody is attached to a machine's keeper, which tells of every change."""
+    _told[client.base_url, client.account_mark, instance_id] = told
+
+
+def known_kernel(client: Client | AsyncClient, instance_id: str) -> KernelStatus | None:
+    """A machine's kernel, as far as it is known without asking; None where nobody here is attached to its keeper."""
+    ask = _told.get((client.base_url, client.account_mark, instance_id))
+    told = ask() if ask is not None else None
+    try:
+        return None if told is None else status_of({**told, "runs": ()})
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
+        return None
 
 
 @dataclass(frozen=True)

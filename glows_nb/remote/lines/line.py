@@ -72,7 +72,7 @@ class Line:
         """The handles that have used it; it is closed with the last of them."""
         self.sessions = asyncio.Semaphore(MOST_COMMANDS)
         self.client = client
-        self._id = instance_id
+        self.instance_id = instance_id
         self._connecting = asyncio.Lock()
         self._connection: SSHClientConnection | None = None
         self._guest: Guest | None = None
@@ -84,19 +84,19 @@ class Line:
     def name(self) -> str:
         """What the machine is called in sentences, so that it can be told from all others."""
         short = self.short_name
-        return short if short == visible(self._id) else f"{short} ({visible(self._id)})"
+        return short if short == visible(self.instance_id) else f"{short} ({visible(self.instance_id)})"
 
     @property
     def short_name(self) -> str:
         """The name that it was launched with, else its id."""
         mark = self.client.account_mark
         made = made_from_name(self.instance.meta_key, mark) if self.instance is not None else None
-        return visible(made.removesuffix(f"-{mark}") if made is not None else self._id)
+        return visible(made.removesuffix(f"-{mark}") if made is not None else self.instance_id)
 
     @property
     def alias(self) -> str:
         """Under what its host key is remembered."""
-        return alias_of(self.instance) if self.instance is not None else self._id
+        return alias_of(self.instance) if self.instance is not None else self.instance_id
 
     @property
     def is_open(self) -> bool:
@@ -122,7 +122,7 @@ class Line:
             if patience is None:
                 self._connection = await self._connect(caller)
             else:
-                with noting_wait(self._id):
+                with noting_wait(self.instance_id):
                     self._connection = await self._connect_patiently(caller, patience)
             return self._connection
 
@@ -196,7 +196,7 @@ class Line:
 
     async def ask(self) -> Instance:
         """The machine as the service tells of it now."""
-        self.instance = await asked(self.client, lambda client: client.instances.get(self._id))
+        self.instance = await asked(self.client, lambda client: client.instances.get(self.instance_id))
         return self.instance
 
     async def accept_host_key(self, fingerprint: str) -> None:

@@ -97,7 +97,7 @@ class ActionBar:
             return
         fitting = fitting_actions(machine)
         if self.work.is_under_way(machine.instance_id):
-            fitting &= {"ssh", "password", "jupyter"}
+            fitting &= {"ssh", "cell", "password", "jupyter"}
         if not can_come_back:
             fitting -= {"unpark"}
         if self.question.subject and self.question.subject not in fitting:

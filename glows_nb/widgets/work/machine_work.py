@@ -18,6 +18,7 @@ import traitlets
 from glows_nb.api.client import Client
 from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
+from glows_nb.remote.cells.kernel_status import known_kernel
 from glows_nb.remote.errors import Stopped, TransferError
 from glows_nb.remote.machine import Machine
 from glows_nb.widgets import texts
@@ -64,6 +65,7 @@ class MachineWork(anywidget.AnyWidget):
         self.client = client
         self._instance = instance
         self._output = OutputText()
+        self._shown_kernel = ""
         self._showing: Timer | None = None
         self._lock = Lock()
         self._kinds: dict[str, Callable[[dict[str, str], Event], State]] = {
@@ -84,6 +86,19 @@ class MachineWork(anywidget.AnyWidget):
     def output(self) -> str:
         """The last of what the command wrote, as it is shown."""
         return self._output.text()
+
+    @property
+    def kernel(self) -> str:
+        """That a cell runs there, and since when; nothing where none does, or nobody here would know."""
+        known = known_kernel(self.client, self._instance.instance_id)
+        is_busy = known is not None and known.state == "busy"
+        return texts.WORK_BUSY.format(since=known.since.astimezone()) if known is not None and is_busy else ""
+
+    def look_at_kernel(self) -> None:
+        """Tell the page whether a cell runs there, where that is something else than before."""
+        if self.kernel != self._shown_kernel:
+            self._shown_kernel = self.kernel
+            self.send({"kernel": self._shown_kernel})
 
     def start(self, kind: str, given: dict[str, str]) -> None:
         """Begin this, unless the same is under way or the machine can't be entered now.
@@ -197,6 +212,8 @@ class MachineWork(anywidget.AnyWidget):
         begun, stopped = str(content.get("do", "")), str(content.get("stop", ""))
         if "ask" in content:
             self._tell(*self._kinds)
+            self._shown_kernel = self.kernel
+            self.send({"kernel": self._shown_kernel})
             self._show_output()
         elif begun in self._kinds:
             self.start(begun, {name: str(content.get(name, "")).strip() for name in ("local", "remote", "command")})

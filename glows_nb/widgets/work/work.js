@@ -24,6 +24,9 @@ function render({ model, el }) {
   buttons.setAttribute("aria-label", words.group);
   const root = element("div", { className: "glows-work" }, [buttons]);
   el.append(root);
+  const kernel = element("div", { className: "glows-work-message" });
+  kernel.setAttribute("role", "status");
+  root.append(kernel);
   const lines = {};
 
   function line(kind) {
@@ -125,6 +128,7 @@ function render({ model, el }) {
 
   function onMessage(content) {
     for (const [kind, state] of Object.entries(content?.states ?? {})) lines[kind]?.show(state);
+    if (content?.kernel !== undefined) kernel.textContent = content.kernel;
     if (content?.output !== undefined) showOutput(content.output);
   }
 

@@ -38,6 +38,7 @@ class WorkPlace(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         work = None if machine is None else self._work_on(machine)
         if work is not None:
             work.is_enabled = is_enabled
+            work.look_at_kernel()
         if work is not self.work:
             self.work = work
             self.children = () if work is None else (work,)

@@ -195,6 +195,7 @@ def test_ways_in_are_messages_and_never_in_the_state(form: LaunchForm) -> None:
         button.click()
     assert sent == [
         {"copy": machine.ssh_command},
+        {"copy": f"%%glows run {form.card._name_of(machine)}\n"},
         {"copy": machine.ssh_password.get_secret_value()},
         {"open": machine.url().get_secret_value()},
     ]

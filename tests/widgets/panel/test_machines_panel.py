@@ -152,11 +152,13 @@ def test_copying_sends_a_message_and_keeps_nothing(panel: Panel, machine: glows.
     sent: list[object] = []
     panel._front_end.send = lambda content, buffers=None: sent.append(content)
     press(panel, "ssh")
+    press(panel, "cell")
     press(panel, "password")
     press(panel, "jupyter")
     assert machine.ssh_password is not None
     assert sent == [
         {"copy": machine.ssh_command},
+        {"copy": "%%glows run train\n"},
         {"copy": machine.ssh_password.get_secret_value()},
         {"open": machine.url().get_secret_value()},
     ]

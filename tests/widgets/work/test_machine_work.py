@@ -256,3 +256,22 @@ def test_card_works_on_the_machine_that_the_form_started(client: glows.Client) -
     form.card.hide()
     assert form.card.place.children == ()
     form.close()
+
+
+def test_cell_that_runs_there_is_told_with_its_time(client: glows.Client, work: MachineWork) -> None:
+    sent: list[dict[str, str]] = []
+    work.send = lambda content, buffers=None: sent.append(content)
+    work.look_at_kernel()
+    assert (work.kernel, sent) == ("", []), "nobody is attached, and nobody is asked"
+    machine = glows.machine("train", client=client)
+    code = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)"
+    running = threading.Thread(target=lambda: machine.run(code, quiet=True))
+    running.start()
+    eventually(lambda: work.kernel.startswith("A cell runs there since "))
+    work.look_at_kernel()
+    machine.exec("touch go")
+    running.join()
+    eventually(lambda: work.kernel == "")
+    work.look_at_kernel()
+    work.look_at_kernel()
+    assert [said["kernel"][:12] for said in sent] == ["A cell runs ", ""]

@@ -1,0 +1,54 @@
+"""The machine of a line that says what it is to be: the one that is there, or one that is rented after a question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glows_nb.api.statuses import InstanceStatus
+from glows_nb.commands.group import program, say
+from glows_nb.connection import current_client
+
+if TYPE_CHECKING:
+    from glows_nb.api.models.instances import Instance
+
+
+def found_or_started(
+    name: str,
+    *,
+    gpu: str,
+    regions: tuple[str, ...],
+    image: str | None,
+    max_price: float | None,
+    yes: bool,
+) -> Instance:
+    """The machine of this name; rented as by launch, and waited for, where there is none.
+
+    Raises:
+        CommandError: the answer was no, or nobody can be asked.
+        MachineDiffers: the machine of this name is of another kind.
+    """
+    from glows_nb.commands.plan_execution import carry_out, show_plan, wait_for
+    from glows_nb.commands.settings import settings
+    from glows_nb.renting.resolving import resolve
+    from glows_nb.renting.words import Words
+
+    client, chosen = current_client(), settings()
+    words = Words(
+        gpu=gpu,
+        name=name,
+        image=image or chosen.image or None,
+        regions=regions,
+        max_price=max_price if max_price is not None else chosen.max_price or None,
+    )
+    resolved = resolve(client, words, usual_regions=chosen.regions, shows_images=f"{program()} images")
+    planned = resolved.plan(client)
+    if planned.existing is None:
+        planned = show_plan(client, planned, yes=yes)
+        if resolved.image is not None:
+            say(f"Image: {resolved.image}")
+        instance = carry_out(client, planned, yes=yes)
+    else:
+        instance = planned.launch()  # which refuses one of another kind
+    if instance.status == InstanceStatus.RUNNING:
+        return instance
+    return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout)
