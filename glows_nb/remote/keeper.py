@@ -14,7 +14,6 @@ import errno
 import fcntl
 import hashlib
 import hmac
-import importlib.util
 import json
 import os
 import signal
@@ -679,7 +678,9 @@ def attach() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = connected()
         if made is None:
-            if importlib.util.find_spec("ipykernel") is None:
+            try:
+                import ipykernel  # noqa: F401
+            except ImportError:
                 os.unlink("python")
                 sys.exit(NO_IPYKERNEL)
             begin()

@@ -35,11 +35,11 @@ _FIND: Final = """d="$HOME/{folder}"
 found=$(cat "$d/python" 2>/dev/null)
 if [ ! -x "$found" ]; then
     found=
-    for p in python3 python /opt/conda/bin/python3 /usr/local/bin/python3 /usr/bin/python3; do
+    for p in python3 python /opt/conda/bin/python3 "$HOME/miniconda3/bin/python3"; do
         p=$(command -v "$p") || continue
         "$p" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 || continue
         lacks="${{lacks:-$p}}"
-        "$p" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("ipykernel"))' && {{ found=$p; break; }}
+        "$p" -c 'import ipykernel.kernelapp' >/dev/null 2>&1 && {{ found=$p; break; }}
     done
 fi
 """
@@ -71,6 +71,7 @@ async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, b
         LineLost: the line broke.
     """
     async with line.unbroken("the kernel there was asked for"), _in_time(line):
+        is_installed = False
         for _ in range(TRIES):
             connection = await line.connected(caller)
             mark = secrets.token_hex(12)
@@ -84,8 +85,11 @@ async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, b
             status = _status(process.exit_status)
             if status == keeper.STALE:
                 await _put_file(line, connection)
+            elif status == keeper.NO_IPYKERNEL and is_installed:
+                raise RemoteError(f"pip has installed ipykernel on {line.name}, but Python there can't load it.")
             elif status == keeper.NO_IPYKERNEL:
                 await _install(line, caller, connection, ask)
+                is_installed = True
             else:
                 _refuse(line, status, errors)
         raise RemoteError(f"The kernel on {line.name} can't be begun; its files are in ~/{keeper.FOLDER} there.")
