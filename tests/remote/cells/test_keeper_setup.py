@@ -47,10 +47,8 @@ def test_without_ipykernel_there_is_one_question(sandbox: RealSandbox, machine: 
 
 
 def test_what_pip_says_is_told(sandbox: RealSandbox, machine: glows.Machine) -> None:
-    machine.exec(
     settings = r"[global]\nno-index = true\n[install]\nforce-reinstall = true\n"
     machine.exec(f"mkdir -p ~/.config/pip && printf '{settings}' > ~/.config/pip/pip.conf")
-    )
     sandbox.admin.order("no_ipykernel")
     with pytest.raises(glows.RemoteError, match=r"pip could not install ipykernel on train.*ipykernel"):
         machine.run("1", quiet=True, yes=True)
