@@ -6,7 +6,6 @@ import os
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from glows_nb.api.client import AsyncClient, Client
@@ -281,14 +280,14 @@ class Handle:
         return line
 
 
-def refuse_as_options(**options: object) -> None:
+def refuse_as_options(yes: object, ask: object) -> None:
     """Say so where a variable has the name of an option, and would not be sent.
 
     Raises:
         InvalidRequest: one has.
     """
-    for name, value in options.items():
-        if not (value is None or isinstance(value, (bool, Event) if name in ("yes", "stop") else Callable)):
+    for name, is_one in (("yes", isinstance(yes, bool)), ("ask", ask is None or callable(ask))):
+        if not is_one:
             raise InvalidRequest(name, f"is an option; a variable of this name is put by m.put({{{name!r}: …}}).")
 
 

@@ -185,60 +185,41 @@ class Machine:
         *,
         yes: bool = False,
         ask: Ask | None = None,
-        on_progress: OnProgress | None = None,
-        stop: Event | None = None,
         **named: object,
     ) -> None:
         """Set variables in the machine's kernel: `m.put(df=df, epochs=3)`.
 
-        Of plain types of Python and their lists, dicts, tuples and sets, times, Decimal and UUID, numpy's arrays without
-        objects, and pandas' tables; no pickle is made. While a cell runs there this waits its turn, as a cell would. Where
-        the line breaks it goes on from where it was.
+        Of Python's plain types, lists, dicts, tuples and sets of them, times, Decimal and UUID, numpy's arrays without
+        objects, and pandas' tables; nothing is pickled. While a cell runs there it waits its turn, as a cell would.
 
         Args:
-            variables: by name, for names that are also an argument here.
-            yes: ask nothing, not even above 100 MB.
-            ask: asks such a question, and says whether the answer was yes; without it whoever is at the keyboard.
-            on_progress: hears how far it is, in this thread, instead of its being shown.
-            stop: what another thread sets to stop it, as an interrupt does in this one.
-            named: the variables.
+            variables, named: by name; the former for names that are also an argument here.
+            yes, ask: as for `send`, about more than 100 MB.
 
         Raises:
-            InvalidRequest: a name can't be any, or a value has no safe form; the text says where. Nothing was sent.
-            TransferError: the answer was no, or the machine has no room.
-            RemoteError: the machine lacks a library that they need, or no kernel can be begun there.
-            LineLost, Stopped, NotReachable, HostKeyChanged: as for `send`.
+            InvalidRequest: a name can't be any, or a value has no safe form; nothing was sent.
+            RemoteError: the machine has not what they need, or no kernel can be begun there.
+            TransferError, LineLost, NotReachable, HostKeyChanged: as for `send`.
         """
-        refuse_as_options(yes=yes, ask=ask, on_progress=on_progress, stop=stop)
+        refuse_as_options(yes, ask)
         everything = {**(variables or {}), **named}
-        self._run(lambda caller: self._handle.put(caller, everything, yes, ask), on_progress, stop)
+        self._run(lambda caller: self._handle.put(caller, everything, yes, ask))
 
-    def get(
-        self,
-        *names: str,
-        yes: bool = False,
-        ask: Ask | None = None,
-        on_progress: OnProgress | None = None,
-        stop: Event | None = None,
-    ) -> Any:
-        """Variables of the machine's kernel: `scores = m.get("scores")`, `a, b = m.get("a", "b")`.
-
-        Of the types that `put` takes. What comes is not trusted: it is never unpickled, and nothing of it is run.
+    def get(self, *names: str, yes: bool = False, ask: Ask | None = None) -> Any:
+        """Variables of the machine's kernel, of the types that `put` takes; nothing that comes is unpickled or run.
 
         Args:
             names: of the variables.
-            yes: ask nothing, not even above 100 MB.
-            ask, on_progress, stop: as for `put`.
+            yes, ask: as for `put`.
 
         Returns:
             The value; of several names a tuple of theirs.
 
         Raises:
-            InvalidRequest: a name can't be any.
-            RemoteError: there is no such variable, one has no safe form, or what the machine says can't be true.
-            TransferError, LineLost, Stopped, NotReachable, HostKeyChanged: as for `put`.
+            RemoteError: there is none of this name, it has no safe form, or what the machine says can't be true.
+            InvalidRequest, TransferError, LineLost, NotReachable, HostKeyChanged: as for `put`.
         """
-        found = self._run(lambda caller: self._handle.get(caller, names, yes, ask), on_progress, stop)
+        found = self._run(lambda caller: self._handle.get(caller, names, yes, ask))
         return found[names[0]] if len(names) == 1 else tuple(found[name] for name in names)
 
     def kernel_status(self) -> KernelStatus:
@@ -467,19 +448,3 @@ class Machine:
             return calling.run(work, on_progress=on_progress, stop=stop)
         except CancelledError as ended:
             raise Stopped(" ".join(["Stopped.", *getattr(ended, "__notes__", [])])) from None
-
-
-def machine(
-    machine: str | Instance, *, wait: bool = False, timeout: float = 600, client: Client | None = None
-) -> Machine:
-    """A handle of a machine, for commands, files and ports; it connects when it is first used.
-
-    See `glows.Machine` for what it does: exec, send, fetch, send_to, forward, wait_http.
-
-    Args:
-        machine: an id, a meta key or a name given to launch; or an Instance.
-        wait: wait at first use until the machine runs and its sshd answers, which is later than Running.
-        timeout: for how many seconds at most.
-        client: whom to ask for the machine; the client in use without it.
-    """
-    return Machine(machine, wait=wait, timeout=timeout, client=client)

@@ -1,7 +1,7 @@
-"""Variables go to a machine's kernel and come from there, as bodies of `values`: small ones in a message, others as files.
+"""Variables go to a machine's kernel and come from there, as bodies of `values`: in a message, or large ones as files.
 
-The message runs code of ours in the kernel there (see `in_kernel`), which counts as no cell. What comes back is a claim: it
-is read as values, and nothing of it is run.
+The message runs code of ours in the kernel there (see `in_kernel`), which counts as no cell. What comes back is a
+claim: it is read as values, and nothing of it is run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is done in a machine's kernel for `Machine.put` and `Machine.get`: variables are set from a body, or made into one.
+"""What is done in a machine's kernel for `Machine.put` and `get`: variables are set from a body, or made into one.
 
-The text of this file runs there, with those of `values` and `tables`; it imports nothing of glows_nb, and runs on Python
-3.8.
+The text of this file runs there, with those of `values` and `tables`; it imports nothing of glows_nb, and runs on
+Python 3.8.
 """
 
 from __future__ import annotations

@@ -182,7 +182,12 @@ class _Run:
                 "its variables are gone. Run the cell again to begin it anew."
             )
         self._life = attachment.life
-        words = {"run": self._id, "key": self._key, "title": self._code.strip()[:TITLE], "code": self._code}
+        words: dict[str, Any] = {
+            "run": self._id,
+            "key": self._key,
+            "title": self._code.strip()[:TITLE],
+            "code": self._code,
+        }
         if self._given is not None:
             words["given"] = self._given
         answer = await attachment.ask("run", again=again, **words)

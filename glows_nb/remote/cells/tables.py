@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from contextlib import suppress
 from typing import Any
 
 Node = Any
@@ -159,7 +160,7 @@ def _by_arrow(items: Any, is_text: Any) -> Any:
     import numpy as np
 
     try:
-        import pyarrow as pa
+        import pyarrow as pa  # type: ignore[import-not-found]
 
         if isinstance(items, np.ndarray):
             made = pa.array(items, pa.large_string(), mask=~is_text)
@@ -232,16 +233,15 @@ def _index_of(unpacker: Any, node: Node, depth: int) -> Any:
         return pd.MultiIndex(levels=levels, codes=codes, names=unpacker.value(node["names"], depth))
     name = unpacker.value(node["name"], depth)
     if kind == "RangeIndex":
-        return pd.RangeIndex(*node["of"], name=name)
+        start, stop, step = node["of"]
+        return pd.RangeIndex(start, stop, step, name=name)
     if kind != "Index":
         raise ValueError("that is no index")
     values = _column_of(unpacker, node["of"], depth + 1)
     index = pd.Index(values, dtype=_kept(values), name=name)
     if node["freq"] is not None and FREQUENCY.fullmatch(node["freq"]):
-        try:
+        with suppress(ValueError):  # versions of pandas name some otherwise, and nothing is wrong without
             index.freq = pd.tseries.frequencies.to_offset(node["freq"])
-        except ValueError:
-            pass  # versions of pandas name some otherwise, and nothing is wrong without
     return index
 
 
@@ -267,7 +267,7 @@ def _column_of(unpacker: Any, node: Node, depth: int) -> Any:
         arrays = {"b": pd.arrays.BooleanArray, "f": pd.arrays.FloatingArray}
         return arrays.get(values.dtype.kind, pd.arrays.IntegerArray)(values, missing)
     if kind == "string":
-        return _strings(*_text_of(unpacker, node["of"]), node)
+        return _strings(node, *_text_of(unpacker, node["of"]))
     if kind == "categorical":
         codes, categories = _one_row(unpacker.array(node["codes"])), _index_of(unpacker, node["categories"], depth + 1)
         return pd.Categorical.from_codes(codes, categories, ordered=bool(node["is_ordered"]))
@@ -332,14 +332,14 @@ def _objects(is_text: Any, ends: Any, data: bytes, missing: Any) -> Any:
     return made
 
 
-def _strings(is_text: Any, ends: Any, data: bytes, missing: Any, node: Node) -> Any:
+def _strings(node: Node, is_text: Any, ends: Any, data: bytes, missing: Any) -> Any:
     import pandas as pd
 
     arrow, objects = _arrow(is_text, ends, data), None
     for options in ({"na_value": math.nan} if node["is_nan"] else {}), {}:
         for storage in (node["storage"], "python"):
             try:
-                dtype = pd.StringDtype(storage, **options)
+                dtype: Any = pd.StringDtype(storage, **options)
                 if arrow is not None and storage == "pyarrow":
                     return dtype.__from_arrow__(arrow)
                 if objects is None:

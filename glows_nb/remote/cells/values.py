@@ -1,9 +1,9 @@
 """Values as bytes of which nothing is ever run: what a notebook and the kernel of a machine give each other.
 
-A body is a mark, pieces of raw data one behind the other, JSON that says what they make up, and the JSON's length. In the
-JSON what JSON can hold stands for itself, and anything else is an object with a "kind". The pieces are taken in the order
-in which the JSON names them, each once, and all of them: a body makes up no more than its bytes say. Nothing is compressed,
-and no pickle is written or read.
+A body is a mark, pieces of raw data one behind the other, JSON that says what they make up, and the JSON's length. In
+the JSON what JSON can hold stands for itself, and anything else is an object with a "kind". The pieces are taken in the
+order in which the JSON names them, each once, and all of them: a body makes up no more than its bytes say. Nothing is
+compressed, and no pickle is written or read.
 
 The text of this file runs on machines too, and so does that of `tables`: they import nothing of glows_nb and not each
 other, and run on Python 3.8, without numpy and pandas where these are not.
@@ -33,7 +33,7 @@ LARGEST_ITEM = 1 << 24
 LONGEST_PATH = 200
 
 _PLAIN = (type(None), bool, float, str)
-_LISTS = {tuple: "tuple", set: "set", frozenset: "frozenset"}
+_LISTS: Dict[Any, str] = {tuple: "tuple", set: "set", frozenset: "frozenset"}
 _SINGLE = re.compile(
     r"[<>|=]?(b1|[iu][1248]|[fc]\d{1,2}|[SUV]\d{1,9}|[mM]8(\[\d{0,9}([YMWDhms]|[munpfa]s)\])?)", re.ASCII
 )
@@ -108,7 +108,7 @@ def unpack(file: BinaryIO, tables: Any) -> Dict[str, Any]:
         return values
     except ImportError:
         raise
-    except Exception as error:  # noqa: BLE001 - each library has its own errors for what it can't take
+    except Exception as error:  # each library has its own errors for what it can't take
         raise NoBody(repr(error)[:300]) from error
 
 
@@ -341,7 +341,7 @@ class Unpacker:
         try:
             import zoneinfo
         except ImportError:
-            import pytz  # which pandas of that time has with it
+            import pytz  # type: ignore[import-untyped]  # which pandas of that time has with it
 
             return pytz.timezone(node)
         return zoneinfo.ZoneInfo(node)

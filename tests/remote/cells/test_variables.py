@@ -1,0 +1,43 @@
+"""Variables go to a machine's kernel and come back, over SSH; what is nobody's business there stays as it was."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import glows_nb as glows
+from glows_nb.remote.cells import exchanging
+from tests.remote.conftest import SANDBOX
+from tests.remote.cutting_proxy import CuttingProxy
+from tests.remote.ways import Door, Service
+from tests.sandbox.machines.real import eventually
+
+LARGE = np.arange(200_000)
+"""1.6 MB: it goes as a file."""
+
+
+def test_variables_go_there_and_come_back(machine: glows.Machine) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=pd.date_range("2026-01-01", periods=2, tz="UTC"))
+    machine.put(df=frame, cfg={"epochs": 3, "at": datetime(2026, 1, 2, tzinfo=UTC)}, large=LARGE)
+    result = machine.run("type(df).__name__, cfg['epochs'] + 1, int(large.sum())", quiet=True)
+    assert result.text == f"('DataFrame', 4, {LARGE.sum()})\n"
+    pd.testing.assert_frame_equal(machine.get("df"), frame)
+    cfg, large = machine.get("cfg", "large")
+    assert cfg == {"epochs": 3, "at": datetime(2026, 1, 2, tzinfo=UTC)}
+    np.testing.assert_array_equal(large, LARGE)
+
+
+def test_it_counts_as_no_cell_there(machine: glows.Machine) -> None:
+    machine.run("6 * 7", quiet=True)
+    before = machine.run("sorted(globals())", quiet=True).text
+    machine.put(small=1, large=LARGE)
+    machine.get("small")
+    machine.get("large")
+    assert machine.run("_, len(In), Out[1]", quiet=True).text == f"({before.strip()}, 4, 42)\n"
+    assert [run.title for run in machine.kernel_status().runs] == ["6 * 7", "sorted(globals())", "_, len(In), Out[1]"]
+    assert "42" in machine.output().text
