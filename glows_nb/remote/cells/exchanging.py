@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import hashlib
 import io
 import keyword
 import tempfile
@@ -41,13 +42,20 @@ ASKS_ABOVE: Final = 100_000_000
 FOLDER: Final = in_kernel.FOLDER.replace("\\", "/")
 LONGEST_SAID: Final = 300
 
-_LOAD: Final = """import types
-def load(name):
-    made = types.ModuleType(name)
-    exec(compile(TEXTS[name], "<glows_nb %s>" % name, "exec"), made.__dict__)
-    return made
-load("in_kernel").serve(SHELL, load("values"), load("tables"))
+_LOAD: Final = """import sys, types
+asked = shell.parent_header["content"]["glows_nb"]
+def loaded(name):
+    known = asked["version"] + name
+    if known not in sys.modules:
+        made = types.ModuleType(known)
+        exec(compile(asked["texts"][name], "<%s>" % known, "exec"), made.__dict__)
+        sys.modules[known] = made
+    return sys.modules[known]
+loaded("in_kernel").serve(shell, asked, loaded("values"), loaded("tables"))
 """
+_SHELL: Final = "__import__('IPython').get_ipython()"
+_CODE: Final = f"__import__('builtins').exec({_LOAD!r}, {{'shell': {_SHELL}}})"
+"""It binds no name of the user's, and needs none that the user may have bound otherwise."""
 
 
 def checked_names(names: Collection[object]) -> list[str]:
@@ -206,7 +214,7 @@ def _small_body(line: Line, text: object) -> bytes:
 async def _asked(line: Line, caller: Caller, asked: Mapping[str, Any], ask: Ask | None) -> Mapping[str, Any]:
     """What the kernel there answers; what it says against it is raised."""
     try:
-        result = await run_hidden(line, caller, _code(), asked, ask)
+        result = await run_hidden(line, caller, _CODE, {**asked, **_program()}, ask)
     except asyncio.CancelledError as stop:
         if asked["do"] == "put":
             stop.add_note(f"{line.name} may still set {_list(asked['names'])}, once its cell has ended.")
@@ -257,11 +265,11 @@ def _list(names: Collection[str]) -> str:
 
 
 @cache
-def _code() -> str:
-    """What runs in the kernel there: it binds no name there, and needs none that could be bound otherwise."""
-    texts = {name: Path(str(module.__file__)).read_text(encoding="utf-8") for name, module in _MODULES.items()}
-    shell = "__import__('IPython').get_ipython()"
-    return f"__import__('builtins').exec({_LOAD!r}, {{'TEXTS': {texts!r}, 'SHELL': {shell}}})"
+def _program() -> dict[str, Any]:
+    """The texts of what runs in the kernel there, which keeps it for the next time."""
+    texts = {module.__name__.rpartition(".")[2]: Path(str(module.__file__)).read_text("utf-8") for module in _MODULES}
+    digest = hashlib.sha256("".join(texts.values()).encode()).hexdigest()
+    return {"texts": texts, "version": f"_glows_nb_{digest[:16]}_"}
 
 
-_MODULES: Final = {"values": values, "tables": tables, "in_kernel": in_kernel}
+_MODULES: Final = (values, tables, in_kernel)

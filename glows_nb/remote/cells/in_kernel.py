@@ -22,15 +22,15 @@ MOST_MISSING = 20
 MIME = "application/vnd.glows-nb.values+json"
 
 
-def serve(shell: Any, values: Any, tables: Any) -> None:
-    """Do what the message that runs asks for, and answer by a display of a type of our own.
+def serve(shell: Any, asked: Words, values: Any, tables: Any) -> None:
+    """Do what is asked for, and answer by a display of a type of our own.
 
     Args:
         shell: IPython's.
+        asked: what the message that runs brought.
         values: the module of the same name.
         tables: likewise.
     """
-    asked = shell.parent_header["content"]["glows_nb"]
     folder = os.path.join(os.path.expanduser("~"), FOLDER)
     path = os.path.join(folder, os.path.basename(asked["file"]))
     try:

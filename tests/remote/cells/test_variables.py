@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 import glows_nb as glows
-from glows_nb.remote.cells import exchanging
-from tests.remote.conftest import SANDBOX
-from tests.remote.cutting_proxy import CuttingProxy
-from tests.remote.ways import Door, Service
-from tests.sandbox.machines.real import eventually
 
 LARGE = np.arange(200_000)
 """1.6 MB: it goes as a file."""
