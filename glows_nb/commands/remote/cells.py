@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glows_nb.commands.group import MAGIC_PROGRAM, CommandError, group, program, say
+from glows_nb.commands.group import MAGIC_PROGRAM, CommandError, group, program, say, saying_notes_of_interrupt
 from glows_nb.commands.parameter_types import MACHINE
+from glows_nb.commands.remote.user_variables import VARIABLES, user_namespace, variables_here
 from glows_nb.commands.remote.where_cells_run import machine_of_cells, run_cells_here, run_cells_on
 from glows_nb.connection import current_client
 
@@ -27,17 +28,21 @@ if TYPE_CHECKING:
 @click.argument("machine", type=MACHINE)
 @click.argument("script", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--code", metavar="TEXT", help="What is run; in a notebook that can stand below the line.")
+@click.option("--send", multiple=True, type=VARIABLES, help="Variables that are set there before: df,cfg.")
+@click.option("--fetch", multiple=True, type=VARIABLES, help="Variables that are had from there after it.")
 @click.option("--again", is_flag=True, help="Run it anew, though it runs there or has ended unseen.")
 @click.option("--trust", is_flag=True, help="Show HTML and scripts that come from there as they are.")
 @click.option("--status", "is_status", is_flag=True, help="Only what the kernel there does, and what ran in it.")
 @click.option("--log", "is_log", is_flag=True, help="Only all that the last cell there has said.")
 @click.option("--restart", is_flag=True, help="Begin another kernel there; variables are gone.")
 @click.option("--marked", is_flag=True, help="Show the machine's name above, as after %glows on.")
-@click.option("--yes", is_flag=True, help="Install ipykernel there without a question, if it is missing.")
+@click.option("--yes", is_flag=True, help="Ask nothing: ipykernel is installed there if it is missing.")
 def run(
     machine: str,
     script: Path | None,
     code: str | None,
+    send: tuple[list[str], ...],
+    fetch: tuple[list[str], ...],
     again: bool,
     trust: bool,
     is_status: bool,
@@ -57,10 +62,18 @@ def run(
       import torch
       torch.cuda.get_device_name()
 
+    With --send variables of the notebook are set there before it runs, with --fetch some of there are set in the
+    notebook when it has ended well; with no code that is all. None is pickled.
+
     In a terminal SCRIPT is a file with Python, or it is piped in.
     """
     from glows_nb.remote.machine import Machine
 
+    namespace = user_namespace() if send or fetch else {}
+    sent = variables_here([name for names in send for name in names], namespace)
+    fetched = list(dict.fromkeys(name for names in fetch for name in names))
+    if namespace and (is_status or is_log or restart):
+        raise CommandError("--send and --fetch go with code or alone, not with --status, --log or --restart.")
     handle = Machine(machine, client=current_client())
     if is_status:
         return _runs(handle)
@@ -74,13 +87,21 @@ def run(
         code = script.read_text(encoding="utf-8")
     elif code is None and is_terminal and not sys.stdin.isatty():
         code = sys.stdin.read()
-    if not (code or "").strip():
+    has_code = bool((code or "").strip())
+    if not has_code and not namespace:
         raise CommandError(
             "Nothing is to be run: write the code below the line, as in %%glows run train, or name a file."
         )
-    result = handle.run(code or "", again=again, trust=trust, yes=yes, marked=marked)
-    if result.error is not None:
-        raise result.error
+    with saying_notes_of_interrupt():
+        if has_code:
+            result = handle.run(code or "", again=again, trust=trust, send=sent, yes=yes, marked=marked)
+            if result.error is not None:
+                raise result.error
+        elif sent:
+            handle.put(sent, yes=yes)
+        if fetched:
+            found = handle.get(*fetched, yes=yes)
+            namespace.update(zip(fetched, found if len(fetched) > 1 else [found], strict=True))
     return None
 
 

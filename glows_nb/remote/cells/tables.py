@@ -114,7 +114,11 @@ def _column(packer: Any, values: Any, path: str, depth: int) -> Node:
         categories = _index(packer, values.categories, path, depth + 1)
         return {"kind": "categorical", "codes": codes, "categories": categories, "is_ordered": bool(values.ordered)}
     if isinstance(dtype, pd.PeriodDtype):
-        return {"kind": "periods", "of": packer.array(np.asarray(values.asi8), path), "freq": dtype.freq.freqstr}
+        return {
+            "kind": "periods",
+            "of": packer.array(np.asarray(values.asi8), path),
+            "freq": str(dtype)[len("period[") : -1],
+        }
     if isinstance(dtype, pd.IntervalDtype):
         sides = [_index(packer, each, path, depth + 1) for each in (values.left, values.right)]
         return {"kind": "intervals", "sides": sides, "closed": str(values.closed)}

@@ -240,7 +240,10 @@ class Packer:
         elif dtype.names is not None:
             fields = [dtype.fields[name] for name in dtype.names]
             form = {"names": list(dtype.names), "formats": [self._form(np, each[0], path) for each in fields]}
-            form.update(offsets=[int(each[1]) for each in fields], itemsize=dtype.itemsize)
+            titles = [each[2] if len(each) > 2 else None for each in fields]
+            if any(each is not None and type(each) is not str for each in titles):
+                raise NoSafeForm(path, "has fields whose titles are no text")
+            form.update(titles=titles, offsets=[int(each[1]) for each in fields], itemsize=dtype.itemsize)
         else:
             form = dtype.str
         try:
@@ -390,7 +393,9 @@ def dtype_of(np: Any, form: Node) -> Any:
         itemsize = of(int, form["itemsize"])
         if not 0 <= itemsize <= LARGEST_ITEM or any(not 0 <= each <= itemsize for each in offsets):
             raise ValueError("a dtype is too large")
-        made = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})
+        titles = [each and of(str, each) for each in form["titles"]]
+        fields = {"names": names, "titles": titles, "formats": formats, "offsets": offsets, "itemsize": itemsize}
+        made = np.dtype(fields)
     else:
         base, shape = dtype_of(np, form["of"]), shape_of(form["shape"])
         if base.itemsize * math.prod(shape) > LARGEST_ITEM or math.prod(shape) > LARGEST_ITEM:
