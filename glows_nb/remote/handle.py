@@ -145,7 +145,6 @@ class Handle:
         self, caller: Caller, code: str, variables: Mapping[str, object], ask: Ask | None, *, again: bool
     ) -> Line:
         """The line, with variables set in the kernel there for code that is about to run; what runs has had its own."""
-        from glows_nb.remote.cells.attachment import attached
         from glows_nb.remote.cells.exchanging import packed, put
         from glows_nb.remote.cells.running import is_there_already
 
@@ -153,7 +152,7 @@ class Handle:
             return await self._line(caller)
         async with packed(variables) as path:
             line = await self._line(caller)
-            if again or not await is_there_already(await attached(line, caller, ask), code):
+            if again or not await is_there_already(line, caller, code, ask):
                 await put(line, caller, list(variables), path, ask)
             return line
 

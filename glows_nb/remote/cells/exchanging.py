@@ -25,8 +25,7 @@ from glows_nb.formatting import visible
 from glows_nb.remote.asking import Ask, agreed
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells import in_kernel, tables, values
-from glows_nb.remote.cells.attachment import attached
-from glows_nb.remote.cells.running import run_hidden
+from glows_nb.remote.cells.running import is_there_already, run_hidden
 from glows_nb.remote.errors import RemoteError
 from glows_nb.remote.files.fetching import fetch
 from glows_nb.remote.files.file_ways import files_of
@@ -121,7 +120,7 @@ async def put(line: Line, caller: Caller, names: Sequence[str], path: Path, ask:
         await _asked(line, caller, asked, ask)
         return
     # With the keeper the folder is there, which nobody else can look into.
-    await attached(line, caller, ask)
+    await is_there_already(line, caller, _CODE, ask)
     is_done = False
     try:
         await send(

@@ -87,9 +87,21 @@ async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: 
     return run.result()
 
 
-async def is_there_already(attachment: Attachment, code: str) -> bool:
-    """Does a run of this code go on there, or has one ended unseen?"""
-    return bool((await attachment.ask("find", key=key_of(code))).get("is_found"))
+async def is_there_already(line: Line, caller: Caller, code: str, ask: Ask | None) -> bool:
+    """Does a run of this code go on there, or has one ended unseen? Where a line breaks meanwhile it is asked again.
+
+    Raises:
+        NotReachable, RemoteError: as for `run_cell`.
+    """
+    for tries in range(1, TRIES + 1):
+        try:
+            attachment = await attached(line, caller, ask)
+            return bool((await attachment.ask("find", key=key_of(code))).get("is_found"))
+        except LineLost:
+            if tries == TRIES:
+                raise
+            await asyncio.sleep(FIRST_PAUSE)
+    return False
 
 
 def key_of(code: str) -> str:
