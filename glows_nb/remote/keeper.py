@@ -36,7 +36,7 @@ Words = Dict[str, Any]
 Message = List[bytes]
 
 PROTOCOL = 1
-FOLDER = ".glows-nb"
+FOLDER, VALUES = ".glows-nb", "values"
 SOCKET, LOCK, LOG, CONNECTION = "keeper.sock", "keeper.lock", "keeper.log", "kernel.json"
 SPOOL_BYTES = 1 << 30
 SEGMENT_BYTES = 16 << 20
@@ -714,6 +714,6 @@ def attach() -> None:
 
 if __name__ == "__main__":
     os.umask(0o077)
-    os.makedirs(os.path.join(os.path.expanduser("~"), FOLDER), mode=0o700, exist_ok=True)
+    os.makedirs(os.path.join(os.path.expanduser("~"), FOLDER, VALUES), mode=0o700, exist_ok=True)
     os.chdir(os.path.join(os.path.expanduser("~"), FOLDER))
     run_kernel() if sys.argv[1:] == ["kernel"] else attach()

@@ -45,7 +45,7 @@ for module in ours:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def machine(doors: dict[str, Door]) -> Iterator[glows.Machine]:
     with Service(doors[SANDBOX]) as service, service.machine() as machine:
         machine.restart_kernel()

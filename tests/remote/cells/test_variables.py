@@ -12,7 +12,6 @@ import pytest
 
 import glows_nb as glows
 from glows_nb.remote import calling
-from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells import exchanging
 from tests.remote.conftest import SANDBOX
 from tests.remote.cutting_proxy import CuttingProxy
@@ -130,14 +129,13 @@ def test_it_waits_its_turn_and_an_interrupt_leaves_the_cell_alone(
         waiting.start()
         eventually(lambda: "A cell runs on ins-00000001; this waits its turn." in capsys.readouterr().err)
 
-        async def ask_and_be_cancelled(caller: Caller) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            asyncio.get_running_loop().call_later(0.2, task.cancel)
-            await machine._handle.put(caller, {"y": 2}, False, None)
-
+        stop = threading.Event()
         with pytest.raises(asyncio.CancelledError) as stopped:
-            calling.run(ask_and_be_cancelled)
+            calling.run(
+                lambda caller: machine._handle.put(caller, {"y": 2}, False, None),
+                on_progress=lambda words: stop.set(),
+                stop=stop,
+            )
         assert stopped.value.__notes__ == ["ins-00000001 may still set y, once its cell has ended."]
         assert ended == []
         (doors[SANDBOX].home / "go").touch()
@@ -152,7 +150,7 @@ def test_lines_that_break_lose_nothing(doors: dict[str, Door], seed: int) -> Non
     door = doors[SANDBOX]
     # A file of 8 MB goes on where it was, which some MB of a line are lost from.
     much = np.random.default_rng(seed).integers(0, 255, 32_000_000, dtype="u1")
-    cuts = [20_000 + 7_000 * seed, 12_000_000 + 1_000_000 * seed, 14_000_000, 25_000_000, 11_000_000, 13_000_000]
+    cuts = [20_000 + 7_000 * seed, 12_000_000 + 1_000_000 * seed, 14_000_000, 25_000_000, 11_000_000]
     with Service(door) as service, CuttingProxy(door.port, cuts) as proxy:
         service.told.port = proxy.port
         with service.machine() as machine:
@@ -182,7 +180,7 @@ def test_what_a_cell_is_sent_is_there_before_it_runs_and_not_sent_where_it_runs_
         ended: list[str] = []
         cell = threading.Thread(target=lambda: ended.append(machine.run(code, quiet=True, send={"sent": 1}).text))
         cell.start()
-        eventually(lambda: "go2" in other.kernel_status().runs[-1].title)
+        eventually(lambda: any("go2" in run.title for run in other.kernel_status().runs))
         again = threading.Thread(target=lambda: ended.append(other.run(code, quiet=True, send={"sent": 2}).text))
         again.start()
         (doors[SANDBOX].home / "go2").touch()
