@@ -238,7 +238,8 @@ def _refuse(line: Line, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> 
         if key in answer
     }
     if "missing" in said:
-        missing = [name for name in asked["names"] if name in list(answer["missing"])]
+        told = answer["missing"] if isinstance(answer["missing"], list) else []
+        missing = [name for name in asked["names"] if name in told]
         raise RemoteError(f"The kernel on {line.name} has no variable {_list(missing) or said['missing']}.")
     if "refused" in said:
         raise RemoteError(f"{said['refused']}; on {line.name}: write it to a file, and fetch that.")

@@ -339,16 +339,14 @@ def _objects(is_text: Any, ends: Any, data: bytes, missing: Any) -> Any:
 def _strings(node: Node, is_text: Any, ends: Any, data: bytes, missing: Any) -> Any:
     import pandas as pd
 
-    arrow, objects = _arrow(is_text, ends, data), None
-    for options in ({"na_value": math.nan} if node["is_nan"] else {}), {}:
-        for storage in (node["storage"], "python"):
-            try:
-                dtype: Any = pd.StringDtype(storage, **options)
-                if arrow is not None and storage == "pyarrow":
-                    return dtype.__from_arrow__(arrow)
-                if objects is None:
-                    objects = _objects(is_text, ends, data, None if node["is_nan"] else pd.NA)
-                return pd.array(objects, dtype=dtype)
-            except (ImportError, TypeError, ValueError):
-                continue  # there is no pyarrow here, or pandas is too old to know of this
-    raise ValueError("that is no text")
+    options: Any = {"na_value": math.nan} if node["is_nan"] else {}
+    arrow = _arrow(is_text, ends, data) if node["storage"] == "pyarrow" else None
+    if arrow is not None:
+        with suppress(ImportError, TypeError, ValueError):
+            dtype: Any = pd.StringDtype("pyarrow", **options)
+            return dtype.__from_arrow__(arrow)
+    objects = _objects(is_text, ends, data, math.nan if node["is_nan"] else pd.NA)
+    try:
+        return pd.array(objects, dtype=pd.StringDtype("python", **options))
+    except TypeError:
+        return objects  # which is what text was before pandas had this dtype

@@ -22,6 +22,10 @@ LIES = {
     "no answer": "None",
     "a long one": "{'body': 'x' * 10**6}",
     "another word": "{'done': True}",
+    "names that are none": "{'missing': 3}",
+    "names that nobody asked for": "{'missing': ['y'] * 10**5}",
+    "a reason that a terminal would obey": "{'refused': '\\x1b[2J' * 10**5}",
+    "a reason that is none": "{'failed': {'a': 1}, 'size': 10**6}",
 }
 
 
@@ -56,9 +60,11 @@ def machine(doors: dict[str, Door]) -> Iterator[glows.Machine]:
 def test_it_is_not_believed(machine: glows.Machine, lie: str) -> None:
     machine.put(x=1)
     machine.run(LIAR.replace("ANSWER", LIES[lie]), quiet=True)
-    with pytest.raises(glows.RemoteError, match=r"can't be believed|has no \.glows-nb") as refused:
+    said = r"can't be believed|has no \.glows-nb|has no variable|write it to a file|it said"
+    with pytest.raises(glows.RemoteError, match=said) as refused:
         machine.get("x")
-    assert str(refused.value).count("\n") == 0
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 600
     assert not hasattr(sys, "evil_ran")
     machine.run("for module in ours: module.serve = module.honest", quiet=True)
     assert machine.get("x") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from datetime import UTC, datetime
 
@@ -189,3 +190,20 @@ def test_what_a_cell_is_sent_is_there_before_it_runs_and_not_sent_where_it_runs_
         (doors[SANDBOX].home / "go2").unlink()
         assert ended == ["1\n", "1\n"]
         assert machine.get("sent") == 1
+
+
+def test_library_that_is_missing_on_either_side_is_named(
+    machine: glows.Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.put(x=LARGE, y=LARGE[:3])
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "numpy", None)  # type: ignore[arg-type]
+        for name in ("x", "y"):
+            with pytest.raises(glows.RemoteError, match=f"To have {name} here needs numpy; run: pip install numpy"):
+                machine.get(name)
+    machine.run("import sys; sys.modules['numpy'] = None", quiet=True)
+    for value in (LARGE, LARGE[:3]):
+        with pytest.raises(glows.RemoteError, match=r"To have z there needs numpy; on .*: pip install numpy"):
+            machine.put(z=value)
+    with pytest.raises(glows.RemoteError, match="has no variable z"):
+        machine.get("z")
