@@ -67,7 +67,8 @@ if TYPE_CHECKING:
         TransferError,
     )
     from glows_nb.remote.files.transfer import Transfer
-    from glows_nb.remote.machine import Machine, machine
+    from glows_nb.remote.machine import Machine
+    from glows_nb.remote.opening import machine
     from glows_nb.remote.output import Completed
     from glows_nb.remote.ports.forward import Forward
     from glows_nb.renting.launching import launch, plan
@@ -130,7 +131,8 @@ _HOMES: Final = {
     ),
     "glows_nb.remote.output": ("Completed",),
     "glows_nb.remote.files.transfer": ("Transfer",),
-    "glows_nb.remote.machine": ("Machine", "machine"),
+    "glows_nb.remote.machine": ("Machine",),
+    "glows_nb.remote.opening": ("machine",),
     "glows_nb.remote.ports.forward": ("Forward",),
     "glows_nb.renting.launching": ("launch", "plan"),
     "glows_nb.widgets.form.launch_form": ("launch_form",),

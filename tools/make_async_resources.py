@@ -31,7 +31,6 @@ OF_RESOURCES: Changes = (
     (r"\bRunner\b", "AsyncRunner"),
 )
 OF_MACHINE: Changes = (
-    (r"\n\ndef machine\(.*", "\n"),
     (r"^class Machine:", "class AsyncMachine:"),
     (r"^    def __(enter|exit)__", r"    async def __a\1__"),
     (r"^    def (?!__init__|__repr__|instance\b)", "    async def "),

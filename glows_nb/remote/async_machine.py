@@ -23,7 +23,7 @@ from glows_nb.remote.calling import AwaitedHere, Caller, OnProgress
 from glows_nb.remote.cells.kernel_status import KernelStatus
 from glows_nb.remote.cells.outputs import Result
 from glows_nb.remote.files.transfer import Transfer
-from glows_nb.remote.handle import Handle
+from glows_nb.remote.handle import Handle, refuse_as_options
 from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
 
@@ -132,6 +132,7 @@ class AsyncMachine:
         trust: bool = False,
         quiet: bool = False,
         marked: bool = False,
+        send: Mapping[str, object] | None = None,
         yes: bool = False,
         ask: Ask | None = None,
         on_progress: OnProgress | None = None,
@@ -149,26 +150,72 @@ class AsyncMachine:
             trust: show scripts and HTML of the machine as they are.
             quiet: show nothing.
             marked: show the machine's name above.
-            yes: put ipykernel on the machine without a question, if it has none.
-            ask: asks that question, and says whether the answer was yes; without it whoever is at the keyboard.
+            send: variables that are set there before it runs, as by `put`; not where it runs already.
+            yes: ask nothing; ipykernel is put on the machine if it has none.
+            ask: asks such a question, and says whether the answer was yes; without it whoever is at the keyboard.
             on_progress: hears what is said of the way to the machine, in this thread, instead of its being shown.
 
         Returns:
             What came of it; an error of the code is in it, and not raised.
 
         Raises:
-            InvalidRequest: the code can't be any; nothing was run.
+            InvalidRequest: the code can't be any, or a variable has no safe form; nothing was run.
             RemoteError: no kernel can be begun there, or it was another one after the line broke.
             NotReachable, HostKeyChanged: as for `connect`, or the machine has ended.
         """
         ended: list[Result] = []
-        options = {"again": again, "trust": trust, "quiet": quiet, "marked": marked, "yes": yes, "ask": ask}
+        options: dict[str, Any] = {"again": again, "trust": trust, "quiet": quiet, "marked": marked, "send": send or {}}
+        options |= {"yes": yes, "ask": ask}
         try:
             return await self._run(lambda caller: self._handle.run(caller, code, options, ended), on_progress)
         except KeyboardInterrupt:
             if ended and ended[0].error is not None:
                 raise ended[0].error from None
             raise
+
+    async def put(
+        self,
+        variables: Mapping[str, object] | None = None,
+        /,
+        *,
+        yes: bool = False,
+        ask: Ask | None = None,
+        **named: object,
+    ) -> None:
+        """Set variables in the machine's kernel: `m.put(df=df, epochs=3)`.
+
+        Of Python's plain types, lists, dicts, tuples and sets of them, times, Decimal and UUID, numpy's arrays without
+        objects, and pandas' tables; nothing is pickled. While a cell runs there it waits its turn, as a cell would.
+
+        Args:
+            variables, named: by name; the former for names that are also an argument here.
+            yes, ask: as for `send`, about more than 100 MB.
+
+        Raises:
+            InvalidRequest: a name can't be any, or a value has no safe form; nothing was sent.
+            RemoteError: the machine has not what they need, or no kernel can be begun there.
+            TransferError, LineLost, NotReachable, HostKeyChanged: as for `send`.
+        """
+        refuse_as_options(yes, ask)
+        everything = {**(variables or {}), **named}
+        await self._run(lambda caller: self._handle.put(caller, everything, yes, ask))
+
+    async def get(self, *names: str, yes: bool = False, ask: Ask | None = None) -> Any:
+        """Variables of the machine's kernel, of the types that `put` takes; nothing that comes is unpickled or run.
+
+        Args:
+            names: of the variables.
+            yes, ask: as for `put`.
+
+        Returns:
+            The value; of several names a tuple of theirs.
+
+        Raises:
+            RemoteError: there is none of this name, it has no safe form, or what the machine says can't be true.
+            InvalidRequest, TransferError, LineLost, NotReachable, HostKeyChanged: as for `put`.
+        """
+        found = await self._run(lambda caller: self._handle.get(caller, names, yes, ask))
+        return found[names[0]] if len(names) == 1 else tuple(found[name] for name in names)
 
     async def kernel_status(self) -> KernelStatus:
         """What the machine's kernel does, and what ran in it lately.

@@ -12,7 +12,7 @@ from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.errors import ConfigError, InvalidRequest, ParamIllegal
 from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
-from glows_nb.remote.asking import ask_here
+from glows_nb.remote.asking import Ask, ask_here
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells.kernel_status import KernelStatus, status_of
 from glows_nb.remote.cells.outputs import Result
@@ -126,11 +126,11 @@ class Handle:
         from glows_nb.remote.cells.widget_moves import relay_of
 
         code = checked_code(code)
-        line = await self._line(caller)
-        show = Silent(line.short_name) if options["quiet"] else Show(line.short_name, is_marked=options["marked"])
         # In a loop of the user's own nobody could wait for what a widget is told.
         can_relay = isinstance(self._client, Client) and is_notebook() and not options["quiet"]
         ask = None if options["yes"] else options["ask"] or ask_here
+        line = await self._given(caller, code, options["send"], ask, again=options["again"])
+        show = Silent(line.short_name) if options["quiet"] else Show(line.short_name, is_marked=options["marked"])
         result, is_interrupted = await run_cell(
             line,
             caller,
@@ -145,6 +145,35 @@ class Handle:
         if is_interrupted:
             raise CancelledError
         return result
+
+    async def _given(
+        self, caller: Caller, code: str, variables: Mapping[str, object], ask: Ask | None, *, again: bool
+    ) -> Line:
+        """The line, with variables set in the kernel there for code that is about to run; what runs has had its own."""
+        from glows_nb.remote.cells.exchanging import packed, put
+        from glows_nb.remote.cells.running import is_there_already
+
+        if not variables:
+            return await self._line(caller)
+        async with packed(variables) as path:
+            line = await self._line(caller)
+            if again or not await is_there_already(line, caller, code, ask):
+                await put(line, caller, list(variables), path, ask)
+            return line
+
+    async def put(self, caller: Caller, variables: Mapping[str, object], yes: bool, ask: Ask | None) -> None:
+        """Set variables in the kernel there."""
+        from glows_nb.remote.cells.exchanging import packed, put
+
+        async with packed(variables) as path:
+            await put(await self._line(caller), caller, list(variables), path, None if yes else ask or ask_here)
+
+    async def get(self, caller: Caller, names: Sequence[str], yes: bool, ask: Ask | None) -> dict[str, Any]:
+        """Variables of the kernel there."""
+        from glows_nb.remote.cells.exchanging import checked_names, get
+
+        checked = checked_names(names)
+        return await get(await self._line(caller), caller, checked, None if yes else ask or ask_here)
 
     async def send(
         self,
@@ -253,6 +282,17 @@ class Handle:
         await line.connected(caller, self._patience)
         self._found = line.instance or self._found
         return line
+
+
+def refuse_as_options(yes: object, ask: object) -> None:
+    """Say so where a variable has the name of an option, and would not be sent.
+
+    Raises:
+        InvalidRequest: one has.
+    """
+    for name, is_one in (("yes", isinstance(yes, bool)), ("ask", ask is None or callable(ask))):
+        if not is_one:
+            raise InvalidRequest(name, f"is an option; a variable of this name is put by m.put({{{name!r}: …}}).")
 
 
 def _of_transfer(

@@ -35,7 +35,7 @@ Words = Dict[str, Any]
 Message = List[bytes]
 
 PROTOCOL = 1
-FOLDER = ".glows-nb"
+FOLDER, VALUES = ".glows-nb", "values"
 SOCKET, LOCK, LOG, CONNECTION = "keeper.sock", "keeper.lock", "keeper.log", "kernel.json"
 SPOOL_BYTES = 1 << 30
 SEGMENT_BYTES = 16 << 20
@@ -395,6 +395,8 @@ class Keeper:
             answer.update(self.run(words))
         elif kind == "seen" and words["run"] in self.runs:
             self.runs[words["run"]]["is_seen"] = True
+            if self.runs[words["run"]]["is_hidden"]:
+                del self.runs[words["run"]]
         elif kind == "answer":
             self.answer(words)
         elif kind == "interrupt" and self.kernel is not None:
@@ -404,7 +406,9 @@ class Keeper:
         elif kind == "start":
             self.start_kernel()
         elif kind == "status":
-            answer["runs"] = list(self.runs.values())[-TOLD_RUNS:]
+            answer["runs"] = [run for run in self.runs.values() if not run["is_hidden"]][-TOLD_RUNS:]
+        elif kind == "find":
+            answer["is_found"] = self.found(words["key"]) is not None
         elif kind == "stop":
             self.is_over = True
         answer.update(self.told())
@@ -414,22 +418,27 @@ class Keeper:
         """Begin a run, or find one: this very one, or of the same text one that goes on or has ended unseen."""
         known = self.runs.get(words["run"])
         if known is None and not words.get("again"):
-            same = (each for each in reversed(self.runs.values()) if each["key"] == words["key"])
-            known = next((each for each in same if each["state"] != "over" or not each["is_seen"]), None)
+            known = self.found(words["key"])
         if known is not None:
             return {"run": known, "is_found": known["id"] != words["run"]}
         run: Words = {"id": words["run"], "key": words["key"], "title": words["title"][:200], "state": "waiting"}
+        is_hidden = run["is_hidden"] = "given" in words
         run.update(status=None, began=time.time(), ended=None, is_seen=False, has_reply=False, is_idle=False, last=None)
         self.runs[run["id"]] = run
         self.going.append(run)
         while len(self.runs) > RUNS_KEPT:
             self.runs.popitem(last=False)
         run["first"] = self.event("begin", run=run["id"])
-        content: Words = {"code": words["code"], "silent": False, "store_history": True, "stop_on_error": False}
-        content.update(allow_stdin=True, user_expressions={})
+        content: Words = {"code": words["code"], "silent": is_hidden, "store_history": not is_hidden}
+        content.update(allow_stdin=True, user_expressions={}, stop_on_error=False, glows_nb=words.get("given"))
         request = header("execute_request", run["id"])
         self.wanted([SHELL, as_json(request), b"{}", b"{}", as_json(content)])
         return {"run": run, "is_found": False}
+
+    def found(self, key: str) -> Optional[Words]:
+        """A run of the same text that goes on or has ended unseen."""
+        same = (each for each in reversed(self.runs.values()) if each["key"] == key)
+        return next((each for each in same if each["state"] != "over" or not each["is_seen"]), None)
 
     def wanted(self, message: Message) -> None:
         """Pass a message on, once there is a kernel for it."""
@@ -708,6 +717,6 @@ def attach() -> None:
 
 if __name__ == "__main__":
     os.umask(0o077)
-    os.makedirs(os.path.join(os.path.expanduser("~"), FOLDER), mode=0o700, exist_ok=True)
+    os.makedirs(os.path.join(os.path.expanduser("~"), FOLDER, VALUES), mode=0o700, exist_ok=True)
     os.chdir(os.path.join(os.path.expanduser("~"), FOLDER))
     run_kernel() if sys.argv[1:] == ["kernel"] else attach()

@@ -160,3 +160,11 @@ def test_bash_lets_a_path_follow_on_the_colon(place: Place) -> None:
         screen.expect("ready> ")
         screen.send("glows-nb send train trai\t")
         screen.expect_exact("trails/")
+
+
+def test_variables_are_those_of_a_notebook(place: Place) -> None:
+    for option in ("--send", "--fetch"):
+        done = place.run("run", "train", option, "scores")
+        assert done.returncode != 0
+        assert b"--send and --fetch are for the variables of a notebook" in done.stderr
+        assert done.stderr.count(b"\n") == 1

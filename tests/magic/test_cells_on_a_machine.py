@@ -170,3 +170,29 @@ def answer(kernel: LiveKernel, message_id: str) -> Any:
         reply = kernel.client.get_shell_msg(timeout=30)
         if reply["parent_header"].get("msg_id") == message_id:
             return reply["content"]
+
+
+def test_variables_go_with_a_cell_and_come_back(kernel: LiveKernel) -> None:
+    kernel.run("import numpy as np\ndf = np.arange(5)\ncfg = {'factor': 3}\nscores = None")
+    assert kernel.run("%%glows run train --send df,cfg --fetch scores\nscores = df * cfg['factor']").error is None
+    assert kernel.run("scores").result["text/plain"] == "array([ 0,  3,  6,  9, 12])"
+    failed = kernel.run("%%glows run train --fetch scores\nscores = 'new'\n1 / 0")
+    assert failed.error["ename"] == "ZeroDivisionError"
+    assert "array" in kernel.run("scores").result["text/plain"], "after a cell that failed nothing is fetched"
+    assert kernel.run("%glows run train --fetch scores").error is None
+    assert kernel.run("scores").result["text/plain"] == "'new'"
+    assert kernel.run("scores = 'sent'\n%glows run train --send scores").error is None
+    assert kernel.run("%%glows run train\nscores").bundles[0]["text/plain"] == "'sent'"
+
+
+def test_variables_that_do_not_go_are_said_in_a_sentence(kernel: LiveKernel) -> None:
+    kernel.run("class Net: pass\nnet = {'model': Net()}")
+    said = {
+        "--send net": "net['model'] holds Net, which has no safe form; write it to a file, and send that",
+        "--send nothing_here": "There is no variable nothing_here here; run the cell that makes it first.",
+        "--send 1x": "'1x' can be no variable's name",
+        "--fetch not_there": "has no variable not_there",
+        "--fetch len --status": "--send and --fetch go with code or alone",
+    }
+    found = {words: kernel.run(f"%glows run train {words}").error["evalue"] for words in said}
+    assert {words: text for words, text in found.items() if said[words] not in text} == {}

@@ -285,3 +285,12 @@ def test_completion_loads_once_and_goes_with_the_extension(kernel: Kernel) -> No
         assert "command" not in kernel.complete("%glows spe").types
     finally:
         kernel.run("%load_ext glows_nb")
+
+
+def test_variables_that_a_cell_may_be_sent_are_offered(kernel: Kernel) -> None:
+    kernel.run("scores_here, other = 1, 2")
+    assert kernel.complete("%glows run train --send scores_h").lines == ["%glows run train --send scores_here"]
+    assert kernel.complete("%glows run train --send other,scores_h").lines == [
+        "%glows run train --send other,scores_here"
+    ]
+    kernel.run("del scores_here, other")

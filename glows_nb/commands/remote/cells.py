@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glows_nb.commands.group import MAGIC_PROGRAM, CommandError, group, program, say
+from glows_nb.commands.group import MAGIC_PROGRAM, CommandError, group, program, say, saying_notes_of_interrupt
 from glows_nb.commands.parameter_types import GPU, IMAGE, MACHINE, POSITIVE, REGION
 from glows_nb.commands.remote.starting import found_or_started
+from glows_nb.commands.remote.user_variables import VARIABLES, user_namespace, variables_here
 from glows_nb.commands.remote.where_cells_run import (
     machine_of_cells,
     run_cells_here,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 @click.argument("machine", required=False, type=MACHINE)
 @click.argument("script", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--code", metavar="TEXT", help="What is run; in a notebook that can stand below the line.")
+@click.option("--send", multiple=True, type=VARIABLES, help="Variables that are set there before: df,cfg.")
+@click.option("--fetch", multiple=True, type=VARIABLES, help="Variables that are had from there after it.")
 @click.option("--again", is_flag=True, help="Run it anew, though it runs there or has ended unseen.")
 @click.option("--trust", is_flag=True, help="Show HTML and scripts that come from there as they are.")
 @click.option("--status", "is_status", is_flag=True, help="Only what the kernel there does, and what ran in it.")
@@ -50,6 +53,8 @@ def run(
     machine: str | None,
     script: Path | None,
     code: str | None,
+    send: tuple[list[str], ...],
+    fetch: tuple[list[str], ...],
     again: bool,
     trust: bool,
     is_status: bool,
@@ -76,6 +81,9 @@ def run(
 
     With --gpu the machine is rented first, after the price and a question, unless it is there.
 
+    With --send variables of the notebook are set there before it runs, with --fetch some of there are set in the
+    notebook when it has ended well; with no code that is all. None is pickled.
+
     In a terminal SCRIPT is a file with Python, or it is piped in.
     """
     from glows_nb.commands.settings import settings
@@ -88,6 +96,11 @@ def run(
     machine = name or machine
     if machine is None:
         raise click.UsageError("Say on which machine: its name, its id, or --gpu and --name to rent one.")
+    namespace = user_namespace() if send or fetch else {}
+    sent = variables_here([name for names in send for name in names], namespace)
+    fetched = list(dict.fromkeys(name for names in fetch for name in names))
+    if namespace and (is_status or is_log or restart):
+        raise CommandError("--send and --fetch go with code or alone, not with --status, --log or --restart.")
     if gpu is None and (regions or image or max_price is not None):
         raise CommandError("--region, --image and --max-price say how to rent a machine: give --gpu with them.")
     found = (
@@ -108,14 +121,22 @@ def run(
         code = script.read_text(encoding="utf-8")
     elif code is None and is_terminal and not sys.stdin.isatty():
         code = sys.stdin.read()
-    if not (code or "").strip():
+    has_code = bool((code or "").strip())
+    if not has_code and not namespace:
         raise CommandError(
             "Nothing is to be run: write the code below the line, as in %%glows run train, or name a file."
         )
     is_trusted = trust or settings().trust_machines
-    result = handle.run(code or "", again=again, trust=is_trusted, yes=yes, marked=marked)
-    if result.error is not None:
-        raise result.error
+    with saying_notes_of_interrupt():
+        if has_code:
+            result = handle.run(code or "", again=again, trust=is_trusted, send=sent, yes=yes, marked=marked)
+            if result.error is not None:
+                raise result.error
+        elif sent:
+            handle.put(sent, yes=yes)
+        if fetched:
+            found_there = handle.get(*fetched, yes=yes)
+            namespace.update(zip(fetched, found_there if len(fetched) > 1 else [found_there], strict=True))
     return None
 
 

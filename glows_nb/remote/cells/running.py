@@ -21,9 +21,10 @@ from glows_nb.remote.cells.failing import CellFailed, cell_failed
 from glows_nb.remote.cells.foreign import cleaned
 from glows_nb.remote.cells.messages import taken
 from glows_nb.remote.cells.outputs import Outputs, Result
-from glows_nb.remote.cells.showing import Show, Silent, read_here
+from glows_nb.remote.cells.showing import OnlyNotes, Show, Silent, read_here
 from glows_nb.remote.cells.widget_relay import WidgetRelay
 from glows_nb.remote.errors import LineLost, NotReachable, RemoteError
+from glows_nb.remote.progress import notify
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
@@ -56,6 +57,24 @@ async def run_cell(
     return await run.to_its_end(again=again, ask=ask)
 
 
+async def run_hidden(line: Line, caller: Caller, code: str, given: Mapping[str, Any], ask: Ask | None) -> Result:
+    """Run code of ours in the machine's kernel: it counts as no cell, and is told of nowhere.
+
+    Args:
+        line: to the machine.
+        caller: where it is needed.
+        code: what is run; it leaves the user's variables alone but for what it is for.
+        given: what it finds in the message that it runs by.
+        ask: asks whether ipykernel may be installed there; None installs it without a question.
+
+    Raises:
+        NotReachable, RemoteError: as for `run_cell`.
+    """
+    run = _Run(line, caller, code, OnlyNotes(line.short_name), None, trust=True, given=given)
+    result, _ = await run.to_its_end(again=True, ask=ask)
+    return result
+
+
 async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: str) -> Result:
     """What a run has said; see `Machine.output`.
 
@@ -69,6 +88,28 @@ async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: 
     run = _Run(line, caller, "", Silent(line.short_name), None, trust=False)
     await run.follow_found(attachment, found)
     return run.result()
+
+
+async def is_there_already(line: Line, caller: Caller, code: str, ask: Ask | None) -> bool:
+    """Does a run of this code go on there, or has one ended unseen? Where a line breaks meanwhile it is asked again.
+
+    Raises:
+        NotReachable, RemoteError: as for `run_cell`.
+    """
+    for tries in range(1, TRIES + 1):
+        try:
+            attachment = await attached(line, caller, ask)
+            return bool((await attachment.ask("find", key=key_of(code))).get("is_found"))
+        except LineLost:
+            if tries == TRIES:
+                raise
+            await asyncio.sleep(FIRST_PAUSE)
+    return False
+
+
+def key_of(code: str) -> str:
+    """By what a run of the same code is found."""
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def checked_code(code: object) -> str:
@@ -90,12 +131,20 @@ class _Run:
     """One run, by however many lines."""
 
     def __init__(
-        self, line: Line, caller: Caller, code: str, show: Show, widgets: WidgetRelay | None, *, trust: bool
+        self,
+        line: Line,
+        caller: Caller,
+        code: str,
+        show: Show,
+        widgets: WidgetRelay | None,
+        *,
+        trust: bool,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self._line, self._caller, self._code, self._show, self._widgets = line, caller, code, show, widgets
-        self._trust = trust
+        self._trust, self._given = trust, given
         self._id = uuid.uuid4().hex
-        self._key = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+        self._key = key_of(code)
         self._outputs = Outputs()
         self._waiting: deque[Callable[[], None]] = deque()
         self._life = ""
@@ -111,7 +160,7 @@ class _Run:
         try:
             return await self._until_it_is_over(again=again, ask=ask), self._is_interrupted
         except asyncio.CancelledError as stop:
-            if self._life:
+            if self._life and self._given is None:
                 stop.add_note(
                     f"What runs on {self._line.name} goes on there; the same cell run again shows what it says."
                 )
@@ -154,8 +203,17 @@ class _Run:
         self._life = attachment.life
         if self._widgets is not None:
             self._widgets.show_run(self._id)
-        words = {"run": self._id, "key": self._key, "title": self._code.strip()[:TITLE], "code": self._code}
+        words: dict[str, Any] = {
+            "run": self._id,
+            "key": self._key,
+            "title": self._code.strip()[:TITLE],
+            "code": self._code,
+        }
+        if self._given is not None:
+            words["given"] = self._given
         answer = await attachment.ask("run", again=again, **words)
+        if self._given is not None and answer.get("state") == "busy" and not self._next:
+            await notify(self._caller, f"A cell runs on {self._line.name}; this waits its turn.")
         try:
             self._take_begun(answer)
         except (ValueError, KeyError, TypeError) as error:
@@ -219,10 +277,10 @@ class _Run:
         """The first is for what runs there; a second lets go of it.
 
         Raises:
-            CancelledError: it is the second.
+            CancelledError: it is the second, or what runs there may be somebody's cell.
         """
         task = asyncio.current_task()
-        if self._is_interrupted or task is None:
+        if self._is_interrupted or task is None or self._given is not None:
             raise asyncio.CancelledError
         self._is_interrupted = True
         task.uncancel()

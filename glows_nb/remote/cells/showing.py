@@ -119,3 +119,11 @@ class Silent(Show):
 
     def note(self, text: str) -> None:
         """Nothing."""
+
+
+class OnlyNotes(Silent):
+    """Shows nothing but what is to be said beside."""
+
+    def note(self, text: str) -> None:
+        """Say it."""
+        Show.note(self, text)
