@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -151,6 +151,11 @@ class Attachment:
         with suppress(OSError, asyncssh.Error):  # who waits for the answer hears that the line broke
             self._process.stdin.write(keeper.pack(0, keeper.REPLY, [asked]))
         return self._number
+
+    def pass_on(self, number: int, channel: bytes, parts: Sequence[bytes]) -> None:
+        """Send a message to a channel of the kernel's; the keeper takes each number once, see `told["taken"]`."""
+        with suppress(OSError, asyncssh.Error):  # what was not taken is for who numbers them to send again
+            self._process.stdin.write(keeper.pack(number, channel, parts))
 
     def listen(self, listener: Listener) -> None:
         """From now on it hears what it lacks, beginning with what is kept already."""
