@@ -141,6 +141,7 @@ class Bridge:
             if not number:
                 await self._side.say(keeper.IOPUB, "error", failure, asked.header)
             await self._side.say(asked.channel, "execute_reply", {**failure, "execution_count": 0}, asked.header)
+            await self._side.say(keeper.IOPUB, "status", {"execution_state": "idle"}, asked.header)
 
     async def _attached(self) -> Attachment:
         made = Attachment(self._line.name, *await begun(self._line, self._caller, _nobody_agrees, self._name))
