@@ -81,10 +81,10 @@ def test_machine_that_ends_is_a_sentence_and_a_dead_kernel(
             notebook.start()
             asked = notebook.client.execute("import time; print('runs', flush=True); time.sleep(1000)")
             assert next_stream(notebook) == "runs\n"
-            told.changes["status"] = "Released"
+            told.changes["status"] = "Exited"
         reply = notebook.client._recv_reply(asked, timeout=WITHIN)["content"]
         assert reply["status"] == "error"
-        assert "is Released: it has ended, and nothing answers there any more" in reply["evalue"]
+        assert "is Exited: it has ended, and nothing answers there any more" in reply["evalue"]
         eventually(lambda: not notebook.manager.is_alive())
         # What Jupyter does by itself then leaves a kernel that is dead, until it gives up.
         notebook.manager.restart_kernel(now=True)
@@ -99,11 +99,11 @@ def test_machine_that_ends_is_a_sentence_and_a_dead_kernel(
 
 def test_start_says_why_it_can_not_be(doors: dict[str, Door], monkeypatch: pytest.MonkeyPatch) -> None:
     with notebook_on(doors, SANDBOX, monkeypatch) as notebook:
-        notebook.service.told.changes["status"] = "Released"
+        notebook.service.told.changes["status"] = "Exited"
         with pytest.raises(RemoteError) as caught:
             notebook.manager.start_kernel()
         name = notebook.service.told.instance_id
-        assert str(caught.value).startswith(f"{name} is Released: it has ended")
+        assert str(caught.value).startswith(f"{name} is Exited: it has ended")
         assert not notebook.manager.has_kernel
         notebook.service.told.changes.clear()
         notebook.service.told.port = NOBODY
