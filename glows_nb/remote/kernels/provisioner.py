@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import textwrap
 from contextlib import suppress
 from subprocess import PIPE
 from typing import Any, Final
@@ -17,6 +18,7 @@ from glows_nb.remote.errors import RemoteError
 
 ENDS_WITHIN: Final = 4.0
 LOOK_SECONDS: Final = 0.05
+LINE: Final = 80
 
 
 class MachineProvisioner(LocalProvisioner):
@@ -52,12 +54,15 @@ class MachineProvisioner(LocalProvisioner):
         if "error" not in words:
             self._has_begun = True
             return info
-        if not self._has_begun:
-            await self.wait()
-            await self.cleanup()
-            raise RemoteError(words["error"])
-        self.log.error(words["error"])
-        return info
+        if self._has_begun:
+            self.log.error(words["error"])
+            return info
+        await self.wait()
+        await self.cleanup()
+        # Jupyter keeps one that could not be begun among those that are to be, and its server could not be stopped.
+        getattr(getattr(self.parent, "parent", None), "pending_kernels", {}).pop(self.kernel_id, None)
+        # JupyterLab shows the text as it is, and what is too long for its dialogue behind a scroll bar.
+        raise RemoteError(textwrap.fill(words["error"], LINE))
 
     async def terminate(self, restart: bool = False) -> None:
         """Let the bridge end the kernel on the machine, and itself."""

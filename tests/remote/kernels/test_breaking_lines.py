@@ -104,10 +104,11 @@ def test_start_says_why_it_can_not_be(doors: dict[str, Door], monkeypatch: pytes
             notebook.manager.start_kernel()
         name = notebook.service.told.instance_id
         assert str(caught.value).startswith(f"{name} is Exited: it has ended")
+        assert max(map(len, str(caught.value).splitlines())) <= 80
         assert not notebook.manager.has_kernel
         notebook.service.told.changes.clear()
         notebook.service.told.port = NOBODY
-        with pytest.raises(RemoteError, match="its SSH at .* does not answer"):
+        with pytest.raises(RemoteError, match=r"its\s+SSH\s+at\s+.*\s+does\s+not\s+answer"):
             notebook.manager.start_kernel()
 
 

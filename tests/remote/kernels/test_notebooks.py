@@ -104,7 +104,9 @@ def test_shutdown_leaves_nothing(notebook: Notebook) -> None:
     here = notebook.manager.provisioner.pid
     assert runs(here)
     assert len(notebook.pids_there) == 2
-    [folder] = [path for path in (notebook.home / ".glows-nb").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    [folder] = [
+        path for path in (notebook.home / ".glows-nb").iterdir() if path.is_dir() and path.name != "__pycache__"
+    ]
     notebook.client.execute("import atexit; atexit.register(lambda: open('ended', 'w').close())", reply=True)
     notebook.manager.shutdown_kernel()
     assert not runs(here)
