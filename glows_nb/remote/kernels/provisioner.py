@@ -14,8 +14,6 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Bool, Unicode
 
-from glows_nb.remote.errors import RemoteError
-
 ENDS_WITHIN: Final = 4.0
 LOOK_SECONDS: Final = 0.05
 LINE: Final = 80
@@ -40,7 +38,7 @@ class MachineProvisioner(LocalProvisioner):
         """Begin the bridge, and wait until the kernel on the machine answers.
 
         Raises:
-            RemoteError: there can be none; the text says why. One that is begun again is dead then, which Jupyter sees.
+            RuntimeError: there can be none; the text says why. Where one is begun again it is dead then instead.
         """
         info = await super().launch_kernel(cmd, **{**kwargs, "stdin": PIPE, "stdout": PIPE})
         process: Any = self.process
@@ -60,9 +58,9 @@ class MachineProvisioner(LocalProvisioner):
         await self.wait()
         await self.cleanup()
         # Jupyter keeps one that could not be begun among those that are to be, and its server could not be stopped.
-        getattr(getattr(self.parent, "parent", None), "pending_kernels", {}).pop(self.kernel_id, None)
+        getattr(getattr(self.parent, "parent", None), "_pending_kernels", {}).pop(self.kernel_id, None)
         # JupyterLab shows the text as it is, and what is too long for its dialogue behind a scroll bar.
-        raise RemoteError(textwrap.fill(words["error"], LINE))
+        raise RuntimeError(textwrap.fill(words["error"], LINE))
 
     async def terminate(self, restart: bool = False) -> None:
         """Let the bridge end the kernel on the machine, and itself."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from glows_nb.remote.errors import RemoteError
 from tests.remote.conftest import SANDBOX, SSHD
 from tests.remote.cutting_proxy import CuttingProxy
 from tests.remote.kernels.conftest import WITHIN, Notebook, notebook_on
@@ -100,7 +99,7 @@ def test_machine_that_ends_is_a_sentence_and_a_dead_kernel(
 def test_start_says_why_it_can_not_be(doors: dict[str, Door], monkeypatch: pytest.MonkeyPatch) -> None:
     with notebook_on(doors, SANDBOX, monkeypatch) as notebook:
         notebook.service.told.changes["status"] = "Exited"
-        with pytest.raises(RemoteError) as caught:
+        with pytest.raises(RuntimeError) as caught:
             notebook.manager.start_kernel()
         name = notebook.service.told.instance_id
         assert str(caught.value).startswith(f"{name} is Exited: it has ended")
@@ -108,7 +107,7 @@ def test_start_says_why_it_can_not_be(doors: dict[str, Door], monkeypatch: pytes
         assert not notebook.manager.has_kernel
         notebook.service.told.changes.clear()
         notebook.service.told.port = NOBODY
-        with pytest.raises(RemoteError, match=r"its\s+SSH\s+at\s+.*\s+does\s+not\s+answer"):
+        with pytest.raises(RuntimeError, match=r"its\s+SSH\s+at\s+.*\s+does\s+not\s+answer"):
             notebook.manager.start_kernel()
 
 
