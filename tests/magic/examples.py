@@ -144,7 +144,7 @@ DISPLAYS = {
     "exec train -- 'cd data && ls | head'": r"\nresults\.csv\n",
     "run train --status": r"began +cell +status +took|Columns: \[began, cell, status, took\]",
     "kernel add train": r"JupyterLab's menu of kernels now has “train \(GLOWS\)”; a page that is open",
-    "kernel list": r"machine +profile +trusted +kernel\ntrain +False +glows-train",
+    "kernel list": r"In JupyterLab's menu of kernels\nmachine +profile +trusted +kernel\ntrain .*False +glows-train",
     "kernel remove train": r"no longer has “train \(GLOWS\)”",
     "send train data": r"data → train:data: 1 file sent, 8 B",
     "send train data --dry-run": r"1 there already\npath +action +size_bytes +why\nresults\.csv +same",

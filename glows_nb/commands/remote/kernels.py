@@ -14,9 +14,8 @@ from glows_nb.commands.parameter_types import MACHINE
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from glows_nb.api.client import Client
+    from glows_nb.frames.tables import Table
 
 
 @group.group()
@@ -28,9 +27,9 @@ def kernel() -> None:
 @click.argument("machine", type=MACHINE)
 @click.option("--trust", is_flag=True, help="Show HTML, scripts and all widgets that come from there as they are.")
 def add(machine: str, trust: bool) -> None:
-    """Put MACHINE into JupyterLab's menu of kernels, as "MACHINE (GLOWS)".
+    """Put MACHINE into JupyterLab's menu of kernels.
 
-    A notebook with that kernel runs on the machine, and its file stays here. Each notebook has a kernel of its own
+    It is “MACHINE (GLOWS)” there. A notebook with that kernel runs on the machine, and its file stays here. Each notebook has a kernel of its own
     there. It goes on while the line is down, and what it says meanwhile comes later. It ends as any kernel does: shut
     down in JupyterLab, or with JupyterLab's server.
     """
@@ -52,14 +51,16 @@ def add(machine: str, trust: bool) -> None:
 
 
 @kernel.command("list", examples=["kernel list"])
-def list_() -> pd.DataFrame:
-    """The kernels on machines in JupyterLab's menu."""
+def list_() -> Table:
+    """The machines in JupyterLab's menu of kernels."""
     import pandas as pd
 
+    from glows_nb.frames.tables import captioned
     from glows_nb.remote.kernels.kernelspec import kernels
 
     rows = [(each.machine, each.profile, each.is_trusted, each.name) for each in kernels()]
-    return pd.DataFrame(rows, columns=["machine", "profile", "trusted", "kernel"])
+    table = pd.DataFrame(rows, columns=["machine", "profile", "trusted", "kernel"])
+    return captioned(table, "In JupyterLab's menu of kernels", is_sandbox=False)
 
 
 @kernel.command(examples=["kernel remove train"])
