@@ -29,9 +29,9 @@ def kernel() -> None:
 def add(machine: str, trust: bool) -> None:
     """Put MACHINE into JupyterLab's menu of kernels.
 
-    It is “MACHINE (GLOWS)” there. A notebook with that kernel runs on the machine, and its file stays here. Each notebook has a kernel of its own
-    there. It goes on while the line is down, and what it says meanwhile comes later. It ends as any kernel does: shut
-    down in JupyterLab, or with JupyterLab's server.
+    It is “MACHINE (GLOWS)” there. A notebook with that kernel runs on the machine, and its file stays here. Each
+    notebook has a kernel of its own there, which goes on while the line is down: what it says meanwhile comes later. It
+    ends as any kernel does: shut down in JupyterLab, or with JupyterLab's server.
     """
     from glows_nb.remote.errors import no_machine
     from glows_nb.remote.handle import Handle
