@@ -94,7 +94,7 @@ async def _asked(machine: Machine, caller: Caller, kind: str, content: Mapping[s
     listener = Listener(int(attachment.told["last"]) + 1, is_answer)
     attachment.listen(listener)
     try:
-        attachment.pass_on(keeper.SHELL, kind, message, dict(content))
+        attachment.say(kind, message, content)
         while (frames := await listener.taken()) is not None:
             for frame in frames:
                 answer = json.loads(frame.parts[3])

@@ -1,11 +1,11 @@
 """The one file that runs on a machine: it owns a Jupyter kernel, keeps what that says, and lets clients come and go.
 
-    python keeper.py attach MARK     what a client runs there: begins the keeper if there is none, and passes bytes on
+    python keeper.py attach MARK [NAME]   what a client runs there: begins the keeper if there is none, passes bytes on
 
-The keeper has one kernel, over sockets that only its user can reach. Every message of the kernel gets the next number
-and is kept, so that a client whose line broke asks for what it lacks by the number that it has; what is kept is
-bounded, and what is given up of it is the oldest. A run has an identity of its client's making: the same run sent twice
-runs once. It imports nothing of glows_nb, and runs on Python 3.8 with ipykernel.
+A notebook has a keeper by its name. Each has one kernel, over sockets that only its user can reach. Every message of
+the kernel gets the next number and is kept, so that a client whose line broke asks for what it lacks by the number that
+it has; what is kept is bounded, and what is given up is the oldest. A run has an identity of its client's making: the
+same run sent twice runs once. It imports nothing of glows_nb, and runs on Python 3.8 with ipykernel.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -36,15 +37,16 @@ Message = List[bytes]
 
 PROTOCOL = 1
 FOLDER, VALUES = ".glows-nb", "values"
+HOME = os.path.join(os.path.expanduser("~"), FOLDER)
+NAME = "".join(sys.argv[3:4]) if sys.argv[1:2] == ["attach"] else ""
 SOCKET, LOCK, LOG, CONNECTION = "keeper.sock", "keeper.lock", "keeper.log", "kernel.json"
 SPOOL_BYTES = 1 << 30
 SEGMENT_BYTES = 16 << 20
 AHEAD_BYTES = 1 << 18
 RUNS_KEPT = 1000
 TOLD_RUNS = 100
-STARTS_WITHIN = 60.0
-ENDS_WITHIN = 2.0
-IDLE_WITHIN = 1.0
+STARTS_WITHIN, ENDS_WITHIN, IDLE_WITHIN = 60.0, 2.0, 1.0
+ALONE_MOST = 86400.0
 BLOCK = 1 << 16
 STALE, NO_PYTHON, NO_IPYKERNEL = 90, 91, 92
 DELIMITER = b"<IDS|MSG>"
@@ -308,8 +310,8 @@ class Keeper:
         self.going: List[Words] = []
         self.pending: List[Message] = []
         self.asking: Optional[Words] = None
-        self.state, self.since = "none", time.time()
-        self.is_over = False
+        self.state, self.since, self.seen = "none", time.time(), time.monotonic()
+        self.taken, self.is_over = 0, False
         self.poller.register(listening, zmq.POLLIN)
         # A child that ends wakes the loop.
         self.woken, waking = socket.socketpair()
@@ -335,6 +337,10 @@ class Keeper:
             if self.listening.fileno() in ready or self.listening in ready:
                 self.accept()
             self.look_after_kernel()
+            if self.clients or not NAME or self.state == "busy":
+                self.seen = time.monotonic()
+            elif time.monotonic() - self.seen > ALONE_MOST:
+                self.is_over = True
             for number, flags in ready.items():
                 if number in self.clients:
                     self.look_after(number, self.clients[number], flags)
@@ -351,7 +357,6 @@ class Keeper:
 
     def told(self) -> Words:
         """How things stand."""
-        kernel = self.kernel
         return {
             "life": self.life,
             "first": self.spool.first,
@@ -359,7 +364,8 @@ class Keeper:
             "state": self.state,
             "since": self.since,
             "now": time.time(),
-            "kernel": kernel.info if kernel is not None else {},
+            "taken": self.taken,
+            "kernel": self.kernel.info if self.kernel is not None else {},
         }
 
     def look_after(self, number: int, client: Client, flags: int) -> None:
@@ -370,8 +376,8 @@ class Keeper:
             if flags & ~self.zmq.POLLOUT:
                 piece = client.connection.recv(BLOCK)
                 client.held += piece
-                for _, channel, parts in unpack(client.held):
-                    self.do(client, channel, parts)
+                for count, channel, parts in unpack(client.held):
+                    self.do(client, count, channel, parts)
                 if not piece:
                     raise ConnectionError
         except BlockingIOError:
@@ -382,10 +388,12 @@ class Keeper:
             self.poller.unregister(number)
             self.clients.pop(number).connection.close()
 
-    def do(self, client: Client, channel: bytes, parts: Sequence[bytes]) -> None:
-        """What a client asks for: words as JSON, or a message that is passed on to a channel of the kernel's."""
+    def do(self, client: Client, number: int, channel: bytes, parts: Sequence[bytes]) -> None:
+        """What a client asks for: words as JSON, or a message for a channel of the kernel's, each number once."""
         if channel != REPLY:
-            self.wanted([channel, *parts])
+            if number > self.taken or not number:
+                self.taken = max(number, self.taken)
+                self.wanted([channel, *parts])
             return
         words = json.loads(parts[0].decode())
         kind, answer = words["do"], {"to": words.get("number")}
@@ -545,7 +553,7 @@ class Keeper:
                 continue
             if channel == IOPUB:
                 kernel.is_heard = True
-                if parent.get("msg_type") == "kernel_info_request":
+                if parent.get("msg_type") == "kernel_info_request" and parent.get("session") == "glows":
                     self.begin_to_run(kernel)
                     continue
             self.spool.add(channel, parts)
@@ -675,11 +683,17 @@ def begin() -> None:
         Keeper(listening).serve()
     finally:
         os.unlink(SOCKET)
+        if NAME:
+            shutil.rmtree(os.getcwd(), ignore_errors=True)
         os._exit(0)
 
 
 def attach() -> None:
     """Pass bytes on between whoever is attached and the keeper; that is begun once, however many come at a time."""
+    os.umask(0o077)
+    for name in (NAME, VALUES):
+        os.makedirs(os.path.join(HOME, name), mode=0o700, exist_ok=True)
+    os.chdir(os.path.join(HOME, NAME))
     with open(os.path.abspath(__file__), "rb") as file:
         if hashlib.sha256(file.read()).hexdigest()[:16] not in os.path.basename(__file__):
             sys.exit(STALE)
@@ -690,7 +704,7 @@ def attach() -> None:
             try:
                 import ipykernel  # noqa: F401
             except ImportError:
-                os.unlink("python")
+                os.unlink(os.path.join(HOME, "python"))
                 sys.exit(NO_IPYKERNEL)
             begin()
             made = connected()
@@ -716,7 +730,4 @@ def attach() -> None:
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
-    os.makedirs(os.path.join(os.path.expanduser("~"), FOLDER, VALUES), mode=0o700, exist_ok=True)
-    os.chdir(os.path.join(os.path.expanduser("~"), FOLDER))
     run_kernel() if sys.argv[1:] == ["kernel"] else attach()

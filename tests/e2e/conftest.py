@@ -64,7 +64,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     port, token = free_port(), secrets.token_hex(16)
     own_places = {
         name: str(home)
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+        for name in (
+            *("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"),
+            "GLOWS_CONFIG_DIR",
+        )
     }
     command = [sys.executable, "-m", "glows_nb", "lab", "--no-browser", f"--port={port}", f"--folder={home / 'work'}"]
     with (home / "log.txt").open("wb") as log:

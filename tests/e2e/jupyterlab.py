@@ -24,10 +24,10 @@ RUN_SILENTLY = """async code => {
 }"""
 
 
-def write_notebook(lab: Lab, name: str, *cells: str) -> None:
+def write_notebook(lab: Lab, name: str, *cells: str, kernel: str = "python3") -> None:
     """A notebook of code cells, in the folder."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata.kernelspec = {"name": kernel, "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.folder / name)
 
 

@@ -41,6 +41,9 @@ EXAMPLES = [
     "run train --status",
     "run train --restart",
     "run train --gpu 4090 --max-price 0.60 --code 'print(6 * 7)' --yes",
+    "kernel add train",
+    "kernel list",
+    "kernel remove train",
     "send train data",
     "send train train.py code/",
     "send train data --dry-run",
@@ -101,6 +104,9 @@ KINDS = {
     "send": "Transfer",
     "fetch": "Transfer",
     "copy": "Transfer",
+    "kernel add": "NoneType",
+    "kernel list": "Table",
+    "kernel remove": "NoneType",
     "forward": "Forward",
     "forward --close": "NoneType",
     "form": "LaunchForm",
@@ -139,6 +145,9 @@ DISPLAYS = {
     "exec train -- 'cd data && ls | head'": r"\nresults\.csv\n",
     "run train --status": r"began +cell +status +took|Columns: \[began, cell, status, took\]",
     "run train --gpu 4090 --max-price 0.60 --code 'print(6 * 7)' --yes": r"42",
+    "kernel add train": r"JupyterLab's menu of kernels now has “train \(GLOWS\)”; a page that is open",
+    "kernel list": r"In JupyterLab's menu of kernels\nmachine +profile +trusted +kernel\ntrain .*False +glows-train",
+    "kernel remove train": r"no longer has “train \(GLOWS\)”",
     "send train data": r"data → train:data: 1 file sent, 8 B",
     "send train data --dry-run": r"1 there already\npath +action +size_bytes +why\nresults\.csv +same",
     "fetch train data/results.csv": r"1 file fetched, 8 B",
@@ -175,7 +184,21 @@ DISPLAYS = {
 
 ELSEWHERE = {"on", "off"}
 """Commands that change where the cells of a session run: `test_cells_on_a_machine` has one for them."""
-NEEDS_NO_SERVICE = {"help", "config", "sandbox", "use", "login", "logout", "doctor", "off", "spend", "form", "panel"}
+NEEDS_NO_SERVICE = {
+    "kernel list",
+    "kernel remove",
+    "help",
+    "config",
+    "sandbox",
+    "use",
+    "login",
+    "logout",
+    "doctor",
+    "off",
+    "spend",
+    "form",
+    "panel",
+}
 """What can't be refused by the service: the others must never make an empty answer of a refused token."""
 
 
@@ -196,6 +219,9 @@ FAILURES = {
     "run": ("run train", "Nothing is to be run: write the code below the line"),
     "on": ("on nobody", "There is no machine 'nobody'"),
     "off": ("off now", "Got unexpected extra argument"),
+    "kernel add": ("kernel add nobody", "There is no machine 'nobody'"),
+    "kernel list": ("kernel list train", "unexpected extra argument (train)"),
+    "kernel remove": ("kernel remove nobody", "'nobody' has no kernel in JupyterLab's menu; there is none at all."),
     "send": ("send train nowhere", "nowhere"),
     "fetch": ("fetch train nowhere", "nowhere"),
     "copy": ("copy data elsewhere", "Neither of the two is on a machine; write MACHINE:PATH"),
@@ -238,7 +264,7 @@ def command_of(line: str) -> str:
     words = line.split()
     if "--close" in words:
         return f"{words[0]} --close"
-    return " ".join(words[:2]) if words[0] in ("image", "network") and len(words) > 1 else words[0]
+    return " ".join(words[:2]) if words[0] in ("image", "network", "kernel") and len(words) > 1 else words[0]
 
 
 WITH_JSON = [

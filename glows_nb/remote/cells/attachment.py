@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -153,13 +153,15 @@ class Attachment:
             self._process.stdin.write(keeper.pack(0, keeper.REPLY, [asked]))
         return self._number
 
-    def pass_on(
-        self, channel: bytes, kind: str, message: str, content: dict[str, Any], buffers: Sequence[bytes] = ()
-    ) -> None:
-        """Send the kernel a message of this id."""
+    def pass_on(self, number: int, channel: bytes, parts: Sequence[bytes]) -> None:
+        """Send a message to a channel of the kernel's; the keeper takes each number but 0 once, see `told["taken"]`."""
+        with suppress(OSError, asyncssh.Error):  # what was not taken is for who numbers them to send again
+            self._process.stdin.write(keeper.pack(number, channel, parts))
+
+    def say(self, kind: str, message: str, content: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> None:
+        """Send the kernel a request or a message to a widget, under this id."""
         parts = [keeper.as_json(keeper.header(kind, message)), b"{}", b"{}", keeper.as_json(content)]
-        with suppress(OSError, asyncssh.Error):
-            self._process.stdin.write(keeper.pack(0, channel, [*parts, *map(bytes, buffers)]))
+        self.pass_on(0, keeper.SHELL, [*parts, *map(bytes, buffers)])
 
     def listen(self, listener: Listener) -> None:
         """From now on it hears what it lacks, beginning with what is kept already."""

@@ -8,11 +8,25 @@ from typing import Any, Final
 
 from glows_nb.remote.cells.foreign import ACTS, FETCHES, HTML, cleaned, cleaned_metadata
 
-MODULES: Final = frozenset({"@jupyter-widgets/base", "@jupyter-widgets/controls", "@jupyter-widgets/output"})
+VIEW: Final = "application/vnd.jupyter.widget-view+json"
+TARGET: Final = "jupyter.widget"
+
+_MODULES: Final = frozenset({"@jupyter-widgets/base", "@jupyter-widgets/controls", "@jupyter-widgets/output"})
 """Of these the code is known; others bring their own, as anywidget does."""
 
-_OF_CODE: Final = ("_model_module", "_view_module")
-_MARKUP: Final = re.compile("HTML")
+_NAMES: Final = (
+    "Accordion BoundedFloatText BoundedIntText Box Button ButtonStyle Checkbox CheckboxStyle ColorPicker ColorsInput "
+    "Combobox DatePicker DatetimePicker DescriptionStyle DirectionalLink Dropdown FileUpload FloatLogSlider "
+    "FloatProgress FloatRangeSlider FloatSlider FloatText FloatsInput GridBox HBox HTML HTMLMath HTMLMathStyle "
+    "HTMLStyle Image IntProgress IntRangeSlider IntSlider IntText IntsInput Label LabelStyle Layout Link "
+    "NaiveDatetimePicker Output Password Play ProgressStyle RadioButtons Select SelectMultiple SelectionRangeSlider "
+    "SelectionSlider SliderStyle Stack Tab TagsInput Text TextStyle Textarea TimePicker ToggleButton ToggleButtonStyle "
+    "ToggleButtons ToggleButtonsStyle VBox Valid"
+)
+_MODELS: Final = frozenset(f"{name}Model" for name in _NAMES.split())
+_TYPED: Final = frozenset({"ComboboxModel", "PasswordModel", "TextModel", "TextareaModel"})
+"""Their values are what somebody types, and no page makes more of them."""
+
 _STYLED: Final = re.compile(r"Style|Layout")
 
 
@@ -21,34 +35,44 @@ def cleaned_state(model: str, state: Mapping[str, Any], *, trust: bool) -> dict[
 
     Args:
         model: the name of its kind, such as "HTMLModel".
-        state: its values by their names, with buffers in their places.
+        state: its values by their names.
         trust: show it as it is.
 
     Returns:
-        The values; None where the widget brings code of its own.
+        The values; None where the widget brings code of its own, becomes another one, or would fetch something.
     """
     if trust:
         return dict(state)
-    if any(name in state and state[name] not in MODULES and state[name] is not None for name in _OF_CODE):
+    if model not in _MODELS or not _is_of(model, state) or state.get("format") == "url":
         return None
-    if state.get("format") == "url":
-        return None  # it would be fetched without a click
-    return {name: _value(model, name, value) for name, value in state.items()}
+    return {name: _value(model, name, value) for name, value in state.items() if not name.startswith("__")}
+
+
+def _is_of(model: str, state: Mapping[str, Any]) -> bool:
+    """Is a state that of such a widget, shown as such?"""
+    modules = [state.get(name) for name in ("_model_module", "_view_module")]
+    return (
+        state.get("_model_name", model) == model
+        and all(module is None or module in _MODULES for module in modules)
+        and (state.get("_view_name") or "StyleView") in ("StyleView", f"{model.removesuffix('Model')}View")
+    )
 
 
 def _value(model: str, name: str, value: Any) -> Any:
     if name == "description_allow_html":
         return False
-    if name == "outputs" and isinstance(value, list | tuple):
+    if name == "outputs" and model == "OutputModel":
         return [_output(each) for each in value if isinstance(each, dict)]
-    if not isinstance(value, str):
+    if isinstance(value, list | tuple):
+        return [_value(model, "", each) for each in value]
+    if not isinstance(value, str) or (name == "value" and model in _TYPED):
         return value
     if _STYLED.search(model) and FETCHES.search(value):
         return ""
-    if name == "value" and _MARKUP.search(model):
+    if name == "value" and "HTML" in model:
         value = cleaned({HTML: value}, trust=False).get(HTML, "")
     # Labels and descriptions are set as formulas.
-    return ACTS.sub("", value) if "$" in value or "\\(" in value or "\\[" in value else value
+    return ACTS.sub("", value)
 
 
 def _output(row: dict[str, Any]) -> dict[str, Any]:

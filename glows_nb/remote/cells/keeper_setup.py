@@ -48,7 +48,7 @@ fi
 _ATTACH: Final = """[ "$(wc -c <"$d/{file}" 2>/dev/null || echo 0)" -eq {size} ] || exit {stale}
 [ "$found" ] || {{ [ "$lacks" ] && exit {no_ipykernel}; exit {no_python}; }}
 [ -r "$d/python" ] || (umask 077; echo "$found" >"$d/python")
-exec "$found" "$d/{file}" attach {mark}
+exec "$found" "$d/{file}" attach {mark} {name}
 """
 
 _INSTALL: Final = """rm -f "$d/python"
@@ -58,13 +58,14 @@ exec "$lacks" -m pip install --quiet --disable-pip-version-check $user ipykernel
 """
 
 
-async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, bytes]:
-    """A channel to the machine's keeper, and what was read of it already.
+async def begun(line: Line, caller: Caller, ask: Ask | None, name: str = "") -> tuple[Process, bytes]:
+    """A channel to a keeper of the machine's, and what was read of it already.
 
     Args:
         line: to the machine.
         caller: where it is needed.
         ask: asks whether ipykernel may be installed there; None installs it without a question.
+        name: of the keeper, a word; the one of `Machine.run` has none.
 
     Raises:
         RemoteError: there is no Python for it there, or it may not be installed.
@@ -76,7 +77,8 @@ async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, b
             connection = await line.connected(caller)
             mark = secrets.token_hex(12)
             words = {"stale": keeper.STALE, "no_ipykernel": keeper.NO_IPYKERNEL, "no_python": keeper.NO_PYTHON}
-            process = await connection.create_process(_script(_FIND + _ATTACH, mark=mark, **words), encoding=None)
+            script = _script(_FIND + _ATTACH, mark=mark, name=name, **words)
+            process = await connection.create_process(script, encoding=None)
             said, has_begun = await in_time(_until_mark(process, b"\n%s\n" % mark.encode()), WITHIN)
             if has_begun:
                 return process, said

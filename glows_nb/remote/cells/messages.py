@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from glows_nb.remote.cells.foreign import cleaned, cleaned_metadata
+from glows_nb.remote.cells.foreign_widgets import VIEW
 from glows_nb.remote.cells.outputs import Outputs
 from glows_nb.remote.cells.showing import Show
-from glows_nb.remote.cells.widget_relay import VIEW, WidgetRelay
+from glows_nb.remote.cells.widget_relay import WidgetRelay
 
 
 def taken(

@@ -11,7 +11,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from glows_nb.api.errors import GlowsError
-from glows_nb.remote import calling, keeper
+from glows_nb.remote import calling
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells.attachment import attached
 from glows_nb.remote.cells.messages import taken
@@ -48,7 +48,7 @@ async def _move(
     came = relay.waiting[message] = asyncio.Queue()
     outputs, show = Outputs(), Show(line.short_name)
     try:
-        attachment.pass_on(keeper.SHELL, "comm_msg", message, {"comm_id": model_id, "data": dict(data)}, buffers)
+        attachment.say("comm_msg", message, {"comm_id": model_id, "data": dict(data)}, buffers)
         async with asyncio.timeout(BEGINS_WITHIN) as until_begun:
             while (frame := await came.get()) is not None:
                 until_begun.reschedule(None)

@@ -12,14 +12,12 @@ from IPython.core.getipython import get_ipython
 
 from glows_nb.remote import keeper
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener
-from glows_nb.remote.cells.foreign_widgets import cleaned_state
+from glows_nb.remote.cells.foreign_widgets import TARGET, VIEW, cleaned_state
 from glows_nb.remote.errors import RemoteError
 
 if TYPE_CHECKING:
     from glows_nb.remote.cells.widget_model import RemoteWidget, Tell
 
-VIEW: Final = "application/vnd.jupyter.widget-view+json"
-TARGET: Final = "jupyter.widget"
 MOST_WIDGETS: Final = 2000
 LARGEST_BUFFERS: Final = 50_000_000
 NONSENSE: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError)
