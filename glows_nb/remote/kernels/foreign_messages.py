@@ -77,7 +77,7 @@ class ForeignMessages:
             self._models[comm] = str(state.get("_model_name"))
         if kind not in ("comm_open", "comm_msg") or comm not in self._models:
             return None
-        if "state" not in data:
+        if kind == "comm_msg" and "state" not in data:
             return content
         shown = cleaned_state(self._models[comm], state, trust=False)
         if shown is None:

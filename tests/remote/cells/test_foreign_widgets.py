@@ -57,9 +57,9 @@ def test_values_that_act_are_taken_out_and_others_stay() -> None:
     }
     held = cleaned_state("OutputModel", {"outputs": [shown, "nonsense"]}, trust=False)
     assert held == {"outputs": [{"output_type": "display_data", "data": {"text/html": "x"}, "metadata": {}}]}
-    options = cleaned_state("ToggleButtonsModel", {"_options_labels": [r"$\\href{x}{y}$", "b"]}, trust=False)
+    options = cleaned_state("ToggleButtonsModel", {"_options_labels": [r"$\href{x}{y}$", "b"]}, trust=False)
     assert options == {"_options_labels": ["${x}{y}$", "b"]}
-    text = {"value": "C:\\data\\x <b>", "options": ("a", "b")}
+    text = {"value": "C:\\data\\x <b>", "options": ["a", "b"]}
     assert cleaned_state("TextModel", text, trust=False) == text
 
 

@@ -81,7 +81,8 @@ def test_widgets_of_ipywidgets_pass_and_can_be_viewed(messages: ForeignMessages)
 @pytest.mark.parametrize(
     "said",
     [
-        opened("ImageModel"),
+        opened("ImageModel", format="url"),
+        opened("VideoModel"),
         opened("IntSliderModel", _model_module="anywidget"),
         opened("IntSliderModel", _view_module="anywidget"),
         opened("IntSliderModel", _view_name="HTMLView"),
@@ -111,7 +112,7 @@ def test_html_in_widgets_is_cleaned(messages: ForeignMessages) -> None:
     assert shown["data"]["state"]["value"] == CLEAN["text/html"]
     moved = {"comm_id": "c", "data": {"method": "update", "state": {"value": ACTS, "description": r"\href{x}{y}"}}}
     shown = let_through(messages, keeper.IOPUB, "comm_msg", moved)
-    assert shown["data"]["state"] == {"value": CLEAN["text/html"], "description": ""}
+    assert shown["data"]["state"] == {"value": CLEAN["text/html"], "description": "{x}{y}"}
     outputs = [{"output_type": "display_data", "data": BUNDLE, "metadata": {}}, {"output_type": "stream", "text": "x"}]
     said = opened("OutputModel", "o", _model_module="@jupyter-widgets/output", outputs=outputs)
     shown = let_through(messages, keeper.IOPUB, "comm_open", said)["data"]["state"]["outputs"]
