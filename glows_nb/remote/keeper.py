@@ -40,12 +40,14 @@ FOLDER = ".glows-nb"
 SOCKET, LOCK, LOG, CONNECTION = "keeper.sock", "keeper.lock", "keeper.log", "kernel.json"
 SPOOL_BYTES = 1 << 30
 SEGMENT_BYTES = 16 << 20
+LARGEST = 1 << 26
 AHEAD_BYTES = 1 << 18
 RUNS_KEPT = 1000
 TOLD_RUNS = 100
 STARTS_WITHIN = 60.0
 ENDS_WITHIN = 2.0
 IDLE_WITHIN = 1.0
+LAST_WORDS_WITHIN = 0.1
 BLOCK = 1 << 16
 STALE, NO_PYTHON, NO_IPYKERNEL = 90, 91, 92
 DELIMITER = b"<IDS|MSG>"
@@ -227,7 +229,7 @@ class Kernel:
         self.session = uuid.uuid4().hex
         self.name = "kernel-" + uuid.uuid4().hex[:8]
         self.is_ready = self.is_heard = False
-        self.began = self.asked = time.monotonic()
+        self.began = self.asked = self.spoke = time.monotonic()
         self.ends_by: Optional[float] = None
         self.info: Words = {}
         settings: Words = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
@@ -361,6 +363,7 @@ class Keeper:
             "since": self.since,
             "now": time.time(),
             "kernel": kernel.info if kernel is not None else {},
+            "asking": self.asking["msg_id"] if self.asking is not None else None,
         }
 
     def look_after(self, number: int, client: Client, flags: int) -> None:
@@ -492,16 +495,17 @@ class Keeper:
         elif not kernel.is_ready and now - kernel.asked > 0.1:
             kernel.ask_for_info()
         for run in list(self.going):
-            if run["state"] == "running" and run["has_reply"] and time.time() - run["has_reply"] > IDLE_WITHIN:
+            if run["state"] == "running" and run["has_reply"] and now - kernel.spoke > IDLE_WITHIN:
                 self.end_run(run)
         if kernel.process.poll() is not None:
             self.bury(kernel)
 
     def bury(self, kernel: Kernel) -> None:
         """It has ended: what it said last, what ran, and what waited for it."""
-        for channel in (IOPUB, SHELL, CONTROL, STDIN):
-            self.take(kernel, channel)
-        for each in kernel.sockets.values():
+        for channel, each in kernel.sockets.items():
+            # What it wrote before its end may not all have been read, though nobody writes any more.
+            while each.poll(LAST_WORDS_WITHIN * 1000 if channel == IOPUB else 0):
+                self.take(kernel, channel)
             self.poller.unregister(each)
         kernel.close()
         self.kernel = self.asking = None
@@ -538,13 +542,15 @@ class Keeper:
                 if parent.get("msg_type") == "kernel_info_request":
                     self.begin_to_run(kernel)
                     continue
-            self.spool.add(channel, parts)
+            kernel.spoke = time.monotonic()
+            for piece in in_pieces(kind, parts):
+                self.spool.add(channel, piece)
             if kind == "status":
                 self.note_status(json.loads(parts[3].decode())["execution_state"], parent, run)
             elif kind == "input_request":
                 self.asking = head
             elif kind == "execute_reply" and run is not None:
-                run["has_reply"], run["status"] = time.time(), json.loads(parts[3].decode())["status"]
+                run["has_reply"], run["status"] = True, json.loads(parts[3].decode())["status"]
                 if run["is_idle"]:
                     self.end_run(run)
 
@@ -576,6 +582,7 @@ class Keeper:
         if run["state"] == "over":
             return  # its last message was later than it was waited for
         self.going.remove(run)
+        self.asking = None
         run["state"], run["ended"] = "over", time.time()
         run["last"] = self.event("end", run=run["id"], status=run["status"])
 
@@ -589,6 +596,18 @@ def header(kind: str, identity: str = "") -> Words:
 def as_json(value: Any) -> bytes:
     """A value as it goes over a line."""
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def in_pieces(kind: str, parts: Message) -> List[Message]:
+    """A message, or several where it is so long that it would hold up all others; what can't be cut is left out."""
+    if sum(map(len, parts)) <= LARGEST:
+        return [parts]
+    head, content = json.loads(parts[0].decode()), json.loads(parts[3].decode())
+    if kind != "stream":
+        content = {"name": "stderr", "text": "[%s of %d MB was too large to be kept]\n" % (kind, len(parts[3]) >> 20)}
+    text, most = content["text"], LARGEST >> 4
+    cut = [dict(content, text=text[at : at + most]) for at in range(0, len(text), most)]
+    return [[as_json(dict(head, msg_type="stream")), parts[1], parts[2], as_json(each)] for each in cut]
 
 
 def private(path: str, flags: int) -> int:

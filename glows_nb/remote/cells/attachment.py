@@ -15,14 +15,15 @@ from glows_nb.remote import keeper
 from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.cells.keeper_setup import begun
-from glows_nb.remote.errors import LineLost, RemoteError
+from glows_nb.remote.errors import LIES, LineLost, RemoteError
 from glows_nb.remote.lines.reading import AT_ONCE
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
 ANSWERS_WITHIN: Final = 60.0
-LARGEST_FRAME: Final = 1 << 28
+LARGEST_FRAME: Final = 2 * keeper.LARGEST
+LARGEST_NUMBER: Final = 1 << 53
 BATCHES_AHEAD: Final = 4
 """So many that nobody has taken yet; then the machine has to wait."""
 
@@ -60,6 +61,8 @@ class Listener:
         await self._has_room.wait()
         new: list[Frame] = []
         for frame in frames:
+            if frame.number > LARGEST_NUMBER:
+                raise ValueError("nobody has said so much")
             if frame.number < self.next:
                 continue
             self.given_up += frame.number - self.next
@@ -102,6 +105,7 @@ class Attachment:
         self._following: dict[int, Listener] = {}
         self._hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._number = 0
+        self._has_lied = False
         self.is_open = True
         self._reading = asyncio.create_task(self._read(bytearray(held)))
 
@@ -132,6 +136,7 @@ class Attachment:
 
         Raises:
             LineLost: the line broke.
+            RemoteError: what came over it can't be true.
         """
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number := self.tell(do, **words)] = answer
@@ -161,6 +166,12 @@ class Attachment:
         if not self.is_open:
             self._end()
 
+    def why_over(self) -> RemoteError:
+        """Why nothing more comes."""
+        if self._has_lied:
+            return RemoteError(f"{self.name} can't be believed: what its keeper says is none of a keeper's messages.")
+        return LineLost(f"The line to {self.name} broke.")
+
     def leave(self, listener: Listener) -> None:
         """It hears nothing more."""
         self._listeners.discard(listener)
@@ -175,8 +186,6 @@ class Attachment:
     async def _read(self, held: bytearray) -> None:
         try:
             while True:
-                if len(held) > 4 and int.from_bytes(held[:4], "big") > LARGEST_FRAME:
-                    break
                 kept: list[Frame] = []
                 for frame in keeper.unpack(held):
                     if frame[1] == keeper.REPLY:
@@ -184,13 +193,17 @@ class Attachment:
                         self._take(json.loads(frame[2][0]))
                     elif frame[0]:
                         kept.append(Frame(*frame))
+                if int.from_bytes(held[:4], "big") > LARGEST_FRAME:
+                    raise ValueError("no frame is so long")
                 await self._give(kept)
                 piece = await self._process.stdout.read(AT_ONCE)
                 if not piece:
                     break
                 held += piece
-        except (asyncssh.Error, OSError, ValueError, LookupError, TypeError, AttributeError):
-            pass  # it is over, by the line or by an answer that is none
+        except (asyncssh.Error, OSError):
+            pass  # the line is over
+        except LIES:
+            self._has_lied = True
         finally:
             self._end()
 
@@ -212,10 +225,9 @@ class Attachment:
 
     def _end(self) -> None:
         self.is_open = False
-        lost = LineLost(f"The line to {self.name} broke.")
         for future in (self._hello, *self._asked.values()):
             if not future.done():
-                future.set_exception(lost)
+                future.set_exception(self.why_over())
                 future.exception()
         for listener in (*self._listeners, *self._following.values()):
             listener.end()

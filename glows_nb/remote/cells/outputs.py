@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Outputs:
     def stream(self, name: str, text: str) -> None:
         """Text of stdout or stderr."""
         self._clear_if_due()
-        self.kept.add(text.encode("utf-8", "surrogatepass"))
+        self.kept.add(text.encode())
         if not self.rows or self.rows[-1].get("name") != name:
             self._add({"output_type": "stream", "name": name, "text": ""})
         self._pieces.append(text)
@@ -45,10 +46,8 @@ class Outputs:
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str, count: int | None) -> None:
         """Something that was displayed, or a cell's value where it has a count."""
         self._clear_if_due()
-        self.kept.add(f"{data.get('text/plain', '')}\n".encode("utf-8", "surrogatepass"))
-        self._shown += sum(len(each) for each in data.values() if isinstance(each, str))
-        if self._shown > MOST_SHOWN:
-            data = {"text/plain": data.get("text/plain", "")}
+        self.kept.add(f"{data.get('text/plain', '')}\n".encode())
+        data = self._bounded(data)
         row: dict[str, Any] = {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
         if count is not None:
             row |= {"output_type": "execute_result", "execution_count": count}
@@ -60,7 +59,8 @@ class Outputs:
         """What was displayed under an id is something else now."""
         for row in self.rows:
             if row.get("transient", {}).get("display_id") == display_id:
-                row["data"], row["metadata"] = dict(data), dict(metadata)
+                self._shown -= length_of(row["data"])
+                row["data"], row["metadata"] = self._bounded(data), dict(metadata)
 
     def clear(self, *, waits: bool) -> None:
         """All is taken away, at once or when something else comes."""
@@ -71,13 +71,21 @@ class Outputs:
     def fail(self, error: CellFailed) -> None:
         """It ended with an error."""
         self._clear_if_due()
-        self.kept.add("\n".join([*error.traceback, ""]).encode("utf-8", "surrogatepass"))
+        self.kept.add("\n".join([*error.traceback, ""]).encode())
         self._add({"output_type": "error", "ename": error.ename, "evalue": error.evalue, "traceback": error.traceback})
 
     def finish(self) -> None:
         """Nothing more comes."""
         self._join()
         self.kept.finish()
+
+    def _bounded(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        self._shown += (length := length_of(data))
+        if self._shown <= MOST_SHOWN:
+            return dict(data)
+        text = {"text/plain": str(data.get("text/plain", ""))[: MOST_SHOWN // MOST_ROWS]}
+        self._shown += length_of(text) - length
+        return text
 
     def _add(self, row: dict[str, Any]) -> None:
         self._join()
@@ -89,7 +97,7 @@ class Outputs:
             self._clears_next = False
             self.rows.clear()
             self._pieces.clear()
-            self._streamed = 0
+            self._streamed = self._shown = 0
 
     def _join(self) -> None:
         """To add each piece to the text before it would copy that with every piece."""
@@ -106,6 +114,11 @@ class Outputs:
             cut = min(len(row["text"]), max(0, self._streamed - IN_MEMORY))
             row["text"] = row["text"][cut:]
             self._streamed -= cut
+
+
+def length_of(data: Mapping[str, Any]) -> int:
+    """How long what is displayed is, as it goes over a line."""
+    return sum(len(each if isinstance(each, str) else json.dumps(each)) for each in data.values())
 
 
 @dataclass(frozen=True, repr=False)

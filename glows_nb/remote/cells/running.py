@@ -21,7 +21,7 @@ from glows_nb.remote.cells.failing import CellFailed, cell_failed
 from glows_nb.remote.cells.foreign import cleaned, cleaned_metadata
 from glows_nb.remote.cells.outputs import Outputs, Result
 from glows_nb.remote.cells.showing import Show, Silent, read_here
-from glows_nb.remote.errors import LineLost, NotReachable, RemoteError
+from glows_nb.remote.errors import LIES, LineLost, NotReachable, RemoteError
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
@@ -31,6 +31,9 @@ LONGEST_PAUSE: Final = 15.0
 TRIES: Final = 5
 TITLE: Final = 100
 LONGEST_CODE: Final = 10_000_000
+LONGEST_PROMPT: Final = 10_000
+MOST_NOTES: Final = 100
+STATUSES: Final = ("ok", "error", "aborted", "died", "ended")
 
 
 async def run_cell(
@@ -59,12 +62,17 @@ async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: 
     Raises:
         InvalidRequest: the machine's kernel has run nothing of this name.
     """
-    runs = (await attachment.ask("status"))["runs"]
-    found = next((run for run in reversed(runs) if not run_id or run["id"] == run_id), None)
+    answer = await attachment.ask("status")
+    run = _Run(line, caller, "", Silent(line.short_name), trust=False)
+    try:
+        found = next((each for each in reversed(answer["runs"]) if not run_id or each["id"] == run_id), None)
+        if found is not None:
+            run.begin_with({**answer, "run": found, "is_found": True})
+    except (*LIES, OSError) as error:
+        raise RemoteError(f"{line.name} can't be believed: what it says of its runs is none.") from error
     if found is None:
         raise InvalidRequest("run_id", f"{line.name} has run no {visible(run_id) or 'code'}.")
-    run = _Run(line, caller, "", Silent(line.short_name), trust=False)
-    await run.follow_found(attachment, found)
+    await run.follow(attachment)
     return run.result()
 
 
@@ -99,7 +107,12 @@ class _Run:
         self._status, self._began = "", time.time()
         self._reply: dict[str, Any] = {}
         self._failure: tuple[str, str, list[str]] | None = None
-        self._asked: set[str] = set()
+        self._notes = 0
+        self._question: Frame | None = None
+        """What the cell asks, and nobody was asked yet."""
+        self._known_until, self._is_asked = 0, None
+        self._reply_to: tuple[str, str] | None = None
+        """Of which question the answer is on its way there, and the answer."""
 
     async def to_its_end(self, *, again: bool, ask: Ask | None) -> tuple[Result, bool]:
         """Begin it, or find it, and take all that it says."""
@@ -121,7 +134,7 @@ class _Run:
                 await asyncio.sleep(pause)
                 attachment = await attached(self._line, self._caller, ask)
                 await self._begin(attachment, again=again)
-                await self._follow(attachment)
+                await self.follow(attachment)
                 result = self.result()
                 await self._caller.call(self._show_waiting)
                 return result
@@ -147,11 +160,15 @@ class _Run:
         words = {"run": self._id, "key": self._key, "title": self._code.strip()[:TITLE], "code": self._code}
         answer = await attachment.ask("run", again=again, **words)
         try:
-            self._take_begun(answer)
-        except (ValueError, KeyError, TypeError) as error:
+            self.begin_with(answer)
+        except (*LIES, OSError) as error:
             raise RemoteError(f"{self._line.name} can't be believed: what it says of a run is none.") from error
+        if self._reply_to is not None:
+            of, value = self._reply_to
+            attachment.tell("answer", of=of, value=value)
 
-    def _take_begun(self, answer: Mapping[str, Any]) -> None:
+    def begin_with(self, answer: Mapping[str, Any]) -> None:
+        """The keeper has begun it, or found it."""
         run = answer["run"]
         if answer["is_found"] and not self._is_found:
             self._is_found, self._id = True, str(run["id"])
@@ -163,30 +180,28 @@ class _Run:
             )
         self._began = time.time() - max(0.0, float(answer["now"]) - float(run["began"]))
         self._next = self._next or int(run["first"])
+        # What was asked before now, and is not asked any more, has been answered.
+        self._known_until, self._is_asked = int(answer["last"]), answer["asking"]
 
-    async def follow_found(self, attachment: Attachment, found: Mapping[str, Any]) -> None:
-        """Take all that a run has said; it is not begun."""
-        self._id, self._next, self._is_found = str(found["id"]), int(found["first"]), True
-        await self._follow(attachment)
-
-    async def _follow(self, attachment: Attachment) -> None:
+    async def follow(self, attachment: Attachment) -> None:
+        """Take all that it says from where it is known."""
         listener = Listener(self._next, self._wants)
         attachment.listen(listener)
         try:
             while not self._is_over:
                 frames = await self._taken(attachment, listener)
                 if frames is None:
-                    raise LineLost(f"The line to {self._line.name} broke.")
+                    raise attachment.why_over()
                 if listener.given_up:
                     self._note(f"[{listener.given_up} messages were too many to be kept there, and are lost.]")
                     listener.given_up = 0
                 for frame in frames:
                     self._take(frame)
                     self._next = frame.number + 1
-                    if frame.channel == keeper.STDIN:
-                        await self._shown(attachment)
-                        await self._answer(attachment, frame)
                 await self._shown(attachment)
+                if self._question is not None and not self._is_over:
+                    frame, self._question = self._question, None
+                    await self._answer(attachment, frame)
             attachment.tell("seen", run=self._id)
         finally:
             attachment.leave(listener)
@@ -223,12 +238,14 @@ class _Run:
             self._waiting.popleft()()
 
     def _note(self, text: str) -> None:
-        self._waiting.append(lambda: self._show.note(visible(text)))
+        self._notes += 1
+        if self._notes <= MOST_NOTES:
+            self._waiting.append(lambda: self._show.note(visible(text)))
 
     def _wants(self, frame: Frame) -> bool:
         if frame.channel == keeper.EVENT:
             return True
-        return len(frame.parts) >= 4 and bool(json.loads(frame.parts[1]).get("msg_id") == self._id)
+        return bool(json.loads(frame.parts[1]).get("msg_id") == self._id)
 
     def _take(self, frame: Frame) -> None:
         try:
@@ -236,37 +253,45 @@ class _Run:
                 self._take_event(json.loads(frame.parts[0]))
             else:
                 kind, content = json.loads(frame.parts[0])["msg_type"], json.loads(frame.parts[3])
+                if kind == "input_request":
+                    self._take_question(frame)
                 metadata = content.get("metadata")
                 metadata = cleaned_metadata(metadata if isinstance(metadata, dict) else {}, trust=self._trust)
                 self._take_message(kind, content, metadata)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except LIES as error:
             raise RemoteError(f"{self._line.name} can't be believed: what its kernel says is no message.") from error
+
+    def _take_question(self, frame: Frame) -> None:
+        if frame.number > self._known_until or _id_of(frame) == self._is_asked:
+            self._question = frame
 
     def _take_event(self, words: Mapping[str, Any]) -> None:
         match words["event"]:
             case "end" if words["run"] == self._id:
-                self._is_over, self._status = True, str(words["status"])
+                self._is_over, self._status = True, STATUSES[STATUSES.index(words["status"])]
             case "ended" if not words["was_told"] and not words["was_ready"]:
                 self._note(f"[The kernel on {self._line.name} can't be begun. It said: {str(words['said'])[-500:]}]")
-            case "answered":
-                self._asked.add(str(words["of"]))
+            case "answered" if self._question is not None and _id_of(self._question) == words["of"]:
+                self._question = None
 
     def _take_message(self, kind: str, content: Mapping[str, Any], metadata: dict[str, Any]) -> None:
         outputs, show = self._outputs, self._show
         match kind:
             case "stream":
-                name, text = str(content["name"]), str(content["text"])
+                name, text = content["name"], _encodable(content["text"])
+                if name not in ("stdout", "stderr"):
+                    raise ValueError("there is no such stream")
                 outputs.stream(name, text)
                 self._waiting.append(lambda: show.stream(name, text))
             case "display_data" | "execute_result":
-                data = cleaned(content["data"], trust=self._trust)
-                display_id = str(content.get("transient", {}).get("display_id", ""))
+                data = cleaned(_data_of(content), trust=self._trust)
+                display_id = _encodable(content.get("transient", {}).get("display_id", ""))
                 count = int(content["execution_count"]) if kind == "execute_result" else None
                 outputs.display(data, metadata, display_id, count)
                 self._waiting.append(lambda: show.display(data, metadata, display_id, is_new=True))
             case "update_display_data":
-                data = cleaned(content["data"], trust=self._trust)
-                display_id = str(content["transient"]["display_id"])
+                data = cleaned(_data_of(content), trust=self._trust)
+                display_id = _encodable(content["transient"]["display_id"])
                 outputs.update(data, metadata, display_id)
                 self._waiting.append(lambda: show.display(data, metadata, display_id, is_new=False))
             case "clear_output":
@@ -275,26 +300,25 @@ class _Run:
                 self._waiting.append(lambda: show.clear(waits=waits))
             case "error":
                 self._failure = (
-                    str(content["ename"]),
-                    str(content["evalue"]),
-                    [str(each) for each in content["traceback"]],
+                    _encodable(content["ename"]),
+                    _encodable(content["evalue"]),
+                    [_encodable(each) for each in content["traceback"]],
                 )
             case "execute_reply":
                 self._reply = dict(content)
 
     async def _answer(self, attachment: Attachment, frame: Frame) -> None:
-        """Ask here what the cell asks for, unless somebody has answered."""
-        header, content = json.loads(frame.parts[0]), json.loads(frame.parts[3])
-        if header["msg_id"] in self._asked:
-            return
-        prompt, is_secret = visible(str(content.get("prompt", ""))), bool(content.get("password"))
+        """Ask here what the cell asks for; until the keeper has said that it knows, the answer is kept."""
+        content = json.loads(frame.parts[3])
+        prompt, is_secret = visible(str(content.get("prompt", ""))[:LONGEST_PROMPT]), bool(content.get("password"))
         try:
             value = await self._caller.call(lambda: read_here(prompt, is_secret))
         except asyncio.CancelledError:
             self._interrupt(attachment)
             return
         if value is not None:
-            attachment.tell("answer", of=header["msg_id"], value=value)
+            self._reply_to = _id_of(frame), value
+            attachment.tell("answer", of=self._reply_to[0], value=value)
 
     def result(self) -> Result:
         """What came of it."""
@@ -315,6 +339,23 @@ class _Run:
             time.time() - self._began,
             kept,
         )
+
+
+def _id_of(frame: Frame) -> str:
+    return str(json.loads(frame.parts[0])["msg_id"])
+
+
+def _data_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What is displayed: text, or JSON where its kind says so."""
+    data = {kind: _encodable(value) if isinstance(value, str) else value for kind, value in content["data"].items()}
+    if any(not isinstance(value, str) and not kind.endswith("json") for kind, value in data.items()):
+        raise TypeError("something else than text is displayed")
+    return data
+
+
+def _encodable(text: str) -> str:
+    """Text as it can be sent on: halves of signs, which Python may hold, are made visible."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _failure_of(reply: Mapping[str, Any]) -> tuple[str, str, list[str]] | None:
