@@ -402,7 +402,11 @@ class Keeper:
         elif kind == "answer":
             self.answer(words)
         elif kind == "interrupt" and self.kernel is not None:
-            self.kernel.signal(signal.SIGINT)
+            # Told again, as by who did not hear whether it came, it would hit what the first has led to.
+            run = self.runs.get(words.get("run", ""), {})
+            if not run.get("is_interrupted"):
+                run["is_interrupted"] = True
+                self.kernel.signal(signal.SIGINT)
         elif kind == "restart":
             self.end_kernel()
         elif kind == "start":

@@ -14,6 +14,7 @@ import asyncssh
 from glows_nb.remote import keeper
 from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller, in_time
+from glows_nb.remote.cells import foreign_json
 from glows_nb.remote.cells.keeper_setup import begun
 from glows_nb.remote.errors import LIES, LineLost, RemoteError
 from glows_nb.remote.lines.reading import AT_ONCE
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
 ANSWERS_WITHIN: Final = 60.0
-LARGEST_FRAME: Final = 2 * keeper.LARGEST
+LARGEST_FRAME: Final = keeper.LARGEST + (1 << 20)
 LARGEST_NUMBER: Final = 1 << 53
 BATCHES_AHEAD: Final = 4
 """So many that nobody has taken yet; then the machine has to wait."""
@@ -190,7 +191,7 @@ class Attachment:
                 for frame in keeper.unpack(held):
                     if frame[1] == keeper.REPLY:
                         await self._give(kept)
-                        self._take(json.loads(frame[2][0]))
+                        self._take(foreign_json.read(frame[2][0]))
                     elif frame[0]:
                         kept.append(Frame(*frame))
                 if int.from_bytes(held[:4], "big") > LARGEST_FRAME:

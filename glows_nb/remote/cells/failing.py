@@ -29,7 +29,7 @@ class CellFailed(RemoteError):
     traceback: list[str]
 
     def __str__(self) -> str:
-        return self.evalue
+        return shown(self.evalue)
 
     @property
     def _render_traceback_(self) -> Callable[[], list[str]]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 10_000
 """More than these are text alone, or what alternates between two streams; the oldest go."""
+AS_OBJECTS: Final = 16
+"""So much longer than its text may JSON be that was read."""
 MOST_SHOWN: Final = 50_000_000
 """Characters of pictures, tables and the like that are held of one cell."""
 
@@ -27,6 +29,7 @@ class Outputs:
         self.rows: list[dict[str, Any]] = []
         self.kept = Kept()
         self._shown = 0
+        self._by_id: dict[str, list[dict[str, Any]]] = {}
         self._clears_next = False
         self._pieces: list[str] = []
         """Of the last row, where that is a stream."""
@@ -34,6 +37,8 @@ class Outputs:
 
     def stream(self, name: str, text: str) -> None:
         """Text of stdout or stderr."""
+        if not text:
+            return
         self._clear_if_due()
         self.kept.add(text.encode())
         if not self.rows or self.rows[-1].get("name") != name:
@@ -47,20 +52,19 @@ class Outputs:
         """Something that was displayed, or a cell's value where it has a count."""
         self._clear_if_due()
         self.kept.add(f"{data.get('text/plain', '')}\n".encode())
-        data = self._bounded(data)
-        row: dict[str, Any] = {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
+        row: dict[str, Any] = {"output_type": "display_data", **self._bounded(data, metadata)}
         if count is not None:
             row |= {"output_type": "execute_result", "execution_count": count}
         if display_id:
             row["transient"] = {"display_id": display_id}
+            self._by_id.setdefault(display_id, []).append(row)
         self._add(row)
 
     def update(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str) -> None:
         """What was displayed under an id is something else now."""
-        for row in self.rows:
-            if row.get("transient", {}).get("display_id") == display_id:
-                self._shown -= length_of(row["data"])
-                row["data"], row["metadata"] = self._bounded(data), dict(metadata)
+        for row in self._by_id.get(display_id, ()):
+            self._shown -= length_of(row["data"]) + length_of(row["metadata"])
+            row.update(self._bounded(data, metadata))
 
     def clear(self, *, waits: bool) -> None:
         """All is taken away, at once or when something else comes."""
@@ -79,24 +83,29 @@ class Outputs:
         self._join()
         self.kept.finish()
 
-    def _bounded(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        self._shown += (length := length_of(data))
-        if self._shown <= MOST_SHOWN:
-            return dict(data)
-        text = {"text/plain": str(data.get("text/plain", ""))[: MOST_SHOWN // MOST_ROWS]}
-        self._shown += length_of(text) - length
-        return text
+    def _bounded(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+        length = length_of(data) + length_of(metadata)
+        if self._shown + length > MOST_SHOWN:
+            data, metadata = {"text/plain": data.get("text/plain", "")[: MOST_SHOWN // MOST_ROWS]}, {}
+            length = length_of(data)
+        self._shown += length
+        return {"data": dict(data), "metadata": dict(metadata)}
 
     def _add(self, row: dict[str, Any]) -> None:
         self._join()
         self.rows.append(row)
-        del self.rows[:-MOST_ROWS]
+        if len(self.rows) > MOST_ROWS:
+            gone = self.rows.pop(0)
+            for each in self._by_id.pop(gone.get("transient", {}).get("display_id", ""), ()):
+                if each is not gone:
+                    self._by_id.setdefault(each["transient"]["display_id"], []).append(each)
 
     def _clear_if_due(self) -> None:
         if self._clears_next:
             self._clears_next = False
             self.rows.clear()
             self._pieces.clear()
+            self._by_id.clear()
             self._streamed = self._shown = 0
 
     def _join(self) -> None:
@@ -117,8 +126,8 @@ class Outputs:
 
 
 def length_of(data: Mapping[str, Any]) -> int:
-    """How long what is displayed is, as it goes over a line."""
-    return sum(len(each if isinstance(each, str) else json.dumps(each)) for each in data.values())
+    """About how much memory what is displayed takes."""
+    return sum(len(each) if isinstance(each, str) else AS_OBJECTS * len(json.dumps(each)) for each in data.values())
 
 
 @dataclass(frozen=True, repr=False)

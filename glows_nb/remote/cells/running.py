@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from glows_nb.api.errors import InvalidRequest, TransportError
 from glows_nb.formatting import visible
 from glows_nb.remote import keeper
 from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller
+from glows_nb.remote.cells import foreign_json
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener, attached
 from glows_nb.remote.cells.failing import CellFailed, cell_failed
 from glows_nb.remote.cells.foreign import cleaned, cleaned_metadata
@@ -32,6 +32,7 @@ TRIES: Final = 5
 TITLE: Final = 100
 LONGEST_CODE: Final = 10_000_000
 LONGEST_PROMPT: Final = 10_000
+LONGEST_ID: Final = 10_000
 MOST_NOTES: Final = 100
 STATUSES: Final = ("ok", "error", "aborted", "died", "ended")
 
@@ -91,6 +92,14 @@ def checked_code(code: object) -> str:
     return code
 
 
+class _Question(NamedTuple):
+    """What a cell asks for."""
+
+    identity: str
+    prompt: str
+    is_secret: bool
+
+
 class _Run:
     """One run, by however many lines."""
 
@@ -108,7 +117,7 @@ class _Run:
         self._reply: dict[str, Any] = {}
         self._failure: tuple[str, str, list[str]] | None = None
         self._notes = 0
-        self._question: Frame | None = None
+        self._question: _Question | None = None
         """What the cell asks, and nobody was asked yet."""
         self._known_until, self._is_asked = 0, None
         self._reply_to: tuple[str, str] | None = None
@@ -163,6 +172,9 @@ class _Run:
             self.begin_with(answer)
         except (*LIES, OSError) as error:
             raise RemoteError(f"{self._line.name} can't be believed: what it says of a run is none.") from error
+        # What was told over a line that broke may not have come.
+        if self._is_interrupted:
+            attachment.tell("interrupt", run=self._id)
         if self._reply_to is not None:
             of, value = self._reply_to
             attachment.tell("answer", of=of, value=value)
@@ -200,8 +212,8 @@ class _Run:
                     self._next = frame.number + 1
                 await self._shown(attachment)
                 if self._question is not None and not self._is_over:
-                    frame, self._question = self._question, None
-                    await self._answer(attachment, frame)
+                    question, self._question = self._question, None
+                    await self._answer(attachment, question)
             attachment.tell("seen", run=self._id)
         finally:
             attachment.leave(listener)
@@ -225,7 +237,7 @@ class _Run:
             raise asyncio.CancelledError
         self._is_interrupted = True
         task.uncancel()
-        attachment.tell("interrupt")
+        attachment.tell("interrupt", run=self._id)
 
     async def _shown(self, attachment: Attachment) -> None:
         try:
@@ -245,25 +257,29 @@ class _Run:
     def _wants(self, frame: Frame) -> bool:
         if frame.channel == keeper.EVENT:
             return True
-        return bool(json.loads(frame.parts[1]).get("msg_id") == self._id)
+        return bool(foreign_json.read(frame.parts[1]).get("msg_id") == self._id)
 
     def _take(self, frame: Frame) -> None:
         try:
             if frame.channel == keeper.EVENT:
-                self._take_event(json.loads(frame.parts[0]))
+                self._take_event(foreign_json.read(frame.parts[0]))
             else:
-                kind, content = json.loads(frame.parts[0])["msg_type"], json.loads(frame.parts[3])
+                head, content = foreign_json.read(frame.parts[0]), foreign_json.read_content(frame.parts[3])
+                kind = head["msg_type"]
                 if kind == "input_request":
-                    self._take_question(frame)
+                    self._take_question(frame.number, _encodable(head["msg_id"]), content)
                 metadata = content.get("metadata")
                 metadata = cleaned_metadata(metadata if isinstance(metadata, dict) else {}, trust=self._trust)
                 self._take_message(kind, content, metadata)
+        except foreign_json.TooMuch:
+            self._note("[Something that was displayed there is too much to be read here.]")
         except LIES as error:
             raise RemoteError(f"{self._line.name} can't be believed: what its kernel says is no message.") from error
 
-    def _take_question(self, frame: Frame) -> None:
-        if frame.number > self._known_until or _id_of(frame) == self._is_asked:
-            self._question = frame
+    def _take_question(self, number: int, identity: str, content: Mapping[str, Any]) -> None:
+        if number > self._known_until or identity == self._is_asked:
+            prompt = visible(_encodable(content["prompt"])[:LONGEST_PROMPT])
+            self._question = _Question(identity, prompt, is_secret=bool(content.get("password")))
 
     def _take_event(self, words: Mapping[str, Any]) -> None:
         match words["event"]:
@@ -271,7 +287,7 @@ class _Run:
                 self._is_over, self._status = True, STATUSES[STATUSES.index(words["status"])]
             case "ended" if not words["was_told"] and not words["was_ready"]:
                 self._note(f"[The kernel on {self._line.name} can't be begun. It said: {str(words['said'])[-500:]}]")
-            case "answered" if self._question is not None and _id_of(self._question) == words["of"]:
+            case "answered" if self._question is not None and self._question.identity == words["of"]:
                 self._question = None
 
     def _take_message(self, kind: str, content: Mapping[str, Any], metadata: dict[str, Any]) -> None:
@@ -285,13 +301,13 @@ class _Run:
                 self._waiting.append(lambda: show.stream(name, text))
             case "display_data" | "execute_result":
                 data = cleaned(_data_of(content), trust=self._trust)
-                display_id = _encodable(content.get("transient", {}).get("display_id", ""))
+                display_id = _id_in(content.get("transient", {}))
                 count = int(content["execution_count"]) if kind == "execute_result" else None
                 outputs.display(data, metadata, display_id, count)
                 self._waiting.append(lambda: show.display(data, metadata, display_id, is_new=True))
             case "update_display_data":
                 data = cleaned(_data_of(content), trust=self._trust)
-                display_id = _encodable(content["transient"]["display_id"])
+                display_id = _id_in(content["transient"])
                 outputs.update(data, metadata, display_id)
                 self._waiting.append(lambda: show.display(data, metadata, display_id, is_new=False))
             case "clear_output":
@@ -307,18 +323,20 @@ class _Run:
             case "execute_reply":
                 self._reply = dict(content)
 
-    async def _answer(self, attachment: Attachment, frame: Frame) -> None:
-        """Ask here what the cell asks for; until the keeper has said that it knows, the answer is kept."""
-        content = json.loads(frame.parts[3])
-        prompt, is_secret = visible(str(content.get("prompt", ""))[:LONGEST_PROMPT]), bool(content.get("password"))
+    async def _answer(self, attachment: Attachment, question: _Question) -> None:
+        """Ask here what the cell asks for; the answer is kept, as the line may break before it is there."""
         try:
-            value = await self._caller.call(lambda: read_here(prompt, is_secret))
+            value = await self._caller.call(lambda: read_here(question.prompt, question.is_secret))
         except asyncio.CancelledError:
             self._interrupt(attachment)
             return
+        except Exception:
+            # Nobody can be asked here, and there it would wait for ever.
+            attachment.tell("interrupt", run=self._id)
+            raise
         if value is not None:
-            self._reply_to = _id_of(frame), value
-            attachment.tell("answer", of=self._reply_to[0], value=value)
+            self._reply_to = question.identity, value
+            attachment.tell("answer", of=question.identity, value=value)
 
     def result(self) -> Result:
         """What came of it."""
@@ -341,16 +359,19 @@ class _Run:
         )
 
 
-def _id_of(frame: Frame) -> str:
-    return str(json.loads(frame.parts[0])["msg_id"])
-
-
 def _data_of(content: Mapping[str, Any]) -> dict[str, Any]:
     """What is displayed: text, or JSON where its kind says so."""
     data = {kind: _encodable(value) if isinstance(value, str) else value for kind, value in content["data"].items()}
     if any(not isinstance(value, str) and not kind.endswith("json") for kind, value in data.items()):
         raise TypeError("something else than text is displayed")
     return data
+
+
+def _id_in(transient: Mapping[str, Any]) -> str:
+    display_id = _encodable(transient.get("display_id", ""))
+    if len(display_id) > LONGEST_ID:
+        raise ValueError("no id is so long")
+    return display_id
 
 
 def _encodable(text: str) -> str:

@@ -169,9 +169,9 @@ def tried(seed: int, door: Door) -> Tried:
                 assert begun == wanted[: len(begun)], f"seed {seed}: a process that was killed had shown something else"
             go.touch()
         RECORDERS.clear()
-        with service.machine() as machine:
+        with service.machine() as machine, service.machine() as other:
             if kind == "joined":
-                joined(machine, service, code, go, wanted, seed)
+                joined(machine, other, code, go, wanted, seed)
             else:
                 results: list[Result] = []
                 finished(lambda: results.append(machine.run(code, quiet=True)))
@@ -185,26 +185,24 @@ def tried(seed: int, door: Door) -> Tried:
     return Tried(kind, proxy.cut, killed, len(wanted))
 
 
-def joined(machine: glows.Machine, service: Service, code: str, go: Path, wanted: list[Record], seed: int) -> None:
+def joined(machine: glows.Machine, other: glows.Machine, code: str, go: Path, wanted: list[Record], seed: int) -> None:
     """A second client has the same cell while the first is at it; both show all."""
     ended: list[Result] = []
 
-    def first() -> None:
-        finished(lambda: ended.append(machine.run(code, quiet=True)))
+    def run(client: glows.Machine) -> None:
+        finished(lambda: ended.append(client.run(code, quiet=True)))
 
-    thread = threading.Thread(target=first)
+    thread = threading.Thread(target=run, args=[machine])
+    # It goes on only when both are there, so neither comes too late to find it.
+    waiting = threading.Thread(target=let_go_when_two_are_there, args=(go, thread))
     thread.start()
-    with service.machine() as other:
-        # It goes on only when both are there, so neither comes too late to find it.
-        waiting = threading.Thread(target=let_go_when_two_are_there, args=(go, thread))
-        waiting.start()
-        finished(lambda: ended.append(other.run(code, quiet=True)))
-        thread.join()
-        waiting.join()
+    waiting.start()
+    run(other)
+    thread.join()
+    waiting.join()
     assert [one.error for one in ended] == [None, None], f"seed {seed}: {ended}"
     assert sum(one.is_found for one in ended) == 1, f"seed {seed}: found {[one.is_found for one in ended]}"
-    full = [one for one in RECORDERS if one.records]
-    for one in full[-2:]:
+    for one in [one for one in RECORDERS if one.records][-2:]:
         check(one, wanted, f"seed {seed}")
 
 
