@@ -212,6 +212,10 @@ class Client:
         """Tell it something that is not kept."""
         self.waiting += pack(0, REPLY, [as_json(words)])
 
+    def follow(self, number: int) -> None:
+        """From this number on it lacks something; what it has already of that it drops."""
+        self.next = min(number, self.next or number)
+
     def fill(self, spool: Spool) -> None:
         """Take more of what is kept, if it was given what there was."""
         while self.next is not None and self.next <= spool.last and len(self.waiting) < AHEAD_BYTES:
@@ -394,9 +398,10 @@ class Keeper:
         words = json.loads(parts[0].decode())
         kind, answer = words["do"], {"to": words.get("number")}
         if kind == "follow":
-            client.next = max(words["from"], 1)
+            client.follow(max(words["from"], 1))
         elif kind == "run":
             answer.update(self.run(words))
+            client.follow(words["from"] or answer["run"]["first"])
         elif kind == "seen" and words["run"] in self.runs:
             self.runs[words["run"]]["is_seen"] = True
         elif kind == "answer":

@@ -41,21 +41,29 @@ class Listener:
     """Hears what is kept from a number on, once and in order.
 
     Args:
-        first: the number that it lacks.
         wants: is a frame for it?
+        begins: is given the keeper's answer, behind which all comes; gives the number that it lacks.
 
     Attributes:
         next: the number that it lacks by now.
         given_up: how many numbers were kept no more when it asked for them.
     """
 
-    def __init__(self, first: int, wants: Callable[[Frame], bool]) -> None:
-        self.next = first
+    def __init__(self, wants: Callable[[Frame], bool], begins: Callable[[dict[str, Any]], int]) -> None:
+        self.next = 0
         self.given_up = 0
-        self._wants = wants
+        self._wants, self._begins = wants, begins
         self._batches: asyncio.Queue[list[Frame] | None] = asyncio.Queue()
         self._has_room = asyncio.Event()
         self._has_room.set()
+
+    def begin(self, words: dict[str, Any]) -> None:
+        """This is the keeper's answer."""
+        try:
+            self.next = self._begins(words)
+        except OSError as error:
+            # Of a time that there can't be; the line is well.
+            raise ValueError(*error.args) from error
 
     async def give(self, frames: list[Frame]) -> None:
         """Take of these what it lacks and wants; waits while nobody takes what came before."""
@@ -132,8 +140,8 @@ class Attachment:
                 "pkill -f keeper-.*attach"
             )
 
-    async def ask(self, do: str, **words: Any) -> dict[str, Any]:
-        """What the keeper answers.
+    async def ask(self, do: str, listener: Listener | None = None, **words: Any) -> dict[str, Any]:
+        """What the keeper answers; what it says after that is for the listener, if there is one.
 
         Raises:
             LineLost: the line broke.
@@ -141,6 +149,8 @@ class Attachment:
         """
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number := self.tell(do, **words)] = answer
+        if listener is not None:
+            self._following[number] = listener
         if not self.is_open:
             self._end()
         try:
@@ -158,15 +168,6 @@ class Attachment:
             self._process.stdin.write(keeper.pack(0, keeper.REPLY, [asked]))
         return self._number
 
-    def listen(self, listener: Listener) -> None:
-        """From now on it hears what it lacks, beginning with what is kept already."""
-        # What is on its way before the answer is of what was asked for before.
-        others = (*self._listeners, *self._following.values())
-        begin = min(each.next for each in (listener, *others))
-        self._following[self.tell("follow", **{"from": begin})] = listener
-        if not self.is_open:
-            self._end()
-
     def why_over(self) -> RemoteError:
         """Why nothing more comes."""
         if self._has_lied:
@@ -176,6 +177,7 @@ class Attachment:
     def leave(self, listener: Listener) -> None:
         """It hears nothing more."""
         self._listeners.discard(listener)
+        self._following = {number: each for number, each in self._following.items() if each is not listener}
         listener.end()
 
     def close(self) -> None:
@@ -219,6 +221,7 @@ class Attachment:
         if "hello" in words and not self._hello.done():
             self._hello.set_result(words)
         if listener := self._following.pop(words.get("to", 0), None):
+            listener.begin(words)
             self._listeners.add(listener)
         answer = self._asked.get(words.get("to", 0))
         if answer is not None and not answer.done():

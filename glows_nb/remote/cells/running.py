@@ -73,7 +73,7 @@ async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: 
         raise RemoteError(f"{line.name} can't be believed: what it says of its runs is none.") from error
     if found is None:
         raise InvalidRequest("run_id", f"{line.name} has run no {visible(run_id) or 'code'}.")
-    await run.follow(attachment)
+    await run.follow(attachment, "follow", {"from": int(found["first"])})
     return run.result()
 
 
@@ -142,8 +142,7 @@ class _Run:
             try:
                 await asyncio.sleep(pause)
                 attachment = await attached(self._line, self._caller, ask)
-                await self._begin(attachment, again=again)
-                await self.follow(attachment)
+                await self.follow(attachment, "run", self._words(attachment, again=again))
                 result = self.result()
                 await self._caller.call(self._show_waiting)
                 return result
@@ -158,7 +157,8 @@ class _Run:
                     await self._caller.call(self._show_waiting)
                 pause = FIRST_PAUSE if has_progress or not pause else min(pause * 2, LONGEST_PAUSE)
 
-    async def _begin(self, attachment: Attachment, *, again: bool) -> None:
+    def _words(self, attachment: Attachment, *, again: bool) -> dict[str, Any]:
+        """What the keeper is asked, to begin it or to find it."""
         if self._life and attachment.life != self._life:
             # Begun again it might run twice.
             raise RemoteError(
@@ -167,11 +167,9 @@ class _Run:
             )
         self._life = attachment.life
         words = {"run": self._id, "key": self._key, "title": self._code.strip()[:TITLE], "code": self._code}
-        answer = await attachment.ask("run", again=again, **words)
-        try:
-            self.begin_with(answer)
-        except (*LIES, OSError) as error:
-            raise RemoteError(f"{self._line.name} can't be believed: what it says of a run is none.") from error
+        return words | {"again": again, "from": self._next}
+
+    def _tell_again(self, attachment: Attachment) -> None:
         # What was told over a line that broke may not have come.
         if self._is_interrupted:
             attachment.tell("interrupt", run=self._id)
@@ -179,8 +177,8 @@ class _Run:
             of, value = self._reply_to
             attachment.tell("answer", of=of, value=value)
 
-    def begin_with(self, answer: Mapping[str, Any]) -> None:
-        """The keeper has begun it, or found it."""
+    def begin_with(self, answer: Mapping[str, Any]) -> int:
+        """The keeper has begun it, or found it; the number that is lacking."""
         run = answer["run"]
         if answer["is_found"] and not self._is_found:
             self._is_found, self._id = True, str(run["id"])
@@ -194,12 +192,14 @@ class _Run:
         self._next = self._next or int(run["first"])
         # What was asked before now, and is not asked any more, has been answered.
         self._known_until, self._is_asked = int(answer["last"]), answer["asking"]
+        return self._next
 
-    async def follow(self, attachment: Attachment) -> None:
-        """Take all that it says from where it is known."""
-        listener = Listener(self._next, self._wants)
-        attachment.listen(listener)
+    async def follow(self, attachment: Attachment, do: str, words: Mapping[str, Any]) -> None:
+        """Ask for it, and take all that it says from where it is known."""
+        listener = Listener(self._wants, self.begin_with if do == "run" else lambda _: self._next)
         try:
+            await attachment.ask(do, listener, **words)
+            self._tell_again(attachment)
             while not self._is_over:
                 frames = await self._taken(attachment, listener)
                 if frames is None:

@@ -102,7 +102,7 @@ class LyingKeeper(HostileMachine):
                     told = {"id": run, "state": "running", "status": None, "began": answer["now"], "first": 1}
                     answer |= {"run": told | self.run, "is_found": False} | self.run.get("answer", {})
                 process.stdout.write(frame(0, keeper.REPLY, answer))
-                if words["do"] == "follow":
+                if words["do"] in ("run", "follow"):
                     for said_next in self.says(run):
                         process.stdout.write(said_next)
                         await process.stdout.drain()

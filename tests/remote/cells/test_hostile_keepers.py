@@ -143,6 +143,7 @@ RUNS: dict[str, Any] = {
     "a begin that is text": {"began": "x"},
     "a begin without end": {"began": float("inf"), "answer": {"is_found": True}},
     "a begin in the far future": {"began": 1e300, "answer": {"is_found": True}},
+    "a begin after all time": {"began": 1e17, "answer": {"is_found": True}},
     "a run that is a list": {"answer": {"run": []}},
     "a time that is a list": {"answer": {"now": []}},
     "a last number that is text": {"answer": {"last": "x"}},
@@ -202,7 +203,7 @@ def test_a_cell_without_an_end_is_left_by_a_second_interrupt(says: Says) -> None
         Service(machine.door) as service,
         client(service, stderr=subprocess.PIPE) as process,
     ):
-        eventually(lambda: any(words["do"] == "follow" for words in machine.asked))
+        eventually(lambda: any(words["do"] == "run" for words in machine.asked))
         process.send_signal(signal.SIGINT)
         eventually(lambda: any(words["do"] == "interrupt" for words in machine.asked))
         assert process.poll() is None, "a first one is for what runs there"
