@@ -14,10 +14,9 @@ from jupyter_client.kernelspec import KernelSpec
 from traitlets.config import Config
 
 import glows_nb as glows
-from glows_nb.remote import calling
 from tests.bench.measuring import Size
 from tests.bench.remote import rows as remote_rows
-from tests.remote.cells.cuts import let_python_be, stop_keeper
+from tests.remote.cells.cuts import end_keeper, let_python_be
 from tests.remote.cutting_proxy import CuttingProxy
 from tests.remote.ways import Door
 from tests.sandbox.machines.sshd import SshdWay
@@ -111,11 +110,6 @@ def far_away(size: Size, seconds: float) -> Iterator[glows.Machine]:
                 yield machine
             finally:
                 end_keeper(machine)
-
-
-def end_keeper(machine: glows.Machine) -> None:
-    """It and its kernel are gone when this returns."""
-    calling.run(lambda caller: stop_keeper(machine, caller))
 
 
 class SlowProxy(CuttingProxy):

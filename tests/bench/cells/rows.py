@@ -14,9 +14,10 @@ from statistics import median
 import glows_nb as glows
 from glows_nb.remote import calling
 from glows_nb.remote.calling import Caller
-from tests.bench.cells.kernels import at_sandbox, at_sshd, end_keeper, far_away, local_kernel
+from tests.bench.cells.kernels import at_sandbox, at_sshd, far_away, local_kernel
 from tests.bench.measuring import Figures, Size, in_turns, seconds
 from tests.bench.rows import Compared, Row
+from tests.remote.cells.cuts import end_keeper
 
 Where = Callable[[Size], AbstractContextManager[glows.Machine]]
 ROUND_TRIP = 0.030

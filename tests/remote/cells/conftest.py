@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import glows_nb as glows
-from glows_nb.remote import calling
-from tests.remote.cells.cuts import let_python_be, stop_keeper
+from tests.remote.cells.cuts import end_keeper, let_python_be
 from tests.remote.conftest import SANDBOX, SSHD
 from tests.remote.ways import Door, Service
 from tests.sandbox.machines.real import eventually
@@ -37,7 +36,7 @@ def kernel_doors(doors: dict[str, Door]) -> Iterator[dict[str, Door]]:
         # A machine of a sandbox ends what runs on it; this computer does not.
         door = ready[SSHD]
         with Service(door, number=door.port) as service, service.machine() as machine:
-            calling.run(lambda caller: stop_keeper(machine, caller))
+            end_keeper(machine)
         eventually(lambda: not (door.home / ".glows-nb" / "keeper.sock").exists())
 
 

@@ -262,7 +262,7 @@ def opened(way: str, folder: Path) -> Iterator[Door]:
             yield door
         finally:
             with Service(door, number=door.port) as service, service.machine() as machine:
-                calling.run(lambda caller: stop_keeper(machine, caller))
+                end_keeper(machine)
 
 
 def let_python_be(door: Door) -> None:
@@ -271,8 +271,12 @@ def let_python_be(door: Door) -> None:
     (door.home / ".glows-nb" / "python").write_text(f"{sys.executable}\n")
 
 
-async def stop_keeper(machine: glows.Machine, caller: Caller) -> None:
-    """End it, and its kernel."""
+def end_keeper(machine: glows.Machine) -> None:
+    """End the keeper there, and its kernel."""
+    calling.run(lambda caller: _stopped(machine, caller))
+
+
+async def _stopped(machine: glows.Machine, caller: Caller) -> None:
     attachment = await machine._handle._attachment(caller)
     with contextlib.suppress(glows.LineLost):
         await attachment.ask("stop")
