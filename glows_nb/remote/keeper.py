@@ -1,6 +1,6 @@
 """The one file that runs on a machine: it owns a Jupyter kernel, keeps what that says, and lets clients come and go.
 
-    python keeper.py attach MARK     what a client runs there: begins the keeper if there is none, and passes bytes on
+    python keeper.py begin     what `passing`, by which a client attaches, runs where there is none
 
 The keeper has one kernel, over sockets that only its user can reach. Every message of the kernel gets the next number
 and is kept, so that a client whose line broke asks for what it lacks by the number that it has; what is kept is
@@ -23,7 +23,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from array import array
@@ -696,8 +695,8 @@ def begin() -> None:
         os._exit(0)
 
 
-def attach() -> None:
-    """Pass bytes on between whoever is attached and the keeper; that is begun once, however many come at a time."""
+def begin_once() -> None:
+    """Have a keeper run; it is begun once, however many come at a time."""
     with open(os.path.abspath(__file__), "rb") as file:
         if hashlib.sha256(file.read()).hexdigest()[:16] not in os.path.basename(__file__):
             sys.exit(STALE)
@@ -710,29 +709,13 @@ def attach() -> None:
                 sys.exit(NO_IPYKERNEL)
             begin()
             made = connected()
-    if made is None:
-        sys.exit("the keeper has ended at once; see " + LOG)
-    passing = made
-    os.write(1, b"\n%s\n" % sys.argv[2].encode())
-
-    def up() -> None:
-        while True:
-            piece = os.read(0, BLOCK)
-            if not piece:
-                os._exit(0)
-            passing.sendall(piece)
-
-    threading.Thread(target=up, daemon=True).start()
-    while True:
-        piece = passing.recv(BLOCK)
-        if not piece:
-            os._exit(0)
-        while piece:
-            piece = piece[os.write(1, piece) :]
+        if made is None:
+            sys.exit("the keeper has ended at once; see " + LOG)
+        made.close()
 
 
 if __name__ == "__main__":
     os.umask(0o077)
     os.makedirs(os.path.join(os.path.expanduser("~"), FOLDER), mode=0o700, exist_ok=True)
     os.chdir(os.path.join(os.path.expanduser("~"), FOLDER))
-    run_kernel() if sys.argv[1:] == ["kernel"] else attach()
+    run_kernel() if sys.argv[1:] == ["kernel"] else begin_once()

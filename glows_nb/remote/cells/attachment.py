@@ -137,7 +137,7 @@ class Attachment:
         if told.get("hello") != keeper.PROTOCOL:
             raise RemoteError(
                 f"Another version of glows_nb keeps the kernel of {self.name}; it can be used from there, or ended by: "
-                "pkill -f keeper-.*attach"
+                "pkill -f keeper-.*begin"
             )
 
     async def ask(self, do: str, listener: Listener | None = None, **words: Any) -> dict[str, Any]:

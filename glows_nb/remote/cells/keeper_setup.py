@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Process = asyncssh.SSHClientProcess[bytes]
 
 FILE: Final = Path(keeper.__file__)
+PASSING: Final = FILE.with_name("passing.py")
 WITHIN: Final = 60.0
 INSTALLS_WITHIN: Final = 600.0
 MOST_BEFORE_MARK: Final = 1 << 16
@@ -48,7 +49,7 @@ fi
 _ATTACH: Final = """[ "$(wc -c <"$d/{file}" 2>/dev/null || echo 0)" -eq {size} ] || exit {stale}
 [ "$found" ] || {{ [ "$lacks" ] && exit {no_ipykernel}; exit {no_python}; }}
 [ -r "$d/python" ] || (umask 077; echo "$found" >"$d/python")
-exec "$found" "$d/{file}" attach {mark}
+exec "$found" -S -E -c {passing} "$d/{file}" {mark}
 """
 
 _INSTALL: Final = """rm -f "$d/python"
@@ -74,7 +75,12 @@ async def begun(line: Line, caller: Caller, ask: Ask | None) -> tuple[Process, b
         for _ in range(TRIES):
             connection = await line.connected(caller)
             mark = secrets.token_hex(12)
-            words = {"stale": keeper.STALE, "no_ipykernel": keeper.NO_IPYKERNEL, "no_python": keeper.NO_PYTHON}
+            words: dict[str, object] = {
+                "stale": keeper.STALE,
+                "no_ipykernel": keeper.NO_IPYKERNEL,
+                "no_python": keeper.NO_PYTHON,
+            }
+            words["passing"] = quoted(PASSING.read_text(encoding="utf-8"))
             process = await connection.create_process(_script(_FIND + _ATTACH, mark=mark, **words), encoding=None)
             said, has_begun = await in_time(_until_mark(process, b"\n%s\n" % mark.encode()), WITHIN)
             if has_begun:

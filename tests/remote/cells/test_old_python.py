@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glows_nb.remote.cells.keeper_setup import FILE
+from glows_nb.remote.cells.keeper_setup import FILE, PASSING
 from tests.remote.cells.cuts import end_keeper
 from tests.remote.conftest import SSHD
 from tests.remote.ways import Door, Service
@@ -17,8 +17,9 @@ OLD_PYTHON = os.environ.get("GLOWS_NB_OLD_PYTHON", "")
 """A Python 3.8 that has ipykernel, where there is one."""
 
 
-def test_keeper_is_written_for_python_3_8() -> None:
-    assert ast.parse(FILE.read_text(encoding="utf-8"), feature_version=(3, 8)).body
+@pytest.mark.parametrize("file", [FILE, PASSING])
+def test_what_runs_there_is_written_for_python_3_8(file: Path) -> None:
+    assert ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 8)).body
 
 
 @pytest.mark.skipif(not OLD_PYTHON, reason="GLOWS_NB_OLD_PYTHON names no Python 3.8 with ipykernel")
