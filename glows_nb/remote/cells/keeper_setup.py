@@ -33,7 +33,8 @@ LONGEST_SAID: Final = 300
 TRIES: Final = 4
 
 _FIND: Final = """d="$HOME/{folder}"
-found=$(cat "$d/python" 2>/dev/null)
+found=
+[ -r "$d/python" ] && read -r found <"$d/python"
 if [ ! -x "$found" ]; then
     found=
     for p in python3 python /opt/conda/bin/python3 /usr/local/bin/python3 /usr/bin/python3; do
@@ -46,7 +47,7 @@ fi
 """
 """Sets `found` to a Python that has ipykernel, or else `lacks` to one that has not."""
 
-_ATTACH: Final = """[ "$(wc -c <"$d/{file}" 2>/dev/null || echo 0)" -eq {size} ] || exit {stale}
+_ATTACH: Final = """[ -f "$d/{file}" ] || exit {stale}
 [ "$found" ] || {{ [ "$lacks" ] && exit {no_ipykernel}; exit {no_python}; }}
 [ -r "$d/python" ] || (umask 077; echo "$found" >"$d/python")
 exec "$found" -S -E -c {passing} "$d/{file}" {mark}
