@@ -39,7 +39,7 @@ FOLDER = ".glows-nb"
 SOCKET, LOCK, LOG, CONNECTION = "keeper.sock", "keeper.lock", "keeper.log", "kernel.json"
 SPOOL_BYTES = 1 << 30
 SEGMENT_BYTES = 16 << 20
-LARGEST = 1 << 26
+LARGEST, LARGE_TEXT = 1 << 26, 1 << 22
 AHEAD_BYTES = 1 << 18
 RUNS_KEPT = 1000
 TOLD_RUNS = 100
@@ -608,12 +608,12 @@ def as_json(value: Any) -> bytes:
 
 def in_pieces(kind: str, parts: Message) -> List[Message]:
     """A message, or several where it is so long that it would hold up all others; what can't be cut is left out."""
-    if sum(map(len, parts)) <= LARGEST:
+    if sum(map(len, parts)) <= (LARGE_TEXT if kind == "stream" else LARGEST):
         return [parts]
     head, content = json.loads(parts[0].decode()), json.loads(parts[3].decode())
     if kind != "stream":
         content = {"name": "stderr", "text": "[%s of %d MB was too large to be kept]\n" % (kind, len(parts[3]) >> 20)}
-    text, most = content["text"], LARGEST >> 4
+    text, most = content["text"], LARGE_TEXT >> 1
     cut = [dict(content, text=text[at : at + most]) for at in range(0, len(text), most)]
     return [[as_json(dict(head, msg_type="stream")), parts[1], parts[2], as_json(each)] for each in cut]
 

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 
-SOCKET, BLOCK = "keeper.sock", 1 << 16
+SOCKET, BLOCK = "keeper.sock", 1 << 20
 
 
 def connected() -> socket.socket:
