@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from glows_nb.api.errors import GlowsError
 from glows_nb.formatting import visible
 
 if TYPE_CHECKING:
     from glows_nb.remote.output import Completed
+
+
+LIES: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What Python raises where an answer is read that can't be one."""
 
 
 class RemoteError(GlowsError):

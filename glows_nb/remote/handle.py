@@ -16,7 +16,7 @@ from glows_nb.remote.asking import Ask, ask_here
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells.kernel_status import KernelStatus, status_of
 from glows_nb.remote.cells.outputs import Result
-from glows_nb.remote.errors import NotReachable, RemoteError, no_machine
+from glows_nb.remote.errors import LIES, NotReachable, RemoteError, no_machine
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
@@ -98,7 +98,7 @@ class Handle:
         attachment = await self.attachment(caller)
         try:
             return status_of(await attachment.ask("status"))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (*LIES, OSError) as error:
             raise RemoteError(f"{attachment.name} can't be believed: it tells no state of its kernel.") from error
 
     async def restart_kernel(self, caller: Caller) -> None:

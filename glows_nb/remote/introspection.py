@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +10,9 @@ from glows_nb.api.errors import GlowsError
 from glows_nb.formatting import visible
 from glows_nb.remote import calling, keeper
 from glows_nb.remote.calling import Caller, in_time
+from glows_nb.remote.cells import foreign_json
 from glows_nb.remote.cells.foreign import cleaned
+from glows_nb.remote.errors import LIES
 
 if TYPE_CHECKING:
     from glows_nb.remote.cells.attachment import Frame
@@ -45,7 +46,7 @@ def complete(machine: Machine, code: str, cursor: int) -> tuple[int, list[tuple[
         return max(0, min(int(answer["cursor_start"]), cursor)), [
             (word, visible(kinds.get(word, ""))[:30]) for word in words
         ]
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except LIES:
         return None
 
 
@@ -76,7 +77,7 @@ def _is_shown(word: object) -> bool:
 def _answer(machine: Machine, kind: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         return calling.run(lambda caller: in_time(_asked(machine, caller, kind, content), ANSWERS_WITHIN))
-    except (GlowsError, TimeoutError, ValueError, KeyError, TypeError):
+    except (GlowsError, TimeoutError, *LIES):
         return None
 
 
@@ -84,20 +85,20 @@ async def _asked(machine: Machine, caller: Caller, kind: str, content: Mapping[s
     from glows_nb.remote.cells.attachment import Listener
 
     attachment = await machine._handle.attachment(caller)
-    if (await attachment.ask("status"))["state"] != "idle":
-        return None
     message = uuid.uuid4().hex
 
     def is_answer(frame: Frame) -> bool:
-        return frame.channel == keeper.SHELL and json.loads(frame.parts[1]).get("msg_id") == message
+        return frame.channel == keeper.SHELL and foreign_json.read(frame.parts[1]).get("msg_id") == message
 
-    listener = Listener(int(attachment.told["last"]) + 1, is_answer)
-    attachment.listen(listener)
+    listener = Listener(is_answer, lambda told: int(told["last"]) + 1)
     try:
+        told = await attachment.ask("follow", listener, **{"from": int(attachment.told["last"]) + 1})
+        if told["state"] != "idle":
+            return None
         attachment.say(kind, message, content)
         while (frames := await listener.taken()) is not None:
             for frame in frames:
-                answer = json.loads(frame.parts[3])
+                answer = foreign_json.read_content(frame.parts[3])
                 return answer if isinstance(answer, dict) else None
         return None
     finally:

@@ -1,6 +1,6 @@
 """The one file that runs on a machine: it owns a Jupyter kernel, keeps what that says, and lets clients come and go.
 
-    python keeper.py attach MARK [NAME]   what a client runs there: begins the keeper if there is none, passes bytes on
+    python keeper.py begin [NAME]   what `passing`, by which a client attaches, runs where there is none
 
 A notebook has a keeper by its name. Each has one kernel, over sockets that only its user can reach. Every message of
 the kernel gets the next number and is kept, so that a client whose line broke asks for what it lacks by the number that
@@ -23,7 +23,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from array import array
@@ -38,14 +37,15 @@ Message = List[bytes]
 PROTOCOL = 1
 FOLDER, VALUES = ".glows-nb", "values"
 HOME = os.path.join(os.path.expanduser("~"), FOLDER)
-NAME = "".join(sys.argv[3:4]) if sys.argv[1:2] == ["attach"] else ""
+NAME = "".join(sys.argv[2:3]) if sys.argv[1:2] == ["begin"] else ""
 SOCKET, LOCK, LOG, CONNECTION = "keeper.sock", "keeper.lock", "keeper.log", "kernel.json"
 SPOOL_BYTES = 1 << 30
 SEGMENT_BYTES = 16 << 20
+LARGEST, LARGE_TEXT = 1 << 26, 1 << 22
 AHEAD_BYTES = 1 << 18
 RUNS_KEPT = 1000
 TOLD_RUNS = 100
-STARTS_WITHIN, ENDS_WITHIN, IDLE_WITHIN = 60.0, 2.0, 1.0
+STARTS_WITHIN, ENDS_WITHIN, IDLE_WITHIN, LAST_WORDS_WITHIN = 60.0, 2.0, 1.0, 0.1
 ALONE_MOST = 86400.0
 BLOCK = 1 << 16
 STALE, NO_PYTHON, NO_IPYKERNEL = 90, 91, 92
@@ -211,6 +211,10 @@ class Client:
         """Tell it something that is not kept."""
         self.waiting += pack(0, REPLY, [as_json(words)])
 
+    def follow(self, number: int) -> None:
+        """From this number on it lacks something; what it has already of that it drops. 0 is that it lacks nothing."""
+        self.next = min(number, self.next or number) or None
+
     def fill(self, spool: Spool) -> None:
         """Take more of what is kept, if it was given what there was."""
         while self.next is not None and self.next <= spool.last and len(self.waiting) < AHEAD_BYTES:
@@ -228,7 +232,7 @@ class Kernel:
         self.session = uuid.uuid4().hex
         self.name = "kernel-" + uuid.uuid4().hex[:8]
         self.is_ready = self.is_heard = False
-        self.began = self.asked = time.monotonic()
+        self.began = self.asked = self.spoke = time.monotonic()
         self.ends_by: Optional[float] = None
         self.info: Words = {}
         settings: Words = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
@@ -366,6 +370,7 @@ class Keeper:
             "now": time.time(),
             "taken": self.taken,
             "kernel": self.kernel.info if self.kernel is not None else {},
+            "asking": self.asking["msg_id"] if self.asking is not None else None,
         }
 
     def look_after(self, number: int, client: Client, flags: int) -> None:
@@ -398,9 +403,10 @@ class Keeper:
         words = json.loads(parts[0].decode())
         kind, answer = words["do"], {"to": words.get("number")}
         if kind == "follow":
-            client.next = max(words["from"], 1) if words["from"] else None
+            client.follow(words["from"])
         elif kind == "run":
             answer.update(self.run(words))
+            client.follow(words["from"] or answer["run"]["first"])
         elif kind == "seen" and words["run"] in self.runs:
             self.runs[words["run"]]["is_seen"] = True
             if self.runs[words["run"]]["is_hidden"]:
@@ -408,7 +414,11 @@ class Keeper:
         elif kind == "answer":
             self.answer(words)
         elif kind == "interrupt" and self.kernel is not None:
-            self.kernel.signal(signal.SIGINT)
+            # Told again, as by who did not hear whether it came, it would hit what the first has led to.
+            run = self.runs.get(words.get("run", ""), {})
+            if not run.get("is_interrupted"):
+                run["is_interrupted"] = True
+                self.kernel.signal(signal.SIGINT)
         elif kind == "restart":
             self.end_kernel()
         elif kind == "start":
@@ -510,16 +520,17 @@ class Keeper:
         elif not kernel.is_ready and now - kernel.asked > 0.1:
             kernel.ask_for_info()
         for run in list(self.going):
-            if run["state"] == "running" and run["has_reply"] and time.time() - run["has_reply"] > IDLE_WITHIN:
+            if run["state"] == "running" and run["has_reply"] and now - kernel.spoke > IDLE_WITHIN:
                 self.end_run(run)
         if kernel.process.poll() is not None:
             self.bury(kernel)
 
     def bury(self, kernel: Kernel) -> None:
         """It has ended: what it said last, what ran, and what waited for it."""
-        for channel in (IOPUB, SHELL, CONTROL, STDIN):
-            self.take(kernel, channel)
-        for each in kernel.sockets.values():
+        for channel, each in kernel.sockets.items():
+            # What it wrote before its end may not all have been read, though nobody writes any more.
+            while each.poll(LAST_WORDS_WITHIN * 1000 if channel == IOPUB else 0):
+                self.take(kernel, channel)
             self.poller.unregister(each)
         kernel.close()
         self.kernel = self.asking = None
@@ -556,13 +567,15 @@ class Keeper:
                 if parent.get("msg_type") == "kernel_info_request" and parent.get("session") == "glows":
                     self.begin_to_run(kernel)
                     continue
-            self.spool.add(channel, parts)
+            kernel.spoke = time.monotonic()
+            for piece in in_pieces(kind, parts):
+                self.spool.add(channel, piece)
             if kind == "status":
                 self.note_status(json.loads(parts[3].decode())["execution_state"], parent, run)
             elif kind == "input_request":
                 self.asking = head
             elif kind == "execute_reply" and run is not None:
-                run["has_reply"], run["status"] = time.time(), json.loads(parts[3].decode())["status"]
+                run["has_reply"], run["status"] = True, json.loads(parts[3].decode())["status"]
                 if run["is_idle"]:
                     self.end_run(run)
 
@@ -594,6 +607,7 @@ class Keeper:
         if run["state"] == "over":
             return  # its last message was later than it was waited for
         self.going.remove(run)
+        self.asking = None
         run["state"], run["ended"] = "over", time.time()
         run["last"] = self.event("end", run=run["id"], status=run["status"])
 
@@ -607,6 +621,18 @@ def header(kind: str, identity: str = "") -> Words:
 def as_json(value: Any) -> bytes:
     """A value as it goes over a line."""
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def in_pieces(kind: str, parts: Message) -> List[Message]:
+    """A message, or several where it is so long that it would hold up all others; what can't be cut is left out."""
+    if sum(map(len, parts)) <= (LARGE_TEXT if kind == "stream" else LARGEST):
+        return [parts]
+    head, content = json.loads(parts[0].decode()), json.loads(parts[3].decode())
+    if kind != "stream":
+        content = {"name": "stderr", "text": "[%s of %d MB was too large to be kept]\n" % (kind, len(parts[3]) >> 20)}
+    text, most = content["text"], LARGE_TEXT >> 1
+    cut = [dict(content, text=text[at : at + most]) for at in range(0, len(text), most)]
+    return [[as_json(dict(head, msg_type="stream")), parts[1], parts[2], as_json(each)] for each in cut]
 
 
 def private(path: str, flags: int) -> int:
@@ -688,8 +714,8 @@ def begin() -> None:
         os._exit(0)
 
 
-def attach() -> None:
-    """Pass bytes on between whoever is attached and the keeper; that is begun once, however many come at a time."""
+def begin_once() -> None:
+    """Have a keeper run; it is begun once, however many come at a time."""
     os.umask(0o077)
     for name in (NAME, VALUES):
         os.makedirs(os.path.join(HOME, name), mode=0o700, exist_ok=True)
@@ -708,26 +734,10 @@ def attach() -> None:
                 sys.exit(NO_IPYKERNEL)
             begin()
             made = connected()
-    if made is None:
-        sys.exit("the keeper has ended at once; see " + LOG)
-    passing = made
-    os.write(1, b"\n%s\n" % sys.argv[2].encode())
-
-    def up() -> None:
-        while True:
-            piece = os.read(0, BLOCK)
-            if not piece:
-                os._exit(0)
-            passing.sendall(piece)
-
-    threading.Thread(target=up, daemon=True).start()
-    while True:
-        piece = passing.recv(BLOCK)
-        if not piece:
-            os._exit(0)
-        while piece:
-            piece = piece[os.write(1, piece) :]
+        if made is None:
+            sys.exit("the keeper has ended at once; see " + LOG)
+        made.close()
 
 
 if __name__ == "__main__":
-    run_kernel() if sys.argv[1:] == ["kernel"] else attach()
+    run_kernel() if sys.argv[1:] == ["kernel"] else begin_once()

@@ -177,4 +177,8 @@ def _runs(handle: Machine) -> Any:
 
 
 def _log(result: Result) -> None:
-    click.echo(result.text, nl=False)
+    from glows_nb.remote.execution.terminal_text import shown
+    from glows_nb.remote.progress import is_notebook
+
+    # A terminal would obey what the machine has written.
+    click.echo(result.text if is_notebook() else shown(result.text), nl=False)

@@ -14,16 +14,18 @@ import asyncssh
 from glows_nb.remote import keeper
 from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller, in_time
+from glows_nb.remote.cells import foreign_json
 from glows_nb.remote.cells.keeper_setup import begun
 from glows_nb.remote.cells.kernel_status import know
-from glows_nb.remote.errors import LineLost, RemoteError
+from glows_nb.remote.errors import LIES, LineLost, RemoteError
 from glows_nb.remote.lines.reading import AT_ONCE
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
 ANSWERS_WITHIN: Final = 60.0
-LARGEST_FRAME: Final = 1 << 28
+LARGEST_FRAME: Final = keeper.LARGEST + (1 << 20)
+LARGEST_NUMBER: Final = 1 << 53
 BATCHES_AHEAD: Final = 4
 """So many that nobody has taken yet; then the machine has to wait."""
 
@@ -40,27 +42,37 @@ class Listener:
     """Hears what is kept from a number on, once and in order.
 
     Args:
-        first: the number that it lacks.
         wants: is a frame for it?
+        begins: is given the keeper's answer, behind which all comes; gives the number that it lacks.
 
     Attributes:
         next: the number that it lacks by now.
         given_up: how many numbers were kept no more when it asked for them.
     """
 
-    def __init__(self, first: int, wants: Callable[[Frame], bool]) -> None:
-        self.next = first
+    def __init__(self, wants: Callable[[Frame], bool], begins: Callable[[dict[str, Any]], int]) -> None:
+        self.next = 0
         self.given_up = 0
-        self._wants = wants
+        self._wants, self._begins = wants, begins
         self._batches: asyncio.Queue[list[Frame] | None] = asyncio.Queue()
         self._has_room = asyncio.Event()
         self._has_room.set()
+
+    def begin(self, words: dict[str, Any]) -> None:
+        """This is the keeper's answer."""
+        try:
+            self.next = self._begins(words)
+        except OSError as error:
+            # Of a time that there can't be; the line is well.
+            raise ValueError(*error.args) from error
 
     async def give(self, frames: list[Frame]) -> None:
         """Take of these what it lacks and wants; waits while nobody takes what came before."""
         await self._has_room.wait()
         new: list[Frame] = []
         for frame in frames:
+            if frame.number > LARGEST_NUMBER:
+                raise ValueError("nobody has said so much")
             if frame.number < self.next:
                 continue
             self.given_up += frame.number - self.next
@@ -103,6 +115,7 @@ class Attachment:
         self._following: dict[int, Listener] = {}
         self._hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._number = 0
+        self._has_lied = False
         self.is_open = True
         self._reading = asyncio.create_task(self._read(bytearray(held)))
 
@@ -125,17 +138,20 @@ class Attachment:
         if told.get("hello") != keeper.PROTOCOL:
             raise RemoteError(
                 f"Another version of glows_nb keeps the kernel of {self.name}; it can be used from there, or ended by: "
-                "pkill -f keeper-.*attach"
+                "pkill -f keeper-.*begin"
             )
 
-    async def ask(self, do: str, **words: Any) -> dict[str, Any]:
-        """What the keeper answers.
+    async def ask(self, do: str, listener: Listener | None = None, **words: Any) -> dict[str, Any]:
+        """What the keeper answers; what it says after that is for the listener, if there is one.
 
         Raises:
             LineLost: the line broke.
+            RemoteError: what came over it can't be true.
         """
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number := self.tell(do, **words)] = answer
+        if listener is not None:
+            self._following[number] = listener
         if not self.is_open:
             self._end()
         try:
@@ -163,18 +179,24 @@ class Attachment:
         parts = [keeper.as_json(keeper.header(kind, message)), b"{}", b"{}", keeper.as_json(content)]
         self.pass_on(0, keeper.SHELL, [*parts, *map(bytes, buffers)])
 
-    def listen(self, listener: Listener) -> None:
-        """From now on it hears what it lacks, beginning with what is kept already."""
-        # What is on its way before the answer is of what was asked for before.
-        others = (*self._listeners, *self._following.values())
-        begin = min(each.next for each in (listener, *others))
-        self._following[self.tell("follow", **{"from": begin})] = listener
+    def listen(self, first: int, wants: Callable[[Frame], bool]) -> Listener:
+        """Who hears what is kept from a number on."""
+        listener = Listener(wants, lambda _: first)
+        self._following[self.tell("follow", **{"from": first})] = listener
         if not self.is_open:
             self._end()
+        return listener
+
+    def why_over(self) -> RemoteError:
+        """Why nothing more comes."""
+        if self._has_lied:
+            return RemoteError(f"{self.name} can't be believed: what its keeper says is none of a keeper's messages.")
+        return LineLost(f"The line to {self.name} broke.")
 
     def leave(self, listener: Listener) -> None:
         """It hears nothing more."""
         self._listeners.discard(listener)
+        self._following = {number: each for number, each in self._following.items() if each is not listener}
         listener.end()
         if not (self._listeners or self._following) and self.is_open:
             self.tell("follow", **{"from": 0})
@@ -188,22 +210,24 @@ class Attachment:
     async def _read(self, held: bytearray) -> None:
         try:
             while True:
-                if len(held) > 4 and int.from_bytes(held[:4], "big") > LARGEST_FRAME:
-                    break
                 kept: list[Frame] = []
                 for frame in keeper.unpack(held):
                     if frame[1] == keeper.REPLY:
                         await self._give(kept)
-                        self._take(json.loads(frame[2][0]))
+                        self._take(foreign_json.read(frame[2][0]))
                     elif frame[0]:
                         kept.append(Frame(*frame))
+                if int.from_bytes(held[:4], "big") > LARGEST_FRAME:
+                    raise ValueError("no frame is so long")
                 await self._give(kept)
                 piece = await self._process.stdout.read(AT_ONCE)
                 if not piece:
                     break
                 held += piece
-        except (asyncssh.Error, OSError, ValueError, LookupError, TypeError, AttributeError):
-            pass  # it is over, by the line or by an answer that is none
+        except (asyncssh.Error, OSError):
+            pass  # the line is over
+        except LIES:
+            self._has_lied = True
         finally:
             self._end()
 
@@ -218,6 +242,7 @@ class Attachment:
         if "hello" in words and not self._hello.done():
             self._hello.set_result(words)
         if listener := self._following.pop(words.get("to", 0), None):
+            listener.begin(words)
             self._listeners.add(listener)
         answer = self._asked.get(words.get("to", 0))
         if answer is not None and not answer.done():
@@ -225,10 +250,9 @@ class Attachment:
 
     def _end(self) -> None:
         self.is_open = False
-        lost = LineLost(f"The line to {self.name} broke.")
         for future in (self._hello, *self._asked.values()):
             if not future.done():
-                future.set_exception(lost)
+                future.set_exception(self.why_over())
                 future.exception()
         for listener in (*self._listeners, *self._following.values()):
             listener.end()

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from glows_nb.remote.errors import RemoteError
 from glows_nb.remote.execution.terminal_text import shown
+
+LONGEST_NAME: Final = 200
+LONGEST_TEXT: Final = 100_000
+MOST_LINES: Final = 1_000
 
 
 class CellFailed(RemoteError):
@@ -24,7 +29,7 @@ class CellFailed(RemoteError):
     traceback: list[str]
 
     def __str__(self) -> str:
-        return self.evalue
+        return shown(self.evalue)
 
     @property
     def _render_traceback_(self) -> Callable[[], list[str]]:
@@ -48,10 +53,11 @@ def cell_failed(name: str, status: str, failure: tuple[str, str, list[str]] | No
         }.get(status, "did not run this cell")
         text = f"The kernel on {name} {how}."
         failure = CellFailed.__name__, text, [f"{CellFailed.__name__}: {text}"]
-    ename, evalue, traceback = failure
+    ename, evalue = failure[0], failure[1][:LONGEST_TEXT]
+    traceback = [line[:LONGEST_TEXT] for line in failure[2][-MOST_LINES:]]
     # Whoever catches an interrupt of its own catches that of a cell too.
     bases = (CellFailed, KeyboardInterrupt) if ename == KeyboardInterrupt.__name__ else (CellFailed,)
-    kind = type(ename if ename.isidentifier() else CellFailed.__name__, bases, {})
+    kind = type(ename if ename.isidentifier() and len(ename) <= LONGEST_NAME else CellFailed.__name__, bases, {})
     made: CellFailed = kind(evalue)
     made.ename, made.evalue, made.traceback = ename, evalue, traceback
     return made

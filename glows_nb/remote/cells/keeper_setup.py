@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Process = asyncssh.SSHClientProcess[bytes]
 
 FILE: Final = Path(keeper.__file__)
+PASSING: Final = FILE.with_name("passing.py")
 WITHIN: Final = 60.0
 INSTALLS_WITHIN: Final = 600.0
 MOST_BEFORE_MARK: Final = 1 << 16
@@ -32,7 +33,8 @@ LONGEST_SAID: Final = 300
 TRIES: Final = 4
 
 _FIND: Final = """d="$HOME/{folder}"
-found=$(cat "$d/python" 2>/dev/null)
+found=
+[ -r "$d/python" ] && read -r found <"$d/python"
 if [ ! -x "$found" ]; then
     found=
     for p in python3 python /opt/conda/bin/python3 "$HOME/miniconda3/bin/python3"; do
@@ -45,10 +47,10 @@ fi
 """
 """Sets `found` to a Python that has ipykernel, or else `lacks` to one that has not."""
 
-_ATTACH: Final = """[ "$(wc -c <"$d/{file}" 2>/dev/null || echo 0)" -eq {size} ] || exit {stale}
+_ATTACH: Final = """[ -f "$d/{file}" ] || exit {stale}
 [ "$found" ] || {{ [ "$lacks" ] && exit {no_ipykernel}; exit {no_python}; }}
 [ -r "$d/python" ] || (umask 077; echo "$found" >"$d/python")
-exec "$found" "$d/{file}" attach {mark} {name}
+exec "$found" -S -E -c {passing} "$d/{file}" {mark} {name}
 """
 
 _INSTALL: Final = """rm -f "$d/python"
@@ -76,7 +78,12 @@ async def begun(line: Line, caller: Caller, ask: Ask | None, name: str = "") -> 
         for _ in range(TRIES):
             connection = await line.connected(caller)
             mark = secrets.token_hex(12)
-            words = {"stale": keeper.STALE, "no_ipykernel": keeper.NO_IPYKERNEL, "no_python": keeper.NO_PYTHON}
+            words: dict[str, object] = {
+                "stale": keeper.STALE,
+                "no_ipykernel": keeper.NO_IPYKERNEL,
+                "no_python": keeper.NO_PYTHON,
+                "passing": quoted(PASSING.read_text(encoding="utf-8")),
+            }
             script = _script(_FIND + _ATTACH, mark=mark, name=name, **words)
             process = await connection.create_process(script, encoding=None)
             said, has_begun = await in_time(_until_mark(process, b"\n%s\n" % mark.encode()), WITHIN)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from glows_nb.remote.cells.foreign import cleaned, cleaned_metadata
 from glows_nb.remote.cells.foreign_widgets import VIEW
 from glows_nb.remote.cells.outputs import Outputs
 from glows_nb.remote.cells.showing import Show
 from glows_nb.remote.cells.widget_relay import WidgetRelay
+
+LONGEST_ID: Final = 10_000
 
 
 def taken(
@@ -41,14 +43,16 @@ def taken(
     """
     match kind:
         case "stream":
-            name, text = str(content["name"]), str(content["text"])
+            name, text = content["name"], encodable(content["text"])
+            if name not in ("stdout", "stderr"):
+                raise ValueError("there is no such stream")
             outputs.stream(name, text)
             return lambda: show.stream(name, text)
         case "display_data" | "execute_result" | "update_display_data":
-            data, metadata = cleaned(content["data"], trust=trust), _metadata(content, trust=trust)
+            data, metadata = cleaned(data_of(content), trust=trust), _metadata(content, trust=trust)
             data.pop(VIEW, None)
             view = {VIEW: content["data"][VIEW]} if VIEW in content["data"] else {}
-            display_id = str(content.get("transient", {}).get("display_id", ""))
+            display_id = _id_in(content.get("transient", {}))
             is_new = kind != "update_display_data"
             if is_new:
                 count = int(content["execution_count"]) if kind == "execute_result" else None
@@ -73,3 +77,23 @@ def taken(
 def _metadata(content: Mapping[str, Any], *, trust: bool) -> dict[str, Any]:
     metadata = content.get("metadata")
     return cleaned_metadata(metadata if isinstance(metadata, dict) else {}, trust=trust)
+
+
+def data_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What is displayed: text, or JSON where its kind says so."""
+    data = {kind: encodable(value) if isinstance(value, str) else value for kind, value in content["data"].items()}
+    if any(not isinstance(value, str) and not kind.endswith("json") for kind, value in data.items()):
+        raise TypeError("something else than text is displayed")
+    return data
+
+
+def _id_in(transient: Mapping[str, Any]) -> str:
+    display_id = encodable(transient.get("display_id", ""))
+    if len(display_id) > LONGEST_ID:
+        raise ValueError("no id is so long")
+    return display_id
+
+
+def encodable(text: str) -> str:
+    """Text as it can be sent on: halves of signs, which Python may hold, are made visible."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 10_000
 """More than these are text alone, or what alternates between two streams; the oldest go."""
+AS_OBJECTS: Final = 16
+"""So much longer than its text may JSON be that was read."""
 MOST_SHOWN: Final = 50_000_000
 """Characters of pictures, tables and the like that are held of one cell."""
 
@@ -26,6 +29,7 @@ class Outputs:
         self.rows: list[dict[str, Any]] = []
         self.kept = Kept()
         self._shown = 0
+        self._by_id: dict[str, list[dict[str, Any]]] = {}
         self._clears_next = False
         self._pieces: list[str] = []
         """Of the last row, where that is a stream."""
@@ -33,8 +37,10 @@ class Outputs:
 
     def stream(self, name: str, text: str) -> None:
         """Text of stdout or stderr."""
+        if not text:
+            return
         self._clear_if_due()
-        self.kept.add(text.encode("utf-8", "surrogatepass"))
+        self.kept.add(text.encode())
         if not self.rows or self.rows[-1].get("name") != name:
             self._add({"output_type": "stream", "name": name, "text": ""})
         self._pieces.append(text)
@@ -45,22 +51,20 @@ class Outputs:
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str, count: int | None) -> None:
         """Something that was displayed, or a cell's value where it has a count."""
         self._clear_if_due()
-        self.kept.add(f"{data.get('text/plain', '')}\n".encode("utf-8", "surrogatepass"))
-        self._shown += sum(len(each) for each in data.values() if isinstance(each, str))
-        if self._shown > MOST_SHOWN:
-            data = {"text/plain": data.get("text/plain", "")}
-        row: dict[str, Any] = {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
+        self.kept.add(f"{data.get('text/plain', '')}\n".encode())
+        row: dict[str, Any] = {"output_type": "display_data", **self._bounded(data, metadata)}
         if count is not None:
             row |= {"output_type": "execute_result", "execution_count": count}
         if display_id:
             row["transient"] = {"display_id": display_id}
+            self._by_id.setdefault(display_id, []).append(row)
         self._add(row)
 
     def update(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str) -> None:
         """What was displayed under an id is something else now."""
-        for row in self.rows:
-            if row.get("transient", {}).get("display_id") == display_id:
-                row["data"], row["metadata"] = dict(data), dict(metadata)
+        for row in self._by_id.get(display_id, ()):
+            self._shown -= length_of(row["data"]) + length_of(row["metadata"])
+            row.update(self._bounded(data, metadata))
 
     def clear(self, *, waits: bool) -> None:
         """All is taken away, at once or when something else comes."""
@@ -71,7 +75,7 @@ class Outputs:
     def fail(self, error: CellFailed) -> None:
         """It ended with an error."""
         self._clear_if_due()
-        self.kept.add("\n".join([*error.traceback, ""]).encode("utf-8", "surrogatepass"))
+        self.kept.add("\n".join([*error.traceback, ""]).encode())
         self._add({"output_type": "error", "ename": error.ename, "evalue": error.evalue, "traceback": error.traceback})
 
     def finish(self) -> None:
@@ -79,17 +83,30 @@ class Outputs:
         self._join()
         self.kept.finish()
 
+    def _bounded(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+        length = length_of(data) + length_of(metadata)
+        if self._shown + length > MOST_SHOWN:
+            data, metadata = {"text/plain": data.get("text/plain", "")[: MOST_SHOWN // MOST_ROWS]}, {}
+            length = length_of(data)
+        self._shown += length
+        return {"data": dict(data), "metadata": dict(metadata)}
+
     def _add(self, row: dict[str, Any]) -> None:
         self._join()
         self.rows.append(row)
-        del self.rows[:-MOST_ROWS]
+        if len(self.rows) > MOST_ROWS:
+            gone = self.rows.pop(0)
+            for each in self._by_id.pop(gone.get("transient", {}).get("display_id", ""), ()):
+                if each is not gone:
+                    self._by_id.setdefault(each["transient"]["display_id"], []).append(each)
 
     def _clear_if_due(self) -> None:
         if self._clears_next:
             self._clears_next = False
             self.rows.clear()
             self._pieces.clear()
-            self._streamed = 0
+            self._by_id.clear()
+            self._streamed = self._shown = 0
 
     def _join(self) -> None:
         """To add each piece to the text before it would copy that with every piece."""
@@ -106,6 +123,11 @@ class Outputs:
             cut = min(len(row["text"]), max(0, self._streamed - IN_MEMORY))
             row["text"] = row["text"][cut:]
             self._streamed -= cut
+
+
+def length_of(data: Mapping[str, Any]) -> int:
+    """About how much memory what is displayed takes."""
+    return sum(len(each) if isinstance(each, str) else AS_OBJECTS * len(json.dumps(each)) for each in data.values())
 
 
 @dataclass(frozen=True, repr=False)

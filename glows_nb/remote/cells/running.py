@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from glows_nb.api.errors import InvalidRequest, TransportError
 from glows_nb.formatting import visible
 from glows_nb.remote import keeper
 from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller
+from glows_nb.remote.cells import foreign_json
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener, attached
 from glows_nb.remote.cells.failing import CellFailed, cell_failed
 from glows_nb.remote.cells.foreign import cleaned
-from glows_nb.remote.cells.messages import taken
+from glows_nb.remote.cells.messages import data_of, encodable, taken
 from glows_nb.remote.cells.outputs import Outputs, Result
 from glows_nb.remote.cells.showing import OnlyNotes, Show, Silent, read_here
 from glows_nb.remote.cells.widget_relay import WidgetRelay
-from glows_nb.remote.errors import LineLost, NotReachable, RemoteError
+from glows_nb.remote.errors import LIES, LineLost, NotReachable, RemoteError
 from glows_nb.remote.progress import notify
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ LONGEST_PAUSE: Final = 15.0
 TRIES: Final = 5
 TITLE: Final = 100
 LONGEST_CODE: Final = 10_000_000
+LONGEST_PROMPT: Final = 10_000
+MOST_NOTES: Final = 100
+STATUSES: Final = ("ok", "error", "aborted", "died", "ended")
 
 
 async def run_cell(
@@ -81,12 +84,17 @@ async def output_of(line: Line, caller: Caller, attachment: Attachment, run_id: 
     Raises:
         InvalidRequest: the machine's kernel has run nothing of this name.
     """
-    runs = (await attachment.ask("status"))["runs"]
-    found = next((run for run in reversed(runs) if not run_id or run["id"] == run_id), None)
+    answer = await attachment.ask("status")
+    run = _Run(line, caller, "", Silent(line.short_name), None, trust=False)
+    try:
+        found = next((each for each in reversed(answer["runs"]) if not run_id or each["id"] == run_id), None)
+        if found is not None:
+            run.begin_with({**answer, "run": found, "is_found": True})
+    except (*LIES, OSError) as error:
+        raise RemoteError(f"{line.name} can't be believed: what it says of its runs is none.") from error
     if found is None:
         raise InvalidRequest("run_id", f"{line.name} has run no {visible(run_id) or 'code'}.")
-    run = _Run(line, caller, "", Silent(line.short_name), None, trust=False)
-    await run.follow_found(attachment, found)
+    await run.follow(attachment, "follow", {"from": int(found["first"])})
     return run.result()
 
 
@@ -127,6 +135,14 @@ def checked_code(code: object) -> str:
     return code
 
 
+class _Question(NamedTuple):
+    """What a cell asks for."""
+
+    identity: str
+    prompt: str
+    is_secret: bool
+
+
 class _Run:
     """One run, by however many lines."""
 
@@ -153,7 +169,12 @@ class _Run:
         self._status, self._began = "", time.time()
         self._reply: dict[str, Any] = {}
         self._failure: tuple[str, str, list[str]] | None = None
-        self._asked: set[str] = set()
+        self._notes = 0
+        self._question: _Question | None = None
+        """What the cell asks, and nobody was asked yet."""
+        self._known_until, self._is_asked = 0, None
+        self._reply_to: tuple[str, str] | None = None
+        """Of which question the answer is on its way there, and the answer."""
 
     async def to_its_end(self, *, again: bool, ask: Ask | None) -> tuple[Result, bool]:
         """Begin it, or find it, and take all that it says."""
@@ -177,8 +198,7 @@ class _Run:
             try:
                 await asyncio.sleep(pause)
                 attachment = await attached(self._line, self._caller, ask)
-                await self._begin(attachment, again=again)
-                await self._follow(attachment)
+                await self.follow(attachment, "run", self._words(attachment, again=again))
                 result = self.result()
                 await self._caller.call(self._show_waiting)
                 return result
@@ -193,7 +213,8 @@ class _Run:
                     await self._caller.call(self._show_waiting)
                 pause = FIRST_PAUSE if has_progress or not pause else min(pause * 2, LONGEST_PAUSE)
 
-    async def _begin(self, attachment: Attachment, *, again: bool) -> None:
+    def _words(self, attachment: Attachment, *, again: bool) -> dict[str, Any]:
+        """What the keeper is asked, to begin it or to find it."""
         if self._life and attachment.life != self._life:
             # Begun again it might run twice.
             raise RemoteError(
@@ -211,15 +232,18 @@ class _Run:
         }
         if self._given is not None:
             words["given"] = self._given
-        answer = await attachment.ask("run", again=again, **words)
-        if self._given is not None and answer.get("state") == "busy" and not self._next:
-            await notify(self._caller, f"A cell runs on {self._line.name}; this waits its turn.")
-        try:
-            self._take_begun(answer)
-        except (ValueError, KeyError, TypeError) as error:
-            raise RemoteError(f"{self._line.name} can't be believed: what it says of a run is none.") from error
+        return words | {"again": again, "from": self._next}
 
-    def _take_begun(self, answer: Mapping[str, Any]) -> None:
+    def _tell_again(self, attachment: Attachment) -> None:
+        # What was told over a line that broke may not have come.
+        if self._is_interrupted:
+            attachment.tell("interrupt", run=self._id)
+        if self._reply_to is not None:
+            of, value = self._reply_to
+            attachment.tell("answer", of=of, value=value)
+
+    def begin_with(self, answer: Mapping[str, Any]) -> int:
+        """The keeper has begun it, or found it; the number that is lacking."""
         run = answer["run"]
         if answer["is_found"] and not self._is_found:
             self._is_found, self._id = True, str(run["id"])
@@ -233,22 +257,25 @@ class _Run:
             )
         self._began = time.time() - max(0.0, float(answer["now"]) - float(run["began"]))
         self._next = self._next or int(run["first"])
+        # What was asked before now, and is not asked any more, has been answered.
+        self._known_until, self._is_asked = int(answer["last"]), answer["asking"]
+        return self._next
 
-    async def follow_found(self, attachment: Attachment, found: Mapping[str, Any]) -> None:
-        """Take all that a run has said; it is not begun."""
-        self._id, self._next, self._is_found = str(found["id"]), int(found["first"]), True
-        await self._follow(attachment)
-
-    async def _follow(self, attachment: Attachment) -> None:
-        listener = Listener(self._next, self._wants)
-        attachment.listen(listener)
+    async def follow(self, attachment: Attachment, do: str, words: Mapping[str, Any]) -> None:
+        """Ask for it, and take all that it says from where it is known."""
+        listener = Listener(self._wants, self.begin_with if do == "run" else lambda _: self._next)
+        is_first = not self._next
         if self._widgets is not None:
             self._widgets.follow(attachment)
         try:
+            answer = await attachment.ask(do, listener, **words)
+            if self._given is not None and is_first and answer.get("state") == "busy":
+                await notify(self._caller, f"A cell runs on {self._line.name}; this waits its turn.")
+            self._tell_again(attachment)
             while not self._is_over:
                 frames = await self._taken(attachment, listener)
                 if frames is None:
-                    raise LineLost(f"The line to {self._line.name} broke.")
+                    raise attachment.why_over()
                 if listener.given_up:
                     self._note(f"[{listener.given_up} messages were too many to be kept there, and are lost.]")
                     listener.given_up = 0
@@ -257,10 +284,10 @@ class _Run:
                     self._next = frame.number + 1
                     if self._widgets is not None and b'"comm_open"' in frame.parts[0]:
                         self._widgets.follow(attachment, frame.number)
-                    if frame.channel == keeper.STDIN:
-                        await self._shown(attachment)
-                        await self._answer(attachment, frame)
                 await self._shown(attachment)
+                if self._question is not None and not self._is_over:
+                    question, self._question = self._question, None
+                    await self._answer(attachment, question)
             attachment.tell("seen", run=self._id)
         finally:
             attachment.leave(listener)
@@ -284,7 +311,7 @@ class _Run:
             raise asyncio.CancelledError
         self._is_interrupted = True
         task.uncancel()
-        attachment.tell("interrupt")
+        attachment.tell("interrupt", run=self._id)
 
     async def _shown(self, attachment: Attachment) -> None:
         try:
@@ -297,45 +324,57 @@ class _Run:
             self._waiting.popleft()()
 
     def _note(self, text: str) -> None:
-        self._waiting.append(lambda: self._show.note(visible(text)))
+        self._notes += 1
+        if self._notes <= MOST_NOTES:
+            self._waiting.append(lambda: self._show.note(visible(text)))
 
     def _wants(self, frame: Frame) -> bool:
         if frame.channel == keeper.EVENT:
             return True
-        return len(frame.parts) >= 4 and bool(json.loads(frame.parts[1]).get("msg_id") == self._id)
+        return bool(foreign_json.read(frame.parts[1]).get("msg_id") == self._id)
 
     def _take(self, frame: Frame) -> None:
         try:
             if frame.channel == keeper.EVENT:
-                self._take_event(json.loads(frame.parts[0]))
+                self._take_event(foreign_json.read(frame.parts[0]))
             else:
-                kind, content = json.loads(frame.parts[0])["msg_type"], json.loads(frame.parts[3])
+                head, content = foreign_json.read(frame.parts[0]), foreign_json.read_content(frame.parts[3])
+                kind = head["msg_type"]
+                if kind == "input_request":
+                    self._take_question(frame.number, encodable(head["msg_id"]), content)
                 self._take_message(kind, content, frame.parts[4:])
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except foreign_json.TooMuch:
+            self._note("[Something that was displayed there is too much to be read here.]")
+        except LIES as error:
             raise RemoteError(f"{self._line.name} can't be believed: what its kernel says is no message.") from error
+
+    def _take_question(self, number: int, identity: str, content: Mapping[str, Any]) -> None:
+        if number > self._known_until or identity == self._is_asked:
+            prompt = visible(encodable(content["prompt"])[:LONGEST_PROMPT])
+            self._question = _Question(identity, prompt, is_secret=bool(content.get("password")))
 
     def _take_event(self, words: Mapping[str, Any]) -> None:
         match words["event"]:
             case "end" if words["run"] == self._id:
-                self._is_over, self._status = True, str(words["status"])
+                self._is_over, self._status = True, STATUSES[STATUSES.index(words["status"])]
             case "ended" if not words["was_told"] and not words["was_ready"]:
                 self._note(f"[The kernel on {self._line.name} can't be begun. It said: {str(words['said'])[-500:]}]")
-            case "answered":
-                self._asked.add(str(words["of"]))
+            case "answered" if self._question is not None and self._question.identity == words["of"]:
+                self._question = None
 
     def _take_message(self, kind: str, content: Mapping[str, Any], buffers: Sequence[bytes]) -> None:
         match kind:
             case "error":
                 self._failure = (
-                    str(content["ename"]),
-                    str(content["evalue"]),
-                    [str(each) for each in content["traceback"]],
+                    encodable(content["ename"]),
+                    encodable(content["evalue"]),
+                    [encodable(each) for each in content["traceback"]],
                 )
             case "execute_reply":
                 self._reply = dict(content)
                 for each in content.get("payload") or ():
                     if each.get("source") == "page":
-                        self._page(cleaned(each["data"], trust=self._trust))
+                        self._page(cleaned(data_of(each), trust=self._trust))
             case _:
                 do = taken(kind, content, buffers, self._outputs, self._show, self._widgets, trust=self._trust)
                 if do is not None:
@@ -346,19 +385,20 @@ class _Run:
         self._outputs.display(data, {}, "", None)
         self._waiting.append(lambda: self._show.page(data))
 
-    async def _answer(self, attachment: Attachment, frame: Frame) -> None:
-        """Ask here what the cell asks for, unless somebody has answered."""
-        header, content = json.loads(frame.parts[0]), json.loads(frame.parts[3])
-        if header["msg_id"] in self._asked:
-            return
-        prompt, is_secret = visible(str(content.get("prompt", ""))), bool(content.get("password"))
+    async def _answer(self, attachment: Attachment, question: _Question) -> None:
+        """Ask here what the cell asks for; the answer is kept, as the line may break before it is there."""
         try:
-            value = await self._caller.call(lambda: read_here(prompt, is_secret))
+            value = await self._caller.call(lambda: read_here(question.prompt, question.is_secret))
         except asyncio.CancelledError:
             self._interrupt(attachment)
             return
+        except Exception:
+            # Nobody can be asked here, and there it would wait for ever.
+            attachment.tell("interrupt", run=self._id)
+            raise
         if value is not None:
-            attachment.tell("answer", of=header["msg_id"], value=value)
+            self._reply_to = question.identity, value
+            attachment.tell("answer", of=question.identity, value=value)
 
     def result(self) -> Result:
         """What came of it."""

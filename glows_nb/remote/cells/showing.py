@@ -8,12 +8,15 @@ from getpass import getpass
 from html import escape
 from typing import Any, Final
 
+from glows_nb.remote.cells.outputs import length_of
 from glows_nb.remote.execution.terminal_text import TerminalText
 from glows_nb.remote.progress import is_notebook, size
 
 MOST_STREAMED: Final = 1 << 20
 """More text than this makes a page slow, and the notebook's file large."""
 MOST_DISPLAYED: Final = 50 << 20
+AROUND: Final = 500
+"""What a page needs for something displayed, however small."""
 
 
 class Show:
@@ -45,13 +48,15 @@ class Show:
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str, *, is_new: bool) -> None:
         """Something that is displayed, or something else under an id that was displayed."""
         publisher = _publisher()
-        if publisher is None:
+        if publisher is None or not self._is_notebook:
+            # IPython in a terminal would print the text as it is, whatever the terminal obeys of it.
             self.stream("stdout", f"{data.get('text/plain', '')}\n")
             return
         if self._is_notebook and self._displayed > MOST_DISPLAYED:
             return
         self.mark()
-        self._displayed += sum(len(value) for value in data.values() if isinstance(value, str))
+        # What takes the place of something does not make the page longer.
+        self._displayed += length_of(data) + AROUND if is_new else 0
         if self._is_notebook and self._displayed > MOST_DISPLAYED:
             self.note(f"[more than {size(MOST_DISPLAYED)} of pictures and tables; no more of them are shown here]")
         transient = {"display_id": display_id} if display_id else {}
@@ -78,6 +83,7 @@ class Show:
 
     def clear(self, *, waits: bool) -> None:
         """Take away what was shown."""
+        self._length = self._displayed = 0
         publisher = _publisher()
         if publisher is not None:
             publisher.clear_output(wait=waits)

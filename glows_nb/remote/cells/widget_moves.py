@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,11 +12,13 @@ from weakref import WeakKeyDictionary
 from glows_nb.api.errors import GlowsError
 from glows_nb.remote import calling
 from glows_nb.remote.calling import Caller
+from glows_nb.remote.cells import foreign_json
 from glows_nb.remote.cells.attachment import attached
 from glows_nb.remote.cells.messages import taken
 from glows_nb.remote.cells.outputs import Outputs
 from glows_nb.remote.cells.showing import Show
-from glows_nb.remote.cells.widget_relay import NONSENSE, WidgetRelay
+from glows_nb.remote.cells.widget_relay import WidgetRelay
+from glows_nb.remote.errors import LIES
 from glows_nb.remote.lines.line import Line
 
 BEGINS_WITHIN: Final = 3.0
@@ -52,10 +53,11 @@ async def _move(
         async with asyncio.timeout(BEGINS_WITHIN) as until_begun:
             while (frame := await came.get()) is not None:
                 until_begun.reschedule(None)
-                kind, content = json.loads(frame.parts[0])["msg_type"], json.loads(frame.parts[3])
-                if kind == "status" and content["execution_state"] == "idle":
-                    return
-                with suppress(*NONSENSE):
+                with suppress(*LIES):
+                    kind = foreign_json.read(frame.parts[0])["msg_type"]
+                    content = foreign_json.read_content(frame.parts[3])
+                    if kind == "status" and content["execution_state"] == "idle":
+                        return
                     trust = bool(relay.is_trusted(model_id))
                     do = taken(kind, content, frame.parts[4:], outputs, show, relay, trust=trust)
                     if do is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -11,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.getipython import get_ipython
 
 from glows_nb.remote import keeper
+from glows_nb.remote.cells import foreign_json
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener
 from glows_nb.remote.cells.foreign_widgets import TARGET, VIEW, cleaned_state
-from glows_nb.remote.errors import RemoteError
+from glows_nb.remote.errors import LIES, RemoteError
 
 if TYPE_CHECKING:
     from glows_nb.remote.cells.widget_model import RemoteWidget, Tell
 
 MOST_WIDGETS: Final = 2000
 LARGEST_BUFFERS: Final = 50_000_000
-NONSENSE: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
 class WidgetRelay:
@@ -80,7 +79,7 @@ class WidgetRelay:
                     model.close()
                 else:
                     _change(model, content["data"], buffers, trust=trust)
-        except NONSENSE as error:
+        except LIES as error:
             raise RemoteError(f"{self._name} can't be believed: what it says to a widget is no message.") from error
 
     def _open(self, model_id: str, content: Mapping[str, Any], buffers: Sequence[bytes], *, trust: bool) -> None:
@@ -109,15 +108,14 @@ class WidgetRelay:
         if self._followed is attachment or not self._next:
             return
         self._followed = attachment
-        listener = Listener(self._next, _is_of_widgets)
-        attachment.listen(listener)
+        listener = attachment.listen(self._next, _is_of_widgets)
         self._following = asyncio.create_task(self._follow(attachment, listener))
 
     async def _follow(self, attachment: Attachment, listener: Listener) -> None:
         while (frames := await listener.taken()) is not None:
             for frame in frames:
                 # A machine that talks nonsense here loses what its widgets do, and nothing else.
-                with suppress(RemoteError, *NONSENSE):
+                with suppress(RemoteError, *LIES):
                     self._hear(frame)
                 self._next = frame.number + 1
         if self._followed is attachment:
@@ -127,17 +125,17 @@ class WidgetRelay:
 
     def _hear(self, frame: Frame) -> None:
         if frame.channel == keeper.EVENT:
-            words = json.loads(frame.parts[0])
+            words = foreign_json.read(frame.parts[0])
             if words["event"] == "end":
                 self._shown.discard(words["run"])
             elif words["event"] == "ended":
                 self._models.clear()
             return
-        kind, parent = json.loads(frame.parts[0])["msg_type"], json.loads(frame.parts[1])["msg_id"]
+        kind, parent = foreign_json.read(frame.parts[0])["msg_type"], foreign_json.read(frame.parts[1])["msg_id"]
         if parent in self.waiting:
             self.waiting[parent].put_nowait(frame)
         elif kind.startswith("comm_") and parent not in self._shown:
-            self.take(kind, json.loads(frame.parts[3]), frame.parts[4:], trust=False)
+            self.take(kind, foreign_json.read_content(frame.parts[3]), frame.parts[4:], trust=False)
 
 
 def _change(model: RemoteWidget, data: Any, buffers: Sequence[bytes], *, trust: bool) -> None:

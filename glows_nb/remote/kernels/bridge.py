@@ -28,7 +28,7 @@ from glows_nb.remote import keeper
 from glows_nb.remote.calling import AwaitedHere
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener
 from glows_nb.remote.cells.keeper_setup import begun
-from glows_nb.remote.errors import LineLost, NotReachable, RemoteError
+from glows_nb.remote.errors import LIES, LineLost, NotReachable, RemoteError
 from glows_nb.remote.kernels.foreign_messages import ForeignMessages
 from glows_nb.remote.kernels.jupyter_side import Asked, JupyterSide, Parts
 from glows_nb.remote.lines.line import Line, line_to, machine_named
@@ -57,7 +57,7 @@ class Bridge:
         self._life = ""
         self._next = self._number = 0
         self._attachment: Attachment | None = None
-        self._listener = Listener(0, _all)
+        self._listener = Listener(_all, lambda _: 0)
         self._waiting: deque[tuple[int, bytes, Parts]] = deque()
         """What was not taken there yet, as far as is known."""
         self._is_told_of_break = False
@@ -153,8 +153,7 @@ class Bridge:
         return made
 
     def _listen(self, attachment: Attachment) -> None:
-        self._listener = Listener(self._next, _all)
-        attachment.listen(self._listener)
+        self._listener = attachment.listen(self._next, _all)
         self._attachment = attachment
 
     # From Jupyter to the machine.
@@ -205,7 +204,7 @@ class Bridge:
             for frame in frames:
                 try:
                     await self._take(frame)
-                except (ValueError, LookupError, TypeError, AttributeError) as error:
+                except LIES as error:
                     _log(f"{self._line.name} can't be believed: a message of its kernel is none ({error!r}).")
                 self._next = frame.number + 1
 

@@ -69,6 +69,60 @@ def test_input_is_asked_here(machine: glows.Machine, monkeypatch: pytest.MonkeyP
     assert asked == ["Colour? ", "Word? "]
 
 
+def test_answer_outlives_the_line_over_which_it_was_asked(
+    machine: glows.Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def here(prompt: str) -> str:
+        asked.append(prompt)
+        machine.close()
+        return "blue"
+
+    monkeypatch.setattr("builtins.input", here)
+    assert machine.run("print(input('Colour? ').upper())", quiet=True).text == "BLUE\n"
+    assert asked == ["Colour? "]
+
+
+def test_what_was_answered_is_asked_of_nobody_else(
+    kernel_doors: dict[str, Door], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    door, asked = kernel_doors[SANDBOX], list[str]()
+    code = "import os, time\nprint(input('Who? '))\nwhile not os.path.exists('answered'): time.sleep(0.01)"
+    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or "anna")
+    with Service(door) as service, service.machine() as first, service.machine() as second:
+        first.restart_kernel()
+        threads = [threading.Thread(target=first.run, args=[code], kwargs={"quiet": True}, daemon=True)]
+        threads[0].start()
+        eventually(lambda: asked)
+        threads.append(threading.Thread(target=second.run, args=[code], daemon=True))
+        threads[1].start()
+        eventually(lambda: "runs there already" in capsys.readouterr().err)
+        (door.home / "answered").touch()
+        for thread in threads:
+            thread.join()
+        assert second.output().text == "anna\n"
+    assert asked == ["Who? "]
+
+
+def test_what_a_kernel_said_before_it_was_killed_is_shown(machine: glows.Machine) -> None:
+    code = "import os\nfor i in range(5000): print(i, flush=True)\nos.kill(os.getpid(), 9)"
+    result = machine.run(code, quiet=True)
+    lines = result.text.splitlines()
+    assert result.status == "died"
+    said = [line for line in lines if line.isdigit()]
+    assert said == [str(number) for number in range(len(said))]
+
+
+def test_text_of_more_than_a_frame_comes_in_pieces(machine: glows.Machine) -> None:
+    result = machine.run("print('x' * 90_000_000)", quiet=True)
+    assert result.path is not None
+    assert result.path.stat().st_size == 90_000_001
+    shown = machine.run("from IPython.display import display, HTML\ndisplay(HTML('x' * 90_000_000))\n1", quiet=True)
+    assert "was too large to be kept" in shown.text
+    assert shown.text.endswith("1\n")
+
+
 def test_stop_interrupts_there_and_the_kernel_goes_on(machine: glows.Machine) -> None:
     stop = threading.Event()
     machine.run("kept = 7", quiet=True)
