@@ -35,7 +35,7 @@ def kernel_doors(doors: dict[str, Door]) -> Iterator[dict[str, Door]]:
     if SSHD in ready:
         # A machine of a sandbox ends what runs on it; this computer does not.
         door = ready[SSHD]
-        with Service(door, number=door.port) as service, service.machine() as machine:
+        with Service(door) as service, service.machine() as machine:
             end_keeper(machine)
         eventually(lambda: not (door.home / ".glows-nb" / "keeper.sock").exists())
 
