@@ -52,8 +52,8 @@ def taken(
             data, metadata = cleaned(data_of(content), trust=trust), _metadata(content, trust=trust)
             data.pop(VIEW, None)
             view = {VIEW: content["data"][VIEW]} if VIEW in content["data"] else {}
-            display_id = _id_in(content.get("transient", {}))
             is_new = kind != "update_display_data"
+            display_id = _id_in(content.get("transient", {}) if is_new else content["transient"])
             if is_new:
                 count = int(content["execution_count"]) if kind == "execute_result" else None
                 outputs.display(data, metadata, display_id, count)

@@ -141,11 +141,11 @@ def attached_again(where: Where) -> Callable[[Size], Figures]:
             machine.run(SUM, quiet=True)
 
             async def attach(caller: Caller) -> float:
-                attachment = await machine._handle._attachment(caller)
+                attachment = await machine._handle.attachment(caller)
                 attachment.close()
                 await asyncio.sleep(0.05)
                 begun = time.perf_counter()
-                await machine._handle._attachment(caller)
+                await machine._handle.attachment(caller)
                 return time.perf_counter() - begun
 
             async def bare(caller: Caller) -> float:

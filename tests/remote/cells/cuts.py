@@ -277,7 +277,7 @@ def end_keeper(machine: glows.Machine) -> None:
 
 
 async def _stopped(machine: glows.Machine, caller: Caller) -> None:
-    attachment = await machine._handle._attachment(caller)
+    attachment = await machine._handle.attachment(caller)
     with contextlib.suppress(glows.LineLost):
         await attachment.ask("stop")
 
