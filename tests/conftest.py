@@ -64,3 +64,11 @@ def client(sandbox: glows.Sandbox) -> Iterator[glows.Client]:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """An environment with the package installed from its wheel."""
     return build_and_install(tmp_path_factory.mktemp("wheel"))
+
+
+LONG = ("tests/e2e", "tests/test_readme.py", "tests/ledger/test_life", "tests/notebooks", "tests/remote", "tests/api/test_t")
+"""Files that take minutes begin first, or all other processes of the gate would wait for the last of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
