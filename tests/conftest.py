@@ -66,7 +66,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return build_and_install(tmp_path_factory.mktemp("wheel"))
 
 
-LONG = ("tests/e2e", "tests/test_readme.py", "tests/ledger/test_life", "tests/notebooks", "tests/remote", "tests/api/test_t")
+LONG = (
+    "tests/e2e",
+    "tests/test_readme.py",
+    "tests/ledger/test_life",
+    "tests/notebooks",
+    "tests/remote",
+    "tests/api/test_t",
+)
 """Files that take minutes begin first, or all other processes of the gate would wait for the last of them."""
 
 
