@@ -127,7 +127,7 @@ def in_order(shown: Shown) -> list[tuple[str, str]]:
             rows.append((kind, str(content["wait"])))
         elif kind == "error":
             rows.append((kind, content["ename"]))
-    told_by_chance = r"[^\s\"]*ipykernel_\d+/\d+|0x[0-9a-f]+|[\d.]+ [µnm]?s\b"
+    told_by_chance = r"[^\s\"]{0,200}ipykernel_\d+/\d+|0x[0-9a-f]+|[\d.]+ [^\s\w]?\w?s\b"
     return [(kind, re.sub(told_by_chance, "", text)) for kind, text in rows]
 
 

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -158,6 +159,8 @@ def tried(seed: int, door: Door) -> Tried:
         all_is_recorded(),
         Service(door, number=door.port) as service,
         CuttingProxy(door.port, cuts, is_hard=chance.random() < 0.7) as proxy,
+        service.machine() as machine,
+        service.machine() as other,
     ):
         service.told.port = proxy.port
         if kind == "cut":
@@ -169,17 +172,16 @@ def tried(seed: int, door: Door) -> Tried:
                 assert begun == wanted[: len(begun)], f"seed {seed}: a process that was killed had shown something else"
             go.touch()
         RECORDERS.clear()
-        with service.machine() as machine, service.machine() as other:
-            if kind == "joined":
-                joined(machine, other, code, go, wanted, seed)
-            else:
-                results: list[Result] = []
-                finished(lambda: results.append(machine.run(code, quiet=True)))
-                assert results[0].error is None, f"seed {seed}: {results[0].error}"
-                check(RECORDERS[-1], wanted, f"seed {seed}")
+        if kind == "joined":
+            joined(machine, other, code, go, wanted, seed)
+        else:
+            results: list[Result] = []
+            finished(lambda: results.append(machine.run(code, quiet=True)))
+            assert results[0].error is None, f"seed {seed}: {results[0].error}"
+            check(RECORDERS[-1], wanted, f"seed {seed}")
         service.told.port = door.port
-        with service.machine() as machine:
-            runs = machine.run(f"ran.count({seed})", quiet=True).text.strip()
+        with service.machine() as asking:
+            runs = asking.run(f"ran.count({seed})", quiet=True).text.strip()
     assert runs == "1", f"seed {seed}: it ran {runs} times"
     go.unlink()
     return Tried(kind, proxy.cut, killed, len(wanted))
@@ -245,6 +247,7 @@ def until_killed(service: Service, code: str, records: int) -> list[Record]:
             for line in rest.splitlines(keepends=True):
                 if line.endswith("\n"):
                     shown.append(tuple(json.loads(line)))
+    assert process.returncode == -signal.SIGKILL, f"it ended by itself, with {process.returncode}"
     lines = in_lines(shown)
     return lines if not lines or lines[-1][1].endswith("\n") or not lines[-1][0].startswith("std") else lines[:-1]
 

@@ -129,10 +129,11 @@ def finished(call: Callable[[], object]) -> int:
     for number in range(1, MOST_CALLS + 1):
         try:
             call()
-        except (LineLost, NotReachable, TransportError):
+        except (LineLost, NotReachable, TransportError) as error:
+            last = error
             continue
         return number
-    raise AssertionError(f"not over after {MOST_CALLS} calls")
+    raise AssertionError(f"not over after {MOST_CALLS} calls") from last
 
 
 def begun(service: Service, words: list[str]) -> subprocess.Popen[bytes]:
