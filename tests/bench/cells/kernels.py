@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 
 import zmq
@@ -62,19 +63,23 @@ class LocalKernel:
 @contextlib.contextmanager
 def local_kernel() -> Iterator[LocalKernel]:
     """One that has begun."""
-    manager = KernelManager(config=Config({"KernelManager": {"transport": "ipc"}}))
-    manager._kernel_spec = KernelSpec(argv=[sys.executable, "-c", LAUNCHER, "-f", "{connection_file}"])
-    manager.start_kernel()
-    client = manager.blocking_client()
-    client.context.setsockopt(zmq.RCVHWM, 0)
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=SECONDS)
-        yield LocalKernel(manager, client)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-        manager.cleanup_resources()
+    # By itself each takes the same names of sockets in the folder that it is begun in.
+    with tempfile.TemporaryDirectory() as folder:
+        manager = KernelManager(
+            connection_file=f"{folder}/k.json", config=Config({"KernelManager": {"transport": "ipc"}})
+        )
+        manager._kernel_spec = KernelSpec(argv=[sys.executable, "-c", LAUNCHER, "-f", "{connection_file}"])
+        manager.start_kernel()
+        client = manager.blocking_client()
+        client.context.setsockopt(zmq.RCVHWM, 0)
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=SECONDS)
+            yield LocalKernel(manager, client)
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+            manager.cleanup_resources()
 
 
 @contextlib.contextmanager
