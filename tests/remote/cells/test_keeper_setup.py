@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import glows_nb as glows
+from tests.remote.cells.cuts import end_keeper
 from tests.remote.ways import Door, Service
 from tests.sandbox.machines.real import IS_REAL_HERE, STATE, RealSandbox, launch
 
@@ -67,10 +68,12 @@ def test_keeper_that_is_not_whole_or_not_ours_is_put_there_anew(doors: dict[str,
     door = doors["sandbox"]
     with Service(door) as service, service.machine() as machine:
         machine.run("1", quiet=True)
+        end_keeper(machine)
         [file] = door.home.glob(".glows-nb/keeper-*.py")
         whole = file.read_bytes()
     for content in (b"", whole[:1000], whole.replace(b"PROTOCOL = 1", b"PROTOCOL = 7")):
         file.write_bytes(content)
         with Service(door) as service, service.machine() as machine:
             assert machine.run("6 * 7", quiet=True).text == "42\n"
+            end_keeper(machine)
         assert file.read_bytes() == whole
