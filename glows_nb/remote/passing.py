@@ -1,6 +1,6 @@
 """What a client runs on a machine: it passes bytes on to the keeper and back, and has one begun where there is none.
 
-    python -S -E -c THIS KEEPER_FILE MARK [NAME]
+    python -S -E -c THIS KEEPER_FILE ITS_SIZE MARK [NAME]
 
 A notebook's keeper has a name, and a folder of it.
 
@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 
-SOCKET, BLOCK = "keeper.sock", 1 << 20
+SOCKET, BLOCK, STALE = "keeper.sock", 1 << 20, 90
 
 
 def connected() -> socket.socket:
@@ -24,13 +24,15 @@ def connected() -> socket.socket:
 
 def main() -> None:
     """Until either side has ended."""
-    file, mark, name = (*sys.argv[1:3], "".join(sys.argv[3:4]))
+    file, size, mark, name = (*sys.argv[1:4], "".join(sys.argv[4:5]))
     folder = os.path.join(os.path.dirname(file), name)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chdir(folder)
     try:
         made = connected()
     except (FileNotFoundError, ConnectionRefusedError):
+        if os.path.getsize(file) != int(size):
+            sys.exit(STALE)
         status = os.spawnv(os.P_WAIT, sys.executable, [sys.executable, file, "begin", name])
         if status != 0:
             sys.exit(status)

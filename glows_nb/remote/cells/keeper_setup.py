@@ -50,7 +50,7 @@ fi
 _ATTACH: Final = """[ -f "$d/{file}" ] || exit {stale}
 [ "$found" ] || {{ [ "$lacks" ] && exit {no_ipykernel}; exit {no_python}; }}
 [ -r "$d/python" ] || (umask 077; echo "$found" >"$d/python")
-exec "$found" -S -E -c {passing} "$d/{file}" {mark} {name}
+exec "$found" -S -E -c {passing} "$d/{file}" {size} {mark} {name}
 """
 
 _INSTALL: Final = """rm -f "$d/python"

@@ -13,7 +13,7 @@ import asyncssh
 from glows_nb.remote import keeper
 from tests.remote.hostile_machine import HostileMachine
 
-_MARK = re.compile(r"keeper-[0-9a-f]{16}\.py\" ([0-9a-f]{24})")
+_MARK = re.compile(r"keeper-[0-9a-f]{16}\.py\" \d+ ([0-9a-f]{24})")
 Says = Callable[[str], Iterable[bytes]]
 
 
