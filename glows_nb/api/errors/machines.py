@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from glows_nb.api.errors.base import GlowsError
 
 if TYPE_CHECKING:
+    from glows_nb.api.lifecycle.budget import Budget
     from glows_nb.api.models.instances import Instance
 
 
@@ -30,6 +31,18 @@ class MachineDiffers(GlowsError):
 
 class PriceTooHigh(GlowsError):
     """Everything that fits costs more than max_price_per_hour; nothing was rented."""
+
+
+class BudgetReached(GlowsError):
+    """The user's budget is used up, or would be passed without a word that allows it; nothing was rented.
+
+    Attributes:
+        budget: how it stands.
+    """
+
+    def __init__(self, message: str, budget: Budget) -> None:
+        super().__init__(message)
+        self.budget = budget
 
 
 class StalePlan(GlowsError):
