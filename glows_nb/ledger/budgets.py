@@ -24,7 +24,7 @@ from glows_nb.ledger.accounting import cost_since, rate_now
 from glows_nb.ledger.database import Ledger, LedgerError
 from glows_nb.ledger.days import PERIODS, days_in
 from glows_nb.ledger.records import Account
-from glows_nb.money import Cost, Rate, millicents
+from glows_nb.money import Cost, Rate, exact_amount, millicents
 
 MOST: Final = 10**18
 """Millicents; more than that nobody has set."""
@@ -49,13 +49,13 @@ def checked(credits: Decimal | float | str | None, per: str, tz: str | None) -> 
     if tz is not None:
         days_in(tz)
     try:
-        amount = millicents(0 if credits is None else credits)
+        exact = exact_amount(0 if credits is None else credits)
     except ValueError as error:
         problem = f"{error}."
     else:
-        if amount == 0 and credits in (None, 0) or str(credits).strip() in ("0", "0.0"):
+        if not exact:
             return None
-        if 0 < amount <= MOST:
+        if 0 < (amount := millicents(credits)) <= MOST:
             return Chosen(amount, per, tz)
         problem = f"{credits!r} is no budget: it takes at least 0.00001 Credits, and None or 0 for no budget."
     raise InvalidRequest("credits", problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -37,7 +38,7 @@ class Days:
 
     def begin_ms(self, day: date) -> int:
         """When a day begins: at its first midnight, or where clocks skip that, when they do."""
-        return (datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC) - EPOCH) // MILLISECOND
+        return (datetime(day.year, day.month, day.day, tzinfo=self.zone) - EPOCH) // MILLISECOND
 
     def day_of(self, at_ms: int) -> date:
         """The day that a time lies on."""
@@ -50,13 +51,13 @@ class Days:
         return day
 
     def days_of(self, from_ms: int, to_ms: int) -> Iterator[tuple[date, int, int]]:
-        """Each day that a time has part in, with its begin and its end."""
-        day, begin_ms = self.day_of(from_ms), from_ms
-        begin_ms = self.begin_ms(day)
-        while begin_ms < to_ms:
-            end_ms = self.begin_ms(day + ONE_DAY)
+        """Each day that a time has part in, with its begin and its end; at least the one on which it begins."""
+        day = self.day_of(from_ms)
+        end_ms = self.begin_ms(day)
+        while end_ms <= from_ms or end_ms < to_ms:
+            begin_ms, end_ms = end_ms, self.begin_ms(day + ONE_DAY)
             yield day, begin_ms, end_ms
-            day, begin_ms = day + ONE_DAY, end_ms
+            day += ONE_DAY
 
     def period(self, at_ms: int, per: str) -> tuple[int, int]:
         """Begin and end of the day, the week (from Monday on) or the month that a time lies in."""
@@ -114,7 +115,10 @@ def _zone_of_computer() -> tzinfo:
             return zone_named(name)
         except InvalidRequest:
             continue
+    if not time.timezone and not time.daylight:
+        return UTC
     # pandas brings it, and takes it for a column's zone; loaded here, where hardly anybody comes.
     from dateutil.tz import tzlocal
 
-    return tzlocal()
+    local: tzinfo = tzlocal()
+    return local

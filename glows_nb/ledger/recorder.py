@@ -22,7 +22,6 @@ from glows_nb.api.routes import ROUTES
 from glows_nb.api.statuses import ENDED, LEAVING
 from glows_nb.api.steps import Noted, Operation
 from glows_nb.api.writes.lost_answers import may_have_happened
-from glows_nb.ledger import budgets
 from glows_nb.ledger.database import Ledger, LedgerError, account_id
 from glows_nb.ledger.records import Account
 from glows_nb.money import MILLICENTS_PER_CENT, Rate
@@ -172,6 +171,9 @@ class Recorder:
         Raises:
             LedgerError: there is one that can't be read.
         """
+        # Loaded here, with what it knows of machines: who looks at offers needs none of it.
+        from glows_nb.ledger import budgets
+
         chosen = budgets.chosen_for(self.account)
         if chosen is None:
             return None

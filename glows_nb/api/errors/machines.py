@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glows_nb.api.errors.base import GlowsError
 
 if TYPE_CHECKING:
-    from glows_nb.api.lifecycle.budget import Budget
     from glows_nb.api.models.instances import Instance
 
 
@@ -37,10 +36,10 @@ class BudgetReached(GlowsError):
     """The user's budget is used up, or would be passed without a word that allows it; nothing was rented.
 
     Attributes:
-        budget: how it stands.
+        budget: how it stands, a `Budget`.
     """
 
-    def __init__(self, message: str, budget: Budget) -> None:
+    def __init__(self, message: str, budget: Any) -> None:
         super().__init__(message)
         self.budget = budget
 
