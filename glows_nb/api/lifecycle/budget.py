@@ -101,7 +101,10 @@ class Budget:
             return f"The {self._used_up()}: nothing is rented."
         over = self.passed_by(more)
         if over is None or self.spent is None or self.rate is None:
-            return f"Whether the {self._name} would be passed is not known: {self._unknown()}."
+            return (
+                f"Whether the {self._name} would be passed is not known: at least {self.spent_at_least} are spent, and "
+                f"{self._unknown()}."
+            )
         parts = (
             f"{self.spent} spent, {self.rate.over(self._seconds_left)} for what runs and "
             f"{more.over(self._seconds_left)} for this machine until {_said(self.ends)}"
@@ -143,7 +146,7 @@ class Budget:
 
     def _unknown(self) -> str:
         names = ", ".join(self.unknown[:NAMED]) + (", …" if len(self.unknown) > NAMED else "")
-        return f"at least {self.spent_at_least} are spent, and what {names} costs can't be known"
+        return f"what {names} {'costs' if len(self.unknown) == 1 else 'cost'} can't be known"
 
     def _running(self) -> str:
         return ", ".join(self.machines[:NAMED]) + (", …" if len(self.machines) > NAMED else "")
