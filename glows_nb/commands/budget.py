@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from glows_nb.api.lifecycle.budget import Budget
 
 
-@group.command(examples=["budget", "budget 20 --per day", "budget 0"])
+@group.command(examples=["budget 20 --per day", "budget", "budget 0"])
 @click.argument("credits", required=False, metavar="[CREDITS]")
 @click.option(
     "--per", type=click.Choice(["day", "week", "month"]), default="day", show_default=True, help="In what time."

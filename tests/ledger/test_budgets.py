@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.models.instances import Instance
+from glows_nb.api.models.wire import note_on
 from glows_nb.ledger.budgets import Chosen, checked, choose, chosen_for, how_it_stands
 from glows_nb.ledger.database import Ledger, LedgerError
 from glows_nb.ledger.recorder import Recorder
@@ -201,7 +202,7 @@ def test_a_machine_whose_price_nobody_tells_is_unknown_and_never_zero(watched: W
 def test_a_row_that_can_not_be_read_is_unknown(watched: Watched) -> None:
     watched.see(priceCent=50)
     watched.now_ms += 60_000
-    watched.listed[0]._unread = ("status",)
+    note_on(watched.listed[0], _unread=("status",))
     budget = watched.stands()
     assert (budget.spent, budget.rate, budget.unknown) == (None, None, ("ins-00000001",))
     assert budget.is_passed_by(Rate(1))
