@@ -282,7 +282,6 @@ WITH_JSON = [
     "networks",
     "stats",
     "spend",
-    "budget",
     "doctor",
     "config",
     "sandbox",
