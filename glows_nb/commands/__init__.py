@@ -5,19 +5,7 @@ not decided here. Each Tab in a shell is a process that imports it to know the w
 to run, such as pandas and the client, when they run.
 """
 
-from glows_nb.commands import (
-    access,
-    account,
-    browsing,
-    budget,
-    forms,
-    images,
-    launch,
-    machines,
-    networks,
-    setup,
-    snapshots,
-)
+from glows_nb.commands import access, account, browsing, forms, images, launch, machines, networks, setup, snapshots
 from glows_nb.commands.group import CommandError, Interrupted, SecretInLine, group, run
 from glows_nb.commands.remote import cells, execution, ports, transfers
 
@@ -28,7 +16,6 @@ __all__ = [
     "access",
     "account",
     "browsing",
-    "budget",
     "cells",
     "execution",
     "forms",

@@ -74,7 +74,11 @@ class Budget:
         return self.lasts_with(Rate(0))
 
     def lasts_with(self, more: Rate) -> datetime | None:
-        """When it is used up, if something at this price runs too; None as for `lasts_until`."""
+        """When it is used up, if one more machine runs too; None as for `lasts_until`.
+
+        Args:
+            more: what that costs per hour.
+        """
         if self.spent is None or self.rate is None:
             return None
         rate, left = self.rate + more, max((self.limit - self.spent).millicent_seconds, 0)
@@ -85,18 +89,33 @@ class Budget:
         return datetime.fromtimestamp(seconds, tz=self.ends.tzinfo)
 
     def is_passed_by(self, more: Rate) -> bool:
-        """Would more be spent, or may be, if something at this price ran too until it ends?"""
+        """Would more be spent, or may be, if one more machine ran too until it ends?
+
+        Args:
+            more: what that costs per hour.
+        """
         over = self.passed_by(more)
         return over is None or over > Cost()
 
     def passed_by(self, more: Rate) -> Cost | None:
-        """How much more than it would be spent by its end; below 0 where less is, None where that can't be known."""
+        """How much more than it would be spent, if one more machine ran until it ends.
+
+        Args:
+            more: what that costs per hour.
+
+        Returns:
+            The sum, below 0 where less is spent; None where that can't be known.
+        """
         if self.spent is None or self.rate is None:
             return None
         return self.spent + (self.rate + more).over(self._seconds_left) - self.limit
 
     def with_more(self, more: Rate) -> str:
-        """A sentence on what a machine at this price does to it: what is spent, what runs, and what this one takes."""
+        """A sentence on what one more machine does to it: what is spent, what those that are there take, and this one.
+
+        Args:
+            more: what that costs per hour.
+        """
         if self.is_reached:
             return f"The {self._used_up()}: nothing is rented."
         over = self.passed_by(more)
@@ -117,7 +136,11 @@ class Budget:
         )
 
     def refusal(self, more: Rate | None) -> BudgetReached:
-        """The error for a machine at this price that is not rented."""
+        """The error for a machine that is not rented.
+
+        Args:
+            more: what it costs per hour; None where nobody knows.
+        """
         if self.is_reached or more is None:
             runs = f" What runs is left, and costs: {self._running()}." if self.machines else ""
             return BudgetReached(
