@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from glows_nb import frames, plots
     from glows_nb.api.client import AsyncClient, Client
     from glows_nb.api.errors import *  # noqa: F403 - it says in __all__ what is public
+    from glows_nb.api.lifecycle.budget import Budget
     from glows_nb.api.lifecycle.parking import Parked
     from glows_nb.api.lifecycle.planning import Plan
     from glows_nb.api.models.images import Image
@@ -41,7 +42,16 @@ if TYPE_CHECKING:
     from glows_nb.connection import connect, current_client
     from glows_nb.doctor.report import doctor
     from glows_nb.embedded import Sandbox, sandbox
-    from glows_nb.frames.costs import balance, burn_rate, discrepancies, set_balance, spending, timeline
+    from glows_nb.frames.costs import (
+        balance,
+        budget,
+        burn_rate,
+        discrepancies,
+        set_balance,
+        set_budget,
+        spending,
+        timeline,
+    )
     from glows_nb.frames.queries import (
         cheapest,
         endpoints,
@@ -91,6 +101,7 @@ _HOMES: Final = {
     "glows_nb.api.models.snapshots": ("Snapshot",),
     "glows_nb.api.models.specs": ("Spec",),
     "glows_nb.api.models.wire": ("Page",),
+    "glows_nb.api.lifecycle.budget": ("Budget",),
     "glows_nb.api.lifecycle.parking": ("Parked",),
     "glows_nb.api.requests.create": ("CreateInstance", "Port"),
     "glows_nb.api.statuses": ("InstanceStatus", "SnapshotStatus"),
@@ -111,9 +122,11 @@ _HOMES: Final = {
     "glows_nb.money": ("Cost", "Rate", "set_exchange_rate"),
     "glows_nb.frames.costs": (
         "balance",
+        "budget",
         "burn_rate",
         "discrepancies",
         "set_balance",
+        "set_budget",
         "spending",
         "timeline",
     ),

@@ -88,7 +88,7 @@ def spending(costs: pd.DataFrame) -> Picture:
     table = known.assign(name=names, on=known["day"].dt.strftime("%Y-%m-%d")).pivot_table(
         index="on", columns="name", values="cost", aggfunc="sum", fill_value=0.0
     )
-    picture, axes = _axes("day (UTC)", "cost (Credits)")
+    picture, axes = _axes(f"day ({known['day'].dt.tz})", "cost (Credits)")
     floor = pd.Series(0.0, index=table.index)
     for (name, values), colour, hatch in zip(table.items(), cycle(COLOURS), cycle(HATCHES), strict=False):
         axes.bar(table.index, values, bottom=floor, color=colour, hatch=hatch, label=_label(str(name)))

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 import glows_nb as glows
 from glows_nb.connection import disconnect
+from glows_nb.ledger.days import use_zone
 from tests.install.wheel import Installed, build_and_install
 
 # How long an example takes says more about the machine's other work than about our code.
@@ -30,6 +31,8 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     """Nothing of the person who runs the tests gets in, and no default client stays."""
     for name in ("GLOWS_SDK_TOKEN", "GLOWS_BASE_URL", "GLOWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TZ", "UTC")
+    use_zone("")
     home = tmp_path_factory.mktemp("user")
     for name in FOLDERS_OF_THE_USER:
         folder = home / name.lower()

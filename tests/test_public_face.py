@@ -20,9 +20,9 @@ connect Client specs instances images snapshots networks endpoints launch_form s
 snapshots_panel images_panel networks_panel
 frames.specs frames.instances frames.images frames.snapshots frames.networks frames.endpoints frames.stats
 plan launch machine AsyncMachine
-cheapest doctor spending burn_rate balance set_balance discrepancies set_exchange_rate
+cheapest doctor spending burn_rate balance set_balance budget set_budget discrepancies set_exchange_rate
 GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError
-BadResponse AmbiguousResult MachineDiffers StalePlan WaitTimeout ConfigError
+BadResponse AmbiguousResult MachineDiffers BudgetReached StalePlan WaitTimeout ConfigError
 RemoteError LineLost HostKeyChanged CommandFailed CellFailed NotReachable TransferError
 load_ipython_extension unload_ipython_extension
 """

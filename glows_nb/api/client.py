@@ -22,7 +22,7 @@ from glows_nb.api.http.session import Session
 from glows_nb.api.http.transport import HttpTransport
 from glows_nb.api.observing import Observers
 from glows_nb.api.probing import probe, probe_async
-from glows_nb.api.steps import Adopted, Batch, Pause, Probe, Recall, Step, Steps, drive
+from glows_nb.api.steps import Adopted, AskBudget, Batch, Pause, Probe, Recall, Step, Steps, drive
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -203,6 +203,8 @@ class Client(_Connected):
                 return self.observers.recall(meta_key)
             case Adopted():
                 return self.observers.tell(step)
+            case AskBudget():
+                return self.observers.ask_budget()
             case Batch():
                 return self._send_all(step)
             case _:
@@ -321,6 +323,8 @@ class AsyncClient(_Connected):
                 return self.observers.recall(meta_key)
             case Adopted():
                 return self.observers.tell(step)
+            case AskBudget():
+                return self.observers.ask_budget()
             case Batch():
                 return await self._send_all(step)
             case _:

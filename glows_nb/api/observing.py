@@ -49,6 +49,14 @@ class Remembering(Protocol):
         """The machines under a key and its generations that it has noted."""
 
 
+@runtime_checkable
+class Budgeting(Protocol):
+    """An observer that knows what was spent, and of a budget."""
+
+    def budget(self) -> Callable[[Sequence[Any]], Any] | None:
+        """What tells how the budget stands, of the machines that the service lists; None where there is none."""
+
+
 class Observers:
     """The observers of one client, in the order in which they were added."""
 
@@ -88,6 +96,18 @@ class Observers:
                 except Exception as error:  # noqa: BLE001 - the service is asked too
                     self._say_once(observer, error)
         return noted
+
+    def ask_budget(self) -> Callable[[Sequence[Any]], Any] | None:
+        """What tells how the budget stands; None where nobody knows of one.
+
+        Raises:
+            Exception: what the one that keeps it raises: a budget that can't be read is not none.
+        """
+        for observer in self._all:
+            asked: object = observer
+            if isinstance(asked, Budgeting) and (stands := asked.budget()) is not None:
+                return stands
+        return None
 
     def _say_once(self, observer: Observer, error: Exception) -> None:
         log.warning("an observer failed: %s", error)

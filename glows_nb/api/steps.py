@@ -72,6 +72,10 @@ class Recall(NamedTuple):
     meta_key: str
 
 
+class AskBudget(NamedTuple):
+    """Is there a budget? The result tells how it stands, of the machines that are there; None is no budget."""
+
+
 class Noted(NamedTuple):
     """A machine that was started or seen from here: `has_ended` where it was seen to end."""
 
@@ -88,7 +92,7 @@ class Adopted(NamedTuple):
     limit: Rate
 
 
-Step = Operation[Any] | Batch[Any] | Pause | Probe | Recall | Adopted
+Step = Operation[Any] | Batch[Any] | Pause | Probe | Recall | Adopted | AskBudget
 Steps = Generator[Step, Any, T]
 
 

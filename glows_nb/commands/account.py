@@ -1,4 +1,4 @@
-"""Commands around the account: login, logout, use."""
+"""Commands around the account: login, logout, use, budget."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from glows_nb.api.credentials.config import (
 from glows_nb.api.credentials.tokens import Token, expiry, is_sandbox
 from glows_nb.api.errors import AuthError, ConfigError
 from glows_nb.commands.environment import shell
-from glows_nb.commands.group import CommandError, SecretInLine, group, program, say
+from glows_nb.commands.group import CommandError, SecretInLine, group, program, sandbox_word, say
 from glows_nb.commands.parameter_types import PROFILE, SANDBOX_PROFILE, USABLE
 from glows_nb.commands.prompts import ask_for_token
-from glows_nb.connection import about_sandbox_machines, connect, connect_to_sandbox, forget_client
+from glows_nb.connection import about_sandbox_machines, connect, connect_to_sandbox, current_client, forget_client
 
 if TYPE_CHECKING:
     from glows_nb.api.client import Client
+    from glows_nb.api.lifecycle.budget import Budget
 
 
 @group.command(examples=["login", "login --profile lab"])
@@ -114,6 +115,27 @@ def use(profile: str) -> Client:
     if program() != "%glows":
         say(f"This ends with this command; for the whole shell: export {PROFILE_VARIABLE}={profile}")
     return client
+
+
+@group.command(examples=["budget 20 --per day", "budget", "budget 0"])
+@click.argument("credits", required=False, metavar="[CREDITS]")
+@click.option(
+    "--per", type=click.Choice(["day", "week", "month"]), default="day", show_default=True, help="In what time."
+)
+@click.option("--tz", metavar="ZONE", help="Whose days, such as Asia/Taipei; this computer's without it.")
+def budget(credits: str | None, per: str, tz: str | None) -> Budget | None:
+    """What may be spent in a day, a week or a month.
+
+    Alone it says how that stands, with CREDITS it sets it, and 0 takes it away. What would pass it, if all machines ran
+    until the day ends, is asked for by name, and --yes alone does not rent it; where it is used up, nothing is rented.
+    Machines that run are left as they are.
+    """
+    from glows_nb.frames import costs
+
+    stands = costs.budget() if credits is None else costs.set_budget(credits, per, tz=tz)
+    if stands is None:
+        say(f"{sandbox_word(current_client())}There is no budget; to set one: {program()} budget 20 --per day")
+    return stands
 
 
 def _address(base_url: str | None, profile: str) -> str:

@@ -154,9 +154,10 @@ def stats() -> dict[str, int]:
     return current_client().instances.stats()
 
 
-@group.command(examples=["spend", "spend --since 2026-01-31"])
-@click.option("--since", type=DAY, metavar="DAY", help="Count from this day (UTC), such as 2026-01-31; all without it.")
-def spend(since: date | None) -> pd.DataFrame:
+@group.command(examples=["spend", "spend --since 2026-01-31 --tz Asia/Taipei"])
+@click.option("--since", type=DAY, metavar="DAY", help="Count from this day, such as 2026-01-31; all without it.")
+@click.option("--tz", metavar="ZONE", help="Whose days, such as Asia/Taipei; this computer's without it.")
+def spend(since: date | None, tz: str | None) -> pd.DataFrame:
     """What each machine cost on each day.
 
     By the ledger on this computer, since the service does not tell. Estimates are marked.
@@ -164,4 +165,4 @@ def spend(since: date | None) -> pd.DataFrame:
 
     from glows_nb.frames.costs import spending
 
-    return spending(since=since)
+    return spending(since=since, tz=tz)

@@ -76,8 +76,15 @@ def _plan(plan: Plan) -> Facts:
         ("key", plan.meta_key),
         ("price", _price(plan.rate)),
         *(("left out", reason) for reason in plan.left_out),
-        ("next", "" if plan.existing else ".launch() rents it, if it still holds then"),
+        ("next", "" if plan.existing else _how_to_rent(plan)),
     ]
+
+
+def _how_to_rent(plan: Plan) -> str:
+    if plan.budget is not None and plan.budget.is_reached:
+        return "nothing is rented until then, or until the budget is another: budget CREDITS"
+    word = "over_budget=True" if plan.is_over_budget else ""
+    return f".launch({word}) rents it, if it still holds then"
 
 
 def _parked(parked: Parked) -> Facts:

@@ -74,7 +74,7 @@ SECTIONS: Final = (
     ("Begin", ("sandbox", "login", "use", "logout", "doctor", "config", "help")),
     ("Choose", ("specs", "cheapest", "images", "image submit", "image rm")),
     ("Rent and release", ("launch", "form", "wait", "cancel", "park", "unpark")),
-    ("Watch", ("list", "show", "stats", "spend", "panel")),
+    ("Watch", ("list", "show", "stats", "spend", "budget", "panel")),
     ("Get in", ("ssh", "url", "open")),
     (
         "Work on a machine",

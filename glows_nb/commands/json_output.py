@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 
 from glows_nb.api.client import Client
 from glows_nb.api.errors import InvalidRequest
+from glows_nb.api.lifecycle.budget import Budget
 from glows_nb.api.lifecycle.planning import Candidate, Plan
 from glows_nb.api.models.wire import AccessUrl
 from glows_nb.commands.descriptions import COMPLETED, FORWARD, TRANSFER, is_a
@@ -53,6 +54,8 @@ def _plain(value: Any) -> Any:
             return [{str(name): _plain(cell) for name, cell in row.items()} for row in value.to_dict(orient="records")]
         case Plan():
             return _plan(value)
+        case Budget():
+            return _budget(value)
         case _ if is_a(value, COMPLETED):
             return {name: getattr(value, name) for name in ("exit_status", "signal", "stdout", "stderr", "seconds")}
         case _ if is_a(value, TRANSFER):
@@ -102,7 +105,26 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "existing": _plain(plan.existing),
         "candidates": [_candidate(candidate) for candidate in plan.candidates],
         "left_out": list(plan.left_out),
+        "budget": _plain(plan.budget),
+        "is_over_budget": plan.is_over_budget,
         **_price(plan.rate),
+    }
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {
+        "credits": float(budget.credits),
+        "per": budget.per,
+        "begins": _plain(budget.begins),
+        "ends": _plain(budget.ends),
+        "credits_spent": None if budget.spent is None else float(budget.spent.credits),
+        "credits_spent_at_least": float(budget.spent_at_least.credits),
+        "credits_left": None if budget.left is None else float(budget.left),
+        "is_reached": budget.is_reached,
+        "lasts_until": _plain(budget.lasts_until),
+        "machines": list(budget.machines),
+        "unknown": list(budget.unknown),
+        **_price(budget.rate),
     }
 
 

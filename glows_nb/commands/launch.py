@@ -73,6 +73,7 @@ if TYPE_CHECKING:
 @click.option("--public-ip", type=NETWORK, metavar="ID", help="An owned public IP to use, by id or name.")
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when it is Running.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be rented, at which price.")
+@click.option("--over-budget", is_flag=True, help="Rent though the budget would be passed; --yes alone does not.")
 @click.option("--yes", is_flag=True, help="Rent without asking.")
 def launch(
     gpu: str | None,
@@ -94,6 +95,7 @@ def launch(
     public_ip: str | None,
     is_waiting: bool,
     dry_run: bool,
+    over_budget: bool,
     yes: bool,
 ) -> Instance | Plan:
     """Start a machine; the same line again finds it.
@@ -150,10 +152,10 @@ def launch(
     if dry_run:
         say(f"{sandbox_word(client)}Only a plan; nothing is rented.")
         return planned
-    planned = show_plan(client, planned, yes=yes)
+    planned = show_plan(client, planned, yes=yes, over_budget=over_budget)
     if planned.existing is None and resolved.image is not None:
         say(f"Image: {resolved.image}")
-    instance = carry_out(client, planned, yes=yes)
+    instance = carry_out(client, planned, yes=yes, over_budget=over_budget)
     if not is_waiting:
         return instance
     return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout)

@@ -30,11 +30,14 @@ LOOK_EVERY: Final = 0.3
 CREATE: Final = ROUTES["create instance"].name
 
 
-def show_plan(client: Client, planned: Plan, *, yes: bool) -> Plan:
+def show_plan(client: Client, planned: Plan, *, yes: bool, over_budget: bool = False) -> Plan:
     """Say what will be rented, or is there already, and give that.
 
-    Where the first region is too cheap to be asked for, those that would have to be asked for are left out.
+    Where the first region is too cheap to be asked for, or within the budget, those that would have to be asked for are
+    left out.
     """
+    if not planned.is_over_budget:
+        planned = planned.within_budget(over_budget=over_budget)
     if planned.existing is None and not yes and _is_cheap(planned.rate):
         cheap = tuple(candidate for candidate in planned.candidates if _is_cheap(candidate.rate))
         planned = replace(planned, candidates=cheap)
@@ -42,19 +45,31 @@ def show_plan(client: Client, planned: Plan, *, yes: bool) -> Plan:
     return planned
 
 
-def carry_out(client: Client, planned: Plan, *, yes: bool) -> Instance:
-    """Carry out a plan that was shown; asks first where the price is above the limit for that.
+def carry_out(client: Client, planned: Plan, *, yes: bool, over_budget: bool = False) -> Instance:
+    """Carry out a plan that was shown; asks first where the price is above the limit for that, or passes the budget.
+
+    Args:
+        client: whose plan it is.
+        planned: the plan.
+        yes: the line says yes to the price; to passing the budget it says nothing.
+        over_budget: the line says that the budget may be passed.
 
     Raises:
+        BudgetReached: the budget is used up, or would be passed, which `yes` alone does not allow.
         CommandError: the answer was no, or nobody can be asked.
         KeyboardInterrupt: the user interrupted it; what became of the machine has been said.
     """
-    if planned.existing is None and not yes and not _is_cheap(planned.highest_rate):
-        ask("Rent it?")
+    if planned.is_over_budget and not over_budget and not yes and not _is_used_up(planned):
+        ask("Rent it, over the budget?", word="--over-budget")
+        over_budget = True
+    else:
+        planned = planned.within_budget(over_budget=over_budget)
+        if planned.existing is None and not yes and not _is_cheap(planned.highest_rate):
+            ask("Rent it?")
     orders: list[Event] = []
     try:
         with _orders_noted(client, orders):
-            instance: Instance = planned.launch()
+            instance: Instance = planned.launch(over_budget=over_budget)
     except StalePlan as stale:
         # Another kernel that ran the same line was faster.
         if stale.existing is None:
@@ -84,6 +99,10 @@ def _is_cheap(rate: Rate | None) -> bool:
     """Is it within what is rented without asking?"""
     limit = settings().ask_above
     return rate is not None and limit > 0 and rate.per_hour <= Decimal(str(limit))
+
+
+def _is_used_up(planned: Plan) -> bool:
+    return planned.budget is not None and planned.budget.is_reached
 
 
 @contextmanager

@@ -15,8 +15,12 @@ from glows_nb.commands.group import CommandError, say_what_is_left
 from glows_nb.formatting import visible
 
 
-def ask(question: str) -> None:
+def ask(question: str, *, word: str = "--yes") -> None:
     """Ask for a yes.
+
+    Args:
+        question: what is asked.
+        word: what says so in the line, where nobody can be asked.
 
     Raises:
         CommandError: the answer was no, or nobody can be asked here, as under nbclient or papermill.
@@ -36,7 +40,7 @@ def ask(question: str) -> None:
     except (NotImplementedError, OSError, RuntimeError):
         agreed = None
     if agreed is None:
-        raise CommandError("Nobody can be asked here, so nothing was done; add --yes to go ahead without asking.")
+        raise CommandError(f"Nobody can be asked here, so nothing was done; add {word} to go ahead without asking.")
     if not agreed:
         raise CommandError("Nothing was done.")
 

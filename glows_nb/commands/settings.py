@@ -5,11 +5,13 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, Final
 
-from traitlets import Bool, Float, Int, List, TraitError, Unicode, observe
+from traitlets import Bool, Float, Int, List, TraitError, Unicode, observe, validate
 from traitlets.config import Config, Configurable
 
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.commands.group import CommandError
 from glows_nb.frames.tables import MOST_ROWS, set_most_rows
+from glows_nb.ledger.days import use_zone, zone_named
 from glows_nb.money import exact_amount
 
 
@@ -34,6 +36,7 @@ class Glows(Configurable):
     most_rows = Int(MOST_ROWS, min=1, help="How many rows of a table are shown.").tag(config=True)
     regions = List(Unicode(), help="For launch, in this order; [] is the cheapest.").tag(config=True)
     trust_machines = Bool(False, help="Show what machines' cells display as it is, scripts too.").tag(config=True)
+    tz = Unicode("", help="Whose days count, such as Asia/Taipei; '' is this computer's.").tag(config=True)
     wait_timeout = Number(600.0, min=1.0, help="Seconds to wait without --timeout.").tag(config=True)
 
     def update_config(self, config: Config) -> None:
@@ -53,6 +56,17 @@ class Glows(Configurable):
         except TraitError as error:
             raise CommandError(f"{error}".rstrip(".") + ".") from None
 
+    @validate("tz")
+    def _check_zone(self, proposal: Any) -> Any:
+        try:
+            return proposal["value"] and zone_named(proposal["value"]) and proposal["value"]
+        except InvalidRequest as error:
+            raise TraitError(f"Glows.{error}") from None
+
+    @observe("tz")
+    def _count_its_days(self, change: Any) -> None:
+        use_zone(change["new"])
+
     @observe("most_rows")
     def _show_so_many_rows(self, change: Any) -> None:
         set_most_rows(change["new"])
@@ -70,3 +84,4 @@ def use_settings(chosen: Glows) -> None:
     """Use these from now on."""
     _in_use[:] = [chosen]
     set_most_rows(chosen.most_rows)
+    use_zone(chosen.tz)

@@ -64,8 +64,16 @@ def park(machine: str, timeout: float, yes: bool) -> Parked:
     help="Rent nothing above this price per hour; without it, above what it cost.",
 )
 @click.option("--wait", "is_waiting", is_flag=True, help="Return when it is Running.")
+@click.option("--over-budget", is_flag=True, help="Rent though the budget would be passed; --yes alone does not.")
 @click.option("--yes", is_flag=True, help="Rent without asking.")
-def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_waiting: bool, yes: bool) -> Instance:
+def unpark(
+    machine: str,
+    regions: tuple[str, ...],
+    max_price: float | None,
+    is_waiting: bool,
+    over_budget: bool,
+    yes: bool,
+) -> Instance:
     """Start a parked MACHINE again from its snapshot.
 
     The newest one; with the same hardware, ports and environment. Says what it will cost and asks before it rents. A
@@ -77,8 +85,8 @@ def unpark(machine: str, regions: tuple[str, ...], max_price: float | None, is_w
     client, chosen = current_client(), settings()
     planned = client.instances.plan_unpark(machine, regions=regions, max_price_per_hour=max_price)
     planned = _kept_to_settings(planned, max_price)
-    planned = show_plan(client, planned, yes=yes)
-    instance = carry_out(client, planned, yes=yes)
+    planned = show_plan(client, planned, yes=yes, over_budget=over_budget)
+    instance = carry_out(client, planned, yes=yes, over_budget=over_budget)
     return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout) if is_waiting else instance
 
 

@@ -1,18 +1,21 @@
-"""What the ledger tells: `glows.spending()`, `.burn_rate()`, `.balance()`, `.discrepancies()`, `.timeline()`.
+"""What the ledger tells: `glows.spending()`, `.burn_rate()`, `.balance()`, `.discrepancies()`, `.timeline()`; budgets.
 
 Each asks the service first what there is now; how the amounts are worked out is in `ledger.spending`.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 
 from glows_nb.api.client import Client
+from glows_nb.api.lifecycle.budget import Budget, how_it_stands
 from glows_nb.connection import current_client
 from glows_nb.formatting import counted
 from glows_nb.frames import from_models
 from glows_nb.frames.tables import Table, captioned
+from glows_nb.ledger import budgets
+from glows_nb.ledger.days import days_in
 from glows_nb.ledger.recorder import recorder_of
 from glows_nb.ledger.spending import (
     Balance,
@@ -25,23 +28,27 @@ from glows_nb.ledger.spending import (
 )
 
 
-def spending(*, since: date | datetime | None = None, client: Client | None = None) -> Table:
+def spending(
+    *, since: date | datetime | None = None, tz: str | tzinfo | None = None, client: Client | None = None
+) -> Table:
     """What each machine cost on each day; see `glows_nb.frames.spending` for the columns.
 
     Asks the service first what there is now. `attrs` holds the sum of all as "glows_total" (Credits; NaN when one of
     the amounts is unknown) and "glows_total_at_least".
 
     Args:
-        since: count from here, a day (UTC) or a moment; without it all that is known, and of machines that ended before
-            this ledger began that their cost is not known.
+        since: count from here, a day or a moment; without it all that is known, and of machines that ended before this
+            ledger began that their cost is not known.
+        tz: whose days: a time zone, such as "Asia/Taipei"; without it that of `%config Glows.tz`, or the computer's.
         client: the client to ask; without it the current one.
 
     Raises:
+        InvalidRequest: there is no such time zone, or a moment has none.
         LedgerError: the ledger can't be used.
     """
-    service = client or current_client()
-    spent = spending_of(service, since)
-    table = from_models.spending(spent.rows)
+    service, days = client or current_client(), days_in(tz)
+    spent = spending_of(service, since, days)
+    table = from_models.spending(spent.rows, days)
     unknown = len(spent.unknown)
     table.attrs["glows_total"] = float("nan") if unknown else float(spent.known.credits)
     table.attrs["glows_total_at_least"] = float(spent.at_least.credits)
@@ -94,6 +101,48 @@ def balance(*, client: Client | None = None) -> Balance:
         LedgerError: the ledger can't be used.
     """
     return balance_of(client or current_client())
+
+
+def set_budget(
+    credits: Decimal | float | str | None, per: str = "day", *, tz: str | None = None, client: Client | None = None
+) -> Budget | None:
+    """Set what may be spent in a day, a week or a month; it holds for the account, in each notebook and terminal here.
+
+    Whatever would be rented is held against it: what was spent since the day began, and what all machines that are
+    there and the new one cost until it ends. What would pass it is rented only with `over_budget=True`; where it is
+    used up, nothing is. Machines that run are left as they are.
+
+    Args:
+        credits: the budget, in Credits; None or 0 takes it away.
+        per: "day", "week" (from Monday on) or "month".
+        tz: whose days: a time zone, such as "Asia/Taipei"; without it that of `%config Glows.tz`, or the computer's.
+        client: the client of the account; without it the current one.
+
+    Returns:
+        How it stands, as `budget` tells it; None where there is none now.
+
+    Raises:
+        InvalidRequest: it is no amount, no period or no time zone; the budget is what it was.
+        LedgerError: the budget can't be kept, or the ledger can't be used.
+    """
+    chosen = budgets.checked(credits, per, tz)
+    service = client or current_client()
+    budgets.choose(recorder_of(service).account, chosen)
+    return budget(client=service)
+
+
+def budget(*, client: Client | None = None) -> Budget | None:
+    """How the budget that `set_budget` was given stands: what is spent, what runs, how long it lasts; None for none.
+
+    Args:
+        client: the client to ask; without it the current one.
+
+    Raises:
+        GlowsError: budget, ledger or service can't be read; that is never no budget.
+    """
+    service = client or current_client()
+    recorder_of(service)
+    return service.run(how_it_stands())
 
 
 def discrepancies(*, client: Client | None = None) -> Table:

@@ -32,6 +32,7 @@ from glows_nb.frames.columns import (
 )
 from glows_nb.frames.machine_rows import MB_PER_GB, column_of
 from glows_nb.gpus import vram_gb
+from glows_nb.ledger.days import UTC_DAYS, Days
 from glows_nb.ledger.records import Discrepancy
 from glows_nb.money import Rate
 
@@ -183,16 +184,18 @@ def stats(counts: Mapping[str, int]) -> pd.DataFrame:
     return _frame(STATS_COLUMNS, [{"status": status, "machines": number} for status, number in ordered])
 
 
-def spending(rows: Iterable[tuple[MachineRecord, DayCost]]) -> pd.DataFrame:
+def spending(rows: Iterable[tuple[MachineRecord, DayCost]], days: Days = UTC_DAYS) -> pd.DataFrame:
     """What machines cost, one row for each machine and day.
 
-    Columns: day (its begin, UTC), instance_id, meta_key, remark, region, gpu, gpus, hours (billed, at most),
-    price_per_hour (Credits, the last known), cost (Credits, at most: from the order on, and unseen gaps count in full;
-    NA where that can't be known), cost_at_least (Credits, while it was seen Running), is_estimate (it runs still,
-    nobody looked for more than a minute, or the price is known in cents only), is_from_here (started by this ledger's
-    user), notebook.
+    Columns: day (its begin, in the zone whose days count), instance_id, meta_key, remark, region, gpu, gpus, hours
+    (billed, at most), price_per_hour (Credits, the last known), cost (Credits, at most: from the order on, and unseen
+    gaps count in full; NA where that can't be known), cost_at_least (Credits, while it was seen Running), is_estimate
+    (it runs still, nobody looked for more than a minute, or the price is known in cents only), is_from_here (started by
+    this ledger's user), notebook.
     """
-    return _frame(SPENDING_COLUMNS, [_spending_row(machine, day) for machine, day in rows])
+    frame = _frame(SPENDING_COLUMNS, [_spending_row(machine, day, days) for machine, day in rows])
+    frame["day"] = frame["day"].dt.tz_convert(days.zone)
+    return frame
 
 
 def timeline(sightings: Iterable[Sighting]) -> pd.DataFrame:
@@ -249,10 +252,10 @@ def _wide_spec_row(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _spending_row(machine: MachineRecord, day: DayCost) -> dict[str, Any]:
+def _spending_row(machine: MachineRecord, day: DayCost, days: Days) -> dict[str, Any]:
     rates = [sighting.rate for sighting in machine.sightings if sighting.rate is not None]
     return {
-        "day": datetime(day.day.year, day.day.month, day.day.day, tzinfo=UTC),
+        "day": days.moment(days.begin_ms(day.day)).astimezone(UTC),
         "instance_id": machine.instance_id,
         "meta_key": machine.meta_key or None,
         "remark": machine.remark or None,

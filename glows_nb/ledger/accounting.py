@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from glows_nb.api.statuses import LEAVING, InstanceStatus
+from glows_nb.ledger.days import UTC_DAYS, Days
 from glows_nb.ledger.records import MachineRecord, Sighting
 from glows_nb.money import Cost, Rate
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 SLACK_MS: Final = 60_000
 """Gaps up to this are what it takes to look now and then; costs with longer ones are marked as estimates."""
 
-DAY_MS: Final = 86_400_000
-
 NEVER_RAN: Final = frozenset(
     {InstanceStatus.SCHED_INIT, InstanceStatus.SCHED_QUEUED, InstanceStatus.PENDING, InstanceStatus.PRICE_CHANGED}
 )
@@ -34,7 +33,7 @@ NEVER_RAN: Final = frozenset(
 
 @dataclass(frozen=True)
 class DayCost:
-    """What one machine cost on one day (UTC)."""
+    """What one machine cost on one day of a time zone."""
 
     day: date
     seconds: int | None
@@ -86,7 +85,9 @@ def cost_so_far(record: MachineRecord | None, now: datetime) -> Cost | None:
     return sum(known, Cost()) if len(known) == len(costs) else None
 
 
-def cost_by_day(machine: MachineRecord, now_ms: int, *, since_ms: int = 0, is_read: bool = True) -> list[DayCost]:
+def cost_by_day(
+    machine: MachineRecord, now_ms: int, *, since_ms: int = 0, is_read: bool = True, days: Days = UTC_DAYS
+) -> list[DayCost]:
     """What a machine cost on each day on which it was billed; a time of which nothing is known is one row.
 
     Args:
@@ -94,17 +95,19 @@ def cost_by_day(machine: MachineRecord, now_ms: int, *, since_ms: int = 0, is_re
         now_ms: the time until which to count.
         since_ms: the time from which to count.
         is_read: was the service asked just now? If not, nobody knows what a running machine did since.
+        days: in which time zone days are counted.
     """
-    by_day: dict[int, list[tuple[Stretch, int, int]]] = {}
+    by_day: dict[date, list[tuple[Stretch, int, int]]] = {}
     for stretch in stretches(machine, now_ms, is_read=is_read):
         if stretch.ended_ms <= since_ms:
             continue
-        first, last = max(stretch.begun_ms, since_ms) // DAY_MS, (stretch.ended_ms - 1) // DAY_MS
-        # Weeks of which nobody knows anything are one row, where they begin, and not one for each day.
-        for day in range(first, last + 1 if stretch.is_known else first + 1):
-            part = stretch.part(max(day * DAY_MS, since_ms), (day + 1) * DAY_MS)
+        for day, begin_ms, end_ms in days.days_of(max(stretch.begun_ms, since_ms), stretch.ended_ms):
+            part = stretch.part(max(begin_ms, since_ms), end_ms)
             if part != (0, 0) or not stretch.is_known:
                 by_day.setdefault(day, []).append((stretch, *part))
+            if not stretch.is_known:
+                # Weeks of which nobody knows anything are one row, where they begin, and not one for each day.
+                break
     return [_day_cost(day, parts) for day, parts in sorted(by_day.items())]
 
 
@@ -242,7 +245,7 @@ def _seconds(begun_ms: int, ended_ms: int, from_ms: int, to_ms: int) -> int:
     return until - before
 
 
-def _day_cost(day: int, parts: list[tuple[Stretch, int, int]]) -> DayCost:
+def _day_cost(day: date, parts: list[tuple[Stretch, int, int]]) -> DayCost:
     is_known = all(stretch.is_known for stretch, _, _ in parts)
     has_price = all(stretch.millicents is not None for stretch, _, _ in parts)
     least, most = Cost(), Cost()
@@ -250,7 +253,7 @@ def _day_cost(day: int, parts: list[tuple[Stretch, int, int]]) -> DayCost:
         least += Rate(stretch.millicents or 0).over(seen)
         most += Rate(stretch.millicents or 0).over(seconds)
     return DayCost(
-        day=datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date(),
+        day=day,
         seconds=sum(seconds for _, seconds, _ in parts) if is_known else None,
         cost=most if is_known and has_price else None,
         at_least=least,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from glows_nb.api.client import Client
+    from glows_nb.api.lifecycle.budget import Standing
     from glows_nb.api.models.instances import Instance
     from glows_nb.api.models.snapshots import Snapshot
 
@@ -163,6 +164,20 @@ class Recorder:
                 },
             ).fetchall()
         return [Noted(row["meta_key"], row["instance_id"], row["status"] in LEAVING) for row in rows]
+
+    def budget(self) -> Standing | None:
+        """What tells how the account's budget stands, of the machines that the service lists; None without one.
+
+        Raises:
+            LedgerError: there is one that can't be read.
+        """
+        # Loaded here, with what it knows of machines: who looks at offers needs none of it.
+        from glows_nb.ledger import budgets
+
+        chosen = budgets.chosen_for(self.account)
+        if chosen is None:
+            return None
+        return lambda listed: budgets.how_it_stands(self.ledger, self.account, chosen, listed, self.now_ms())
 
     def _note(self, event: Event) -> None:
         match event:

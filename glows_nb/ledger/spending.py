@@ -20,6 +20,7 @@ from glows_nb.api.statuses import ENDED, LEAVING, InstanceStatus
 from glows_nb.formatting import SANDBOX_WORD, counted
 from glows_nb.ledger.accounting import DayCost, cost_by_day, cost_since, rate_now
 from glows_nb.ledger.database import LedgerError
+from glows_nb.ledger.days import UTC_DAYS, Days
 from glows_nb.ledger.recorder import Recorder, recorder_of
 from glows_nb.ledger.records import Discrepancy, MachineRecord
 from glows_nb.money import Cost, Rate, millicents
@@ -115,14 +116,19 @@ class Spending:
     differing: int
 
 
-def spending_of(service: Client, since: date | datetime | None = None) -> Spending:
-    """What each machine cost on each day since a day (UTC) or moment, after asking the service what there is now.
+def spending_of(service: Client, since: date | datetime | None = None, days: Days = UTC_DAYS) -> Spending:
+    """What each machine cost on each day since a day or moment, after asking the service what there is now.
+
+    Args:
+        service: the client to ask.
+        since: count from here.
+        days: in which time zone days are counted.
 
     Raises:
         InvalidRequest: a moment without a time zone.
         LedgerError: the ledger can't be used.
     """
-    since_ms = _moment_ms(since)
+    since_ms = _moment_ms(since, days)
     recorder = recorder_of(service)
     listed = _read(service)
     now_ms = recorder.now_ms()
@@ -135,7 +141,7 @@ def spending_of(service: Client, since: date | datetime | None = None) -> Spendi
     rows = [
         (machine, day)
         for machine in machines
-        for day in cost_by_day(machine, now_ms, since_ms=since_ms, is_read=machine.instance_id not in unread)
+        for day in cost_by_day(machine, now_ms, since_ms=since_ms, is_read=machine.instance_id not in unread, days=days)
     ]
     rows.sort(key=lambda row: row[1].day)
     unknown = {machine.instance_id for machine, day in rows if day.cost is None}
@@ -297,13 +303,13 @@ def _discrepancy(
     return Discrepancy(instance_id, meta_key or None, what, in_ledger, on_service)
 
 
-def _moment_ms(since: date | datetime | None) -> int:
+def _moment_ms(since: date | datetime | None, days: Days) -> int:
     if since is None:
         return 0
     if not isinstance(since, datetime):
-        since = datetime(since.year, since.month, since.day, tzinfo=UTC)
+        return days.begin_ms(since)
     if since.tzinfo is None:
-        raise InvalidRequest("since", f"{since!r} has no time zone; days and times are UTC here.")
+        raise InvalidRequest("since", f"{since!r} has no time zone; give a moment one, or say a day.")
     return int(since.timestamp() * 1000)
 
 

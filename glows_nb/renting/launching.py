@@ -123,6 +123,7 @@ def launch(
     lease: None = None,
     wait: bool = False,
     adopt: bool = False,
+    over_budget: bool = False,
     client: Client | None = None,
 ) -> Instance:
     """Start a machine, or find the one that the same words started: the safe create.
@@ -133,10 +134,12 @@ def launch(
         remark, max_price, lease: as for `glows.plan`.
         wait: return only when the machine is Running.
         adopt: take a machine found under the name even if it is not what was asked for.
+        over_budget: rent though the budget would be passed; one that is used up is refused all the same.
         client: the client to use; without it the current one.
 
     Raises:
         InvalidRequest, NoResourceAvailable, PriceTooHigh: as for `glows.plan`; nothing was rented.
+        BudgetReached: the budget is used up, or would be passed, and `over_budget` is False; nothing was rented.
         MachineDiffers: the machine under the name is not what was asked for.
         MetaKeyExists: the key is somebody else's.
         AmbiguousResult: it can't be known whether a machine was started; the text has its key.
@@ -166,7 +169,7 @@ def launch(
             remark=remark,
             max_price=max_price,
         )
-        return resolved.launch(client, wait=wait, adopt=adopt)
+        return resolved.launch(client, wait=wait, adopt=adopt, over_budget=over_budget)
 
 
 def _client(client: Client | None) -> Client:

@@ -15,6 +15,7 @@ from glows_nb.api.models.images import Image
 from glows_nb.api.models.instances import Instance
 from glows_nb.api.models.specs import BaseResource
 from glows_nb.api.requests.create import Port
+from glows_nb.ledger.recorder import recorder_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +57,22 @@ class ResolvedLaunch:
     image: Image | None = None
 
     def plan(self, client: Client) -> Plan:
-        """What renting this would do: reads only.
+        """What renting this would do, and to the budget: reads only.
 
         Raises:
             NoResourceAvailable, PriceTooHigh, InvalidRequest: it can't be had, or not so.
         """
+        recorder_of(client)
         return client.instances.plan(**self.arguments())
 
-    def launch(self, client: Client, *, wait: bool = False, adopt: bool = False) -> Instance:
+    def launch(self, client: Client, *, wait: bool = False, adopt: bool = False, over_budget: bool = False) -> Instance:
         """Rent this, or find the machine that is there: the safe create.
 
         Raises:
             GlowsError: as for `client.instances.launch`.
         """
-        return client.instances.launch(wait=wait, adopt=adopt, **self.arguments())
+        recorder_of(client)
+        return client.instances.launch(wait=wait, adopt=adopt, over_budget=over_budget, **self.arguments())
 
     def arguments(self) -> dict[str, Any]:
         """The same as arguments of `client.instances.plan` and `.launch`."""

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlencode
 
 from glows_nb.api.errors import GlowsError, RateLimited, TransportError
 from glows_nb.api.errors.codes import api_error
+from glows_nb.api.lifecycle.budget import Standing
 from glows_nb.api.lifecycle.price_watch import PriceWatch
-from glows_nb.api.steps import Adopted, Batch, Noted, Operation, Pause, Recall, Steps, drive
+from glows_nb.api.steps import Adopted, AskBudget, Batch, Noted, Operation, Pause, Recall, Steps, drive
 
 T = TypeVar("T")
 SAMPLES = Path(__file__).parent.parent / "contract_examples"
@@ -67,6 +68,8 @@ class FakeService:
     on_pause: Callable[[float], None] | None = None
     noted: list[Noted] = field(default_factory=list)
     """What this computer's ledger says."""
+    budget: Standing | None = None
+    """What this computer tells of a budget."""
     forgotten: set[str] = field(default_factory=set)
     """Keys under which the service tells nothing any more."""
     prices: PriceWatch = field(default_factory=PriceWatch)
@@ -76,7 +79,7 @@ class FakeService:
         """Carry steps out against this service."""
         return drive(steps, self.answer)
 
-    def answer(self, step: Operation[Any] | Batch[Any] | Pause | Recall | Adopted) -> Any:
+    def answer(self, step: Operation[Any] | Batch[Any] | Pause | Recall | Adopted | AskBudget) -> Any:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
             if self.on_pause is not None:
@@ -86,6 +89,8 @@ class FakeService:
             return self.noted
         if isinstance(step, Adopted):
             return self.prices(step)
+        if isinstance(step, AskBudget):
+            return self.budget
         if isinstance(step, Batch):
             return [step.keep(self.answer(operation)) for operation in step.operations]
         params = {name: values[-1] for name, values in parse_qs(urlencode(step.params)).items()}

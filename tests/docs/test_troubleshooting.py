@@ -14,6 +14,7 @@ import pytest
 import glows_nb as glows
 from glows_nb.api.credentials.config import profiles_path
 from glows_nb.commands import run
+from glows_nb.ledger.recorder import recorder_of
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 TABLE = README.partition("## When a message stops you")[2].partition("\n## ")[0]
@@ -80,6 +81,20 @@ def lost_order(sandbox: glows.Sandbox, client: glows.Client) -> None:
 def none_left(sandbox: glows.Sandbox, client: glows.Client) -> None:
     sandbox.admin.play("sold-out")
     client.instances.launch(**wanted(client))
+
+
+def tight_budget(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    glows.set_budget("0.00001", per="month", client=client)
+    client.instances.launch(**wanted(client))
+
+
+def spent_budget(sandbox: glows.Sandbox, client: glows.Client) -> None:
+    recorder = recorder_of(client)
+    recorder._clock = lambda: 1_772_500_000
+    client.instances.launch(**wanted(client), wait=True)
+    recorder._clock = lambda: 1_772_503_600
+    glows.set_budget("0.3", per="month", client=client)
+    client.instances.launch(**wanted(client, name="second"))
 
 
 def broken_service(sandbox: glows.Sandbox, client: glows.Client) -> None:
@@ -149,6 +164,8 @@ HAPPENINGS: dict[str, Callable[[glows.Sandbox, glows.Client], None]] = {
     "so it is somebody else's": key_of_somebody_else,
     "may be there under the key": lost_order,
     "Nothing was rented": none_left,
+    "would be passed by": tight_budget,
+    "is used up": spent_budget,
     "the service answered HTTP": broken_service,
     "which is not installed; run": missing_part,
     "only a Running machine can be entered": queued_machine,

@@ -72,7 +72,10 @@ EXAMPLES = [
     "logout",
     "logout --profile lab",
     "spend",
-    "spend --since 2026-01-31",
+    "spend --since 2026-01-31 --tz Asia/Taipei",
+    "budget 20 --per day",
+    "budget",
+    "budget 0",
     "park train --yes",
     "unpark train --yes",
     "wait train --timeout 60",
@@ -122,6 +125,8 @@ KINDS = {
     "login": "Client",
     "logout": "NoneType",
     "spend": "Table",
+    "budget": "Budget",
+    "budget 0": "NoneType",
     "park": "Parked",
     "unpark": "Instance",
     "cancel": "NoneType",
@@ -169,6 +174,7 @@ DISPLAYS = {
     "network endpoints team": r"SANDBOX · 1 endpoint|SANDBOX · .*1 ",
     "stats": r"'Running': \d",
     "spend": r"SANDBOX · \d\.\d{3} Credits for \d machines?",
+    "budget": r"<Budget SANDBOX · \d\.\d{3} Credits of 20\.000 Credits per day spent since ",
     "form": r"LaunchForm SANDBOX",
     "panel": r"Machines panel\s+SANDBOX · Machines: \d machines running at",
     "login": r"Logged in at http://127\.0\.0\.1.*a SANDBOX where nothing costs money",
@@ -196,6 +202,7 @@ NEEDS_NO_SERVICE = {
     "doctor",
     "off",
     "spend",
+    "budget",
     "form",
     "panel",
 }
@@ -237,6 +244,7 @@ FAILURES = {
     "network endpoints": ("network endpoints nowhere", "there is no network 'nowhere'"),
     "stats": ("stats --jsn", "Did you mean '--json'?"),
     "spend": ("spend --since yesterday", "'yesterday' is no day such as 2026-01-31"),
+    "budget": ("budget lots", "'lots' is not a number of Credits"),
     "form": ("form --nam", "Did you mean '--name'?"),
     "panel": ("panel train", "unexpected extra argument (train)"),
     "login": ("login", "Set GLOWS_SDK_TOKEN in the environment"),
@@ -262,6 +270,8 @@ def all_commands(commands: click.Group = group, path: str = "") -> dict[str, Com
 
 def command_of(line: str) -> str:
     words = line.split()
+    if line == "budget 0":
+        return line
     if "--close" in words:
         return f"{words[0]} --close"
     return " ".join(words[:2]) if words[0] in ("image", "network", "kernel") and len(words) > 1 else words[0]

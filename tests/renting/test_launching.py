@@ -263,3 +263,17 @@ def test_words_of_the_command_as_it_was_typed_have_the_key_that_they_always_had(
     assert Words(gpu="4090").derived_name(()) == "auto-c77edd4765bd"
     assert Words(gpu="4090", ports=("8000/http",), units=2).derived_name(["TW-04"]) == "auto-969ed21b1756"
     assert Words(cpu="8468", cmd="sleep 9", extra={"cpus": 4}).derived_name(()) == "auto-0a8c90b80efa"
+
+
+def test_a_budget_holds_for_words_too_also_of_a_client_that_nobody_watched(sandbox: glows.Sandbox) -> None:
+    with sandbox.client() as unwatched:
+        glows.set_budget("0.00001", per="month")
+        for word in ({}, {"wait": True}):
+            with pytest.raises(glows.BudgetReached, match="over_budget=True"):
+                glows.launch("4090", name="train", client=unwatched, **word)
+        plan = glows.plan("4090", name="train", client=unwatched)
+        with pytest.raises(glows.BudgetReached):
+            plan.launch()
+        assert unwatched.instances.all() == []
+        assert plan.launch(over_budget=True).remark == "train"
+        assert glows.launch("4090", name="more", over_budget=True, client=unwatched).remark == "more"

@@ -65,6 +65,7 @@ class AsyncInstances:
             InvalidRequest: a field is over its limit; nothing was sent.
             MetaKeyExists: the key is taken.
             AmbiguousResult: the answer was lost and the machine can't be looked up.
+            BudgetReached: the budget is used up.
         """
         fields = sealed(fields)
         if request is not None and fields:
@@ -72,7 +73,7 @@ class AsyncInstances:
         checked = CreateInstance(**fields) if request is None else request
         key = checked.custom_meta_key
         with noting_write(f"A machine may be started under the key {key!r}", f"client.instances.get(meta_key={key!r})"):
-            return await self._client.run(creating.create(checked, backoff=self._client.backoff))
+            return await self._client.run(creating.create_alone(checked, backoff=self._client.backoff))
 
     async def plan(self, **fields: Any) -> Plan:
         """What `launch` with the same arguments would do: reads only, rents nothing.
@@ -94,6 +95,7 @@ class AsyncInstances:
         *,
         wait: bool = False,
         adopt: bool = False,
+        over_budget: bool = False,
         timeout: float = 600,
         on_change: OnChange | None = None,
         **fields: Any,
@@ -103,13 +105,14 @@ class AsyncInstances:
         Args:
             wait: return only when the machine is Running.
             adopt: take a machine found under the key even if it is not what was asked for.
+            over_budget: rent though the budget would be passed; one that is used up is refused all the same.
             timeout: seconds to wait at most.
             on_change: called with the machine at each new status while waiting.
             fields: those of `CreateInstance` but the key, and `name` or `meta_key` (without both, the key is
                 derived from the arguments), `regions` (tried in this order), `max_price_per_hour` (Credits).
 
         Raises:
-            InvalidRequest, NoResourceAvailable, PriceTooHigh: nothing was rented.
+            InvalidRequest, NoResourceAvailable, PriceTooHigh, BudgetReached: nothing was rented.
             MachineDiffers: the machine under the key is not what was asked for.
             MetaKeyExists: the key is somebody else's.
             AmbiguousResult: it can't be known whether a machine was started; the text has its key.
@@ -118,7 +121,9 @@ class AsyncInstances:
         fields = sealed(fields)
         wanted = checked_launch(self._client.account_mark, **fields)
         with noting_order(wanted.key):
-            instance = await self._client.run(creating.launch(wanted, adopt=adopt, backoff=self._client.backoff))
+            instance = await self._client.run(
+                creating.launch(wanted, adopt=adopt, over_budget=over_budget, backoff=self._client.backoff)
+            )
         if not wait:
             return instance
         return await self.wait(instance.instance_id, timeout=timeout, on_change=on_change)
@@ -258,7 +263,12 @@ class AsyncInstances:
             return await self._client.run(steps)
 
     async def unpark(
-        self, machine: str | Parked | Instance, *, max_price_per_hour: Cap = None, **changes: Any
+        self,
+        machine: str | Parked | Instance,
+        *,
+        max_price_per_hour: Cap = None,
+        over_budget: bool = False,
+        **changes: Any,
     ) -> Instance:
         """Start a parked machine again: the same hardware, region, ports and environment, from its newest snapshot.
 
@@ -268,6 +278,7 @@ class AsyncInstances:
         Args:
             machine: what `park` gave, or the machine's id, key or name.
             max_price_per_hour: Credits per hour at most; without it, what the machine cost.
+            over_budget: as for `launch`.
             changes: fields of `launch` to have otherwise, such as `regions`.
 
         Raises:
@@ -275,7 +286,7 @@ class AsyncInstances:
             SnapshotFailed: no snapshot of it is available.
             NoResourceAvailable: no offer has the hardware that it had, or none has enough left.
             InvalidRequest: what it cost is not known, and no `max_price_per_hour` is given.
-            PriceTooHigh, AmbiguousResult: as for `launch`.
+            PriceTooHigh, BudgetReached, AmbiguousResult: as for `launch`.
         """
         changes = sealed(changes)
         name = machine if isinstance(machine, str) else machine.meta_key
@@ -284,6 +295,7 @@ class AsyncInstances:
             self._client.account_mark,
             backoff=self._client.backoff,
             max_price_per_hour=max_price_per_hour,
+            over_budget=over_budget,
             **changes,
         )
         with noting_write("A machine may be started from its snapshot", f"client.instances.find({name!r})"):
@@ -318,13 +330,15 @@ class AsyncInstances:
         """
         return await self._client.run(keys.find_machine(machine, self._client.account_mark))
 
-    async def _launch_planned(self, wanted: LaunchRequest, planned: Plan) -> Instance:
+    async def _launch_planned(self, wanted: LaunchRequest, planned: Plan, over_budget: bool) -> Instance:
+        steps = creating.launch_planned(wanted, planned, over_budget=over_budget, backoff=self._client.backoff)
         with noting_order(planned.meta_key):
-            return await self._client.run(creating.launch_planned(wanted, planned, backoff=self._client.backoff))
+            return await self._client.run(steps)
 
-    async def _launch_again(self, again: Again, planned: Plan) -> Instance:
+    async def _launch_again(self, again: Again, planned: Plan, over_budget: bool) -> Instance:
+        steps = unparking.launch_planned(again, planned, over_budget=over_budget, backoff=self._client.backoff)
         with noting_order(planned.meta_key):
-            return await self._client.run(unparking.launch_planned(again, planned, backoff=self._client.backoff))
+            return await self._client.run(steps)
 
-    async def _look_again(self, planned: Plan) -> Instance:
+    async def _look_again(self, planned: Plan, over_budget: bool) -> Instance:
         return await self._client.run(creating.look_again(planned))

@@ -30,6 +30,7 @@ GlowsError
  ├─ AmbiguousResult        a write may have happened; the message says how to find out
  ├─ MachineDiffers         the machine found under the key is not the one asked for
  ├─ PriceTooHigh           everything that fits costs more than max_price_per_hour
+ ├─ BudgetReached          the budget is used up, or would be passed without over_budget
  ├─ StalePlan              what a Plan promised no longer holds; nothing was rented
  ├─ MachineEnded           a wait can't succeed any more: the machine reached a final state
  └─ WaitTimeout            a wait's deadline passed; the machine goes on as it was
@@ -71,6 +72,7 @@ from glows_nb.api.errors.codes import (
     UserSnapQtyExceedQuota,
 )
 from glows_nb.api.errors.machines import (
+    BudgetReached,
     MachineDiffers,
     MachineEnded,
     PriceTooHigh,
@@ -84,6 +86,7 @@ __all__ = [
     "AmbiguousResult",
     "AuthError",
     "BadResponse",
+    "BudgetReached",
     "ConfigError",
     "DiskQuotaExceeded",
     "EndpointExists",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glows_nb.api.errors.base import GlowsError
 
@@ -30,6 +30,18 @@ class MachineDiffers(GlowsError):
 
 class PriceTooHigh(GlowsError):
     """Everything that fits costs more than max_price_per_hour; nothing was rented."""
+
+
+class BudgetReached(GlowsError):
+    """The user's budget is used up, or would be passed without a word that allows it; nothing was rented.
+
+    Attributes:
+        budget: how it stands, a `Budget`.
+    """
+
+    def __init__(self, message: str, budget: Any) -> None:
+        super().__init__(message)
+        self.budget = budget
 
 
 class StalePlan(GlowsError):

@@ -25,6 +25,7 @@ from glows_nb.api.errors import (
     StalePlan,
 )
 from glows_nb.api.ids import bare_id
+from glows_nb.api.lifecycle.budget import how_it_stands
 from glows_nb.api.lifecycle.keys import (
     look_up,
 )
@@ -51,16 +52,19 @@ MOVES_ON: Final = (NoResourceAvailable, InvalidDomainInfo, RegionAccessDenied)
 LAUNCH_ATTEMPTS: Final = 3
 
 
-def launch(wanted: LaunchRequest, *, adopt: bool = False, backoff: float = 0.5) -> Steps[Instance]:
+def launch(
+    wanted: LaunchRequest, *, adopt: bool = False, over_budget: bool = False, backoff: float = 0.5
+) -> Steps[Instance]:
     """The safe create: plan, then carry out; the machine that is there already, or a new one.
 
     Raises:
         MachineDiffers: the machine under the key is not what was asked for, and `adopt` is False.
         MetaKeyExists: the key is somebody else's.
         AmbiguousResult: it can't be known whether a machine was started; the text has its key.
+        BudgetReached: the budget is used up, or would be passed, and `over_budget` is False.
     """
     for _ in range(LAUNCH_ATTEMPTS):
-        instance, is_new = yield from carry_out((yield from plan(wanted)), backoff=backoff)
+        instance, is_new = yield from carry_out((yield from plan(wanted)), over_budget=over_budget, backoff=backoff)
         if is_new:
             return instance
         if instance.status in LEAVING:
@@ -73,7 +77,9 @@ def launch(wanted: LaunchRequest, *, adopt: bool = False, backoff: float = 0.5) 
     raise AmbiguousResult(f"The machine under the key {wanted.key!r} is released as fast as it is started.")
 
 
-def launch_planned(wanted: LaunchRequest, planned: Plan, *, backoff: float = 0.5) -> Steps[Instance]:
+def launch_planned(
+    wanted: LaunchRequest, planned: Plan, *, over_budget: bool = False, backoff: float = 0.5
+) -> Steps[Instance]:
     """Carry out a plan that was shown, if it still holds."""
     now = yield from plan(wanted)
     changed = changes(planned, now)
@@ -81,7 +87,7 @@ def launch_planned(wanted: LaunchRequest, planned: Plan, *, backoff: float = 0.5
         if now.existing is not None:
             yield from check_same(wanted, now.existing)
         raise StalePlan(changed, now.existing)
-    instance, is_new = yield from carry_out(as_shown(planned, now), backoff=backoff)
+    instance, is_new = yield from carry_out(as_shown(planned, now), over_budget=over_budget, backoff=backoff)
     if not is_new:
         if instance.status in LEAVING:
             raise StalePlan([f"machine {instance.instance_id} was started under the key and released meanwhile"])
@@ -103,12 +109,16 @@ def look_again(planned: Plan) -> Steps[Instance]:
     return instance
 
 
-def carry_out(planned: Plan, *, backoff: float) -> Steps[tuple[Instance, bool]]:
-    """The existing machine and False, or one rented from the first candidate that the service grants and True."""
+def carry_out(planned: Plan, *, over_budget: bool = False, backoff: float) -> Steps[tuple[Instance, bool]]:
+    """The existing machine and False, or one rented from the first candidate that the service grants and True.
+
+    Raises:
+        BudgetReached: the budget is used up, or would be passed, and `over_budget` is False.
+    """
     if planned.existing is not None:
         return planned.existing, False
     refused: APIError | None = None
-    for candidate in planned.candidates:
+    for candidate in planned.within_budget(over_budget=over_budget).candidates:
         try:
             return (yield from create(candidate.request, promised=candidate.rate, backoff=backoff)), True
         except MetaKeyExists as error:
@@ -120,6 +130,19 @@ def carry_out(planned: Plan, *, backoff: float) -> Steps[tuple[Instance, bool]]:
             refused = error
     assert refused is not None  # noqa: S101 - a plan has a candidate or an existing machine
     raise refused
+
+
+def create_alone(request: CreateInstance, *, backoff: float = 0.5) -> Steps[Instance]:
+    """A create that no plan stands behind, unless the budget is used up: what it will cost is not known.
+
+    Raises:
+        BudgetReached: the budget is used up.
+        MetaKeyExists, AmbiguousResult: as for `create`.
+    """
+    budget = yield from how_it_stands()
+    if budget is not None and budget.is_reached:
+        raise budget.refusal(None)
+    return (yield from create(request, backoff=backoff))
 
 
 def create(request: CreateInstance, *, promised: Rate | None = None, backoff: float = 0.5) -> Steps[Instance]:

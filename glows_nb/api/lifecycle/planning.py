@@ -14,6 +14,7 @@ from glows_nb.api.errors import (
     NoResourceAvailable,
     PriceTooHigh,
 )
+from glows_nb.api.lifecycle.budget import Budget, how_it_stands
 from glows_nb.api.lifecycle.keys import (
     find_exact,
     find_newest,
@@ -81,6 +82,7 @@ class Plan:
         candidates: what would be tried, in this order, when nothing exists.
         left_out: one sentence for each region that can't be used.
         cap: the most per hour that was allowed, None for no limit.
+        budget: how the user's budget stands, where something would be rented; None for none.
     """
 
     meta_key: str
@@ -88,7 +90,8 @@ class Plan:
     candidates: tuple[Candidate, ...]
     left_out: tuple[str, ...] = ()
     cap: Rate | None = None
-    _launch: Callable[[Plan], Any] | None = field(default=None, repr=False, compare=False)
+    budget: Budget | None = field(default=None, repr=False, compare=False)
+    _launch: Callable[[Plan, bool], Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def rate(self) -> Rate | None:
@@ -100,8 +103,35 @@ class Plan:
         """The most per hour that carrying it out may cost, in whichever of its regions; None as for `rate`."""
         return self.existing.rate if self.existing else max(candidate.rate for candidate in self.candidates)
 
-    def launch(self) -> Any:
+    @property
+    def is_over_budget(self) -> bool:
+        """Would the budget be passed, or is it used up, so that carrying it out takes `over_budget`, or is refused?"""
+        return self.existing is None and self.budget is not None and self.budget.is_passed_by(self.candidates[0].rate)
+
+    def within_budget(self, *, over_budget: bool = False) -> Plan:
+        """The plan without the regions where the budget would be passed.
+
+        Args:
+            over_budget: it may be passed; one that is used up is refused all the same.
+
+        Raises:
+            BudgetReached: it is used up, or would be passed in the first region already.
+        """
+        budget = self.budget
+        if self.existing is not None or budget is None:
+            return self
+        first = self.candidates[0].rate
+        if budget.is_reached or (budget.is_passed_by(first) and not over_budget):
+            raise budget.refusal(first)
+        if over_budget:
+            return self
+        return replace(self, candidates=tuple(each for each in self.candidates if not budget.is_passed_by(each.rate)))
+
+    def launch(self, *, over_budget: bool = False) -> Any:
         """Carry the plan out, if it still holds.
+
+        Args:
+            over_budget: rent it though the budget would be passed.
 
         Returns:
             The Instance; to be awaited where an AsyncClient made the plan.
@@ -109,17 +139,19 @@ class Plan:
         Raises:
             StalePlan: price, stock or the machine under the key changed since; nothing was rented.
             MachineDiffers: the machine that is there under the key is not what was asked for.
+            BudgetReached: the budget is used up, or would be passed, and `over_budget` is False.
         """
         if self._launch is None:
             raise GlowsError("This plan was not made by a client, so nothing can carry it out.")
-        return self._launch(self)
+        return self._launch(self, over_budget)
 
     def __str__(self) -> str:
         if self.existing is not None:
             return f"Nothing new is rented: {self.existing} is there already.{self._over_cap()}"
         first, *others = self.candidates
         elsewhere = ", ".join(f"{visible(other.region_name)} at {other.rate}" for other in others)
-        return f"Rents {first}." + (f" If none is left: {elsewhere}." if others else "")
+        budget = f" {self.budget.with_more(first.rate)}" if self.budget is not None else ""
+        return f"Rents {first}." + (f" If none is left: {elsewhere}." if others else "") + budget
 
     def _over_cap(self) -> str:
         """A further sentence where the machine that is there costs more than is allowed, or may."""
@@ -195,7 +227,8 @@ def plan(wanted: LaunchRequest) -> Steps[Plan]:
             f"Nothing was rented: {reasons}; regions that have it: {elsewhere or 'none'}."
             + (f" No GPU is called like {template.gpu_name!r}; the nearest is {near!r}." if near else "")
         )
-    return Plan(meta_key, None, tuple(candidates), tuple(left_out), wanted.max_rate)
+    budget = yield from how_it_stands()
+    return Plan(meta_key, None, tuple(candidates), tuple(left_out), wanted.max_rate, budget)
 
 
 def changes(planned: Plan, now: Plan) -> list[str]:

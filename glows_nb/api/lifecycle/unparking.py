@@ -24,6 +24,7 @@ from glows_nb.api.errors import (
 )
 from glows_nb.api.ids import bare_id
 from glows_nb.api.lifecycle import creating, planning
+from glows_nb.api.lifecycle.budget import how_it_stands
 from glows_nb.api.lifecycle.keys import age, find_machine, find_newest, key_for_name, key_of_generation, made_from_name
 from glows_nb.api.lifecycle.launch_request import LaunchRequest, checked_launch, checked_max_rate
 from glows_nb.api.lifecycle.parking import Parked, is_being_taken
@@ -100,6 +101,7 @@ def unpark(
     account_mark: str,
     *,
     max_price_per_hour: Cap = None,
+    over_budget: bool = False,
     backoff: float = 0.5,
     **changes: Any,
 ) -> Steps[Instance]:
@@ -111,6 +113,7 @@ def unpark(
         machine: its name, key, id, or what `park` gave.
         account_mark: the account's mark in keys of names.
         max_price_per_hour: Credits per hour at most; without it, what the machine cost.
+        over_budget: rent it though the budget would be passed.
         backoff: seconds before the first repetition of a lost create.
         changes: fields of `launch` to have otherwise, such as `regions`.
 
@@ -120,6 +123,7 @@ def unpark(
         NoResourceAvailable: no offer has all of its hardware; one with less is rented by its plan alone.
         PriceTooHigh: it would cost more than before, or than the cap.
         InvalidRequest: what it cost is not known, and no cap is given.
+        BudgetReached: the budget is used up, or would be passed, and `over_budget` is False.
     """
     changes = sealed(changes)
     newest, again = yield from want_again(machine, account_mark, max_price_per_hour=max_price_per_hour, **changes)
@@ -133,7 +137,7 @@ def unpark(
         )
     for _ in range(creating.LAUNCH_ATTEMPTS):
         planned = yield from plan_again(again, only_no_less=True)
-        instance, is_new = yield from creating.carry_out(planned, backoff=backoff)
+        instance, is_new = yield from creating.carry_out(planned, over_budget=over_budget, backoff=backoff)
         if is_new:
             return instance
         if instance.status not in LEAVING:
@@ -160,7 +164,7 @@ def plan_unpark(
     return (yield from plan_again(again)), again
 
 
-def launch_planned(again: Again, planned: Plan, *, backoff: float = 0.5) -> Steps[Instance]:
+def launch_planned(again: Again, planned: Plan, *, over_budget: bool = False, backoff: float = 0.5) -> Steps[Instance]:
     """Carry out a plan that was shown, if it still holds.
 
     Raises:
@@ -170,7 +174,8 @@ def launch_planned(again: Again, planned: Plan, *, backoff: float = 0.5) -> Step
     changed = planning.changes(planned, now)
     if changed:
         raise StalePlan(changed, now.existing)
-    instance, _ = yield from creating.carry_out(planning.as_shown(planned, now), backoff=backoff)
+    shown = planning.as_shown(planned, now)
+    instance, _ = yield from creating.carry_out(shown, over_budget=over_budget, backoff=backoff)
     if instance.status in LEAVING:
         raise StalePlan([f"machine {instance.instance_id} was started under the key and released meanwhile"])
     return instance
@@ -249,7 +254,10 @@ def plan_again(again: Again, *, only_no_less: bool = False) -> Steps[Plan]:
         if _differs(spec, had):
             differences[region] = _differs(spec, had)
     if candidates:
-        return PlanAgain(meta_key, None, tuple(candidates), tuple(left_out), wanted.max_rate, differences=differences)
+        budget = yield from how_it_stands()
+        return PlanAgain(
+            meta_key, None, tuple(candidates), tuple(left_out), wanted.max_rate, budget, differences=differences
+        )
     reasons = f"Nothing was rented: {'; '.join(left_out)}"
     if over_cap:
         raise _too_dear(f"{reasons}.", again)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @click.option("--region", "regions", type=REGION, multiple=True, metavar="NAME", help="With --gpu: where, in order.")
 @click.option("--image", type=IMAGE, metavar="ID", help="With --gpu: the image, by id or name.")
 @click.option("--max-price", type=POSITIVE, metavar="CREDITS", help="With --gpu: rent nothing above this per hour.")
+@click.option("--over-budget", is_flag=True, help="With --gpu: rent though the budget would be passed.")
 @click.option("--yes", is_flag=True, help="Ask nothing: rent it, and install ipykernel there, if that is missing.")
 def run(
     machine: str | None,
@@ -66,6 +67,7 @@ def run(
     regions: tuple[str, ...],
     image: str | None,
     max_price: float | None,
+    over_budget: bool,
     yes: bool,
 ) -> Any:
     """Run Python in the kernel of MACHINE; it shows here.
@@ -106,7 +108,15 @@ def run(
     found = (
         None
         if gpu is None
-        else found_or_started(machine, gpu=gpu, regions=regions, image=image, max_price=max_price, yes=yes)
+        else found_or_started(
+            machine,
+            gpu=gpu,
+            regions=regions,
+            image=image,
+            max_price=max_price,
+            over_budget=over_budget,
+            yes=yes,
+        )
     )
     handle = use_kernel(machine, Machine(found or machine, wait=found is not None, client=current_client()))
     if is_status:

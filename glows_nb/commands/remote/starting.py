@@ -19,12 +19,14 @@ def found_or_started(
     regions: tuple[str, ...],
     image: str | None,
     max_price: float | None,
+    over_budget: bool,
     yes: bool,
 ) -> Instance:
     """The machine of this name; rented as by launch, and waited for, where there is none.
 
     Raises:
         CommandError: the answer was no, or nobody can be asked.
+        BudgetReached: the budget is used up, or would be passed, which `yes` alone does not allow.
         MachineDiffers: the machine of this name is of another kind.
     """
     from glows_nb.commands.plan_execution import carry_out, show_plan, wait_for
@@ -43,10 +45,10 @@ def found_or_started(
     resolved = resolve(client, words, usual_regions=chosen.regions, shows_images=f"{program()} images")
     planned = resolved.plan(client)
     if planned.existing is None:
-        planned = show_plan(client, planned, yes=yes)
+        planned = show_plan(client, planned, yes=yes, over_budget=over_budget)
         if resolved.image is not None:
             say(f"Image: {resolved.image}")
-        instance = carry_out(client, planned, yes=yes)
+        instance = carry_out(client, planned, yes=yes, over_budget=over_budget)
     else:
         instance = planned.launch()  # which refuses one of another kind
     if instance.status == InstanceStatus.RUNNING:

@@ -162,11 +162,12 @@ class LaunchForm(FormBox):
         self._reading.wait(timeout)
         return self
 
-    def launch(self, timeout: float = 600) -> Instance:
+    def launch(self, timeout: float = 600, *, over_budget: bool = False) -> Instance:
         """What Launch and the yes after it do, without the question, waiting until the machine is Running.
 
         Args:
             timeout: seconds to wait at most.
+            over_budget: rent though the budget would be passed.
 
         Raises:
             GlowsError: what went wrong; the form shows it too.
@@ -175,7 +176,7 @@ class LaunchForm(FormBox):
             self.ready(timeout)
             with self._launching.lock:
                 resolved = model.resolved(self._filled(), self._menu.choices)
-                instance: Instance = resolved.plan(self._client).launch()
+                instance: Instance = resolved.plan(self._client).launch(over_budget=over_budget)
             self._say_launched(instance)
             self.card.is_found = False
             try:
@@ -218,8 +219,8 @@ class LaunchForm(FormBox):
                 return
             self.question.ask(
                 "plan",
-                texts.FORM_CONFIRM.format(plan=planned),
-                texts.FORM_RENT,
+                (texts.FORM_CONFIRM_OVER if planned.is_over_budget else texts.FORM_CONFIRM).format(plan=planned),
+                texts.FORM_RENT_OVER if planned.is_over_budget else texts.FORM_RENT,
                 lambda field: self._rent(planned),
                 asked_by=self.button,
                 then=self.code.toggle,

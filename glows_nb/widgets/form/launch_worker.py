@@ -51,7 +51,7 @@ class FormLaunching:
         self._background.start(lambda: self._plan(make, edits))
 
     def rent(self, planned: Plan) -> None:
-        """Carry a plan out."""
+        """Carry a plan out that was agreed to, over the budget too where it says so."""
         self.is_under_way = True
         self._background.start(lambda: self._rent(planned))
 
@@ -69,11 +69,12 @@ class FormLaunching:
         if planned.existing is not None:
             self._rent(planned)
             return
-        self._tell(lambda listener: listener.on_planned(planned, edits))
+        shown = planned.within_budget(over_budget=planned.is_over_budget)
+        self._tell(lambda listener: listener.on_planned(shown, edits))
 
     def _rent(self, planned: Plan) -> None:
         with self.lock:
-            instance: Instance = planned.launch()
+            instance: Instance = planned.launch(over_budget=planned.is_over_budget)
         self._tell(lambda listener: listener.on_launched(instance))
 
     def _fail(self, error: Exception) -> None:

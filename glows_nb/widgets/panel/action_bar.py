@@ -180,7 +180,7 @@ class ActionBar:
         name, most = self._name_of(machine), _most(machine)
 
         def job(say: Say) -> str:
-            changes = {} if most is None else {"max_price_per_hour": most.per_hour}
+            changes: dict[str, Any] = {} if most is None else {"max_price_per_hour": most.per_hour}
             again = self._client.instances.unpark(machine, **changes)
             self._choose(again.instance_id)
             said = texts.PANEL_UNPARKED_AT if again.rate else texts.PANEL_UNPARKED

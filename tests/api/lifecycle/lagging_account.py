@@ -13,7 +13,7 @@ from glows_nb.api.errors import GlowsError, TransportError
 from glows_nb.api.errors.codes import api_error
 from glows_nb.api.lifecycle import parking
 from glows_nb.api.models.instances import Instance
-from glows_nb.api.steps import Adopted, Batch, Operation, Pause, Recall, Steps
+from glows_nb.api.steps import Adopted, AskBudget, Batch, Operation, Pause, Recall, Steps
 from tests.api.fake_service import instance_row, spec_row
 
 MARK = "0123abcd"
@@ -92,6 +92,8 @@ class World:
         if isinstance(step, Recall):
             return []
         if isinstance(step, Adopted):
+            return None
+        if isinstance(step, AskBudget):
             return None
         if isinstance(step, Batch):
             return [step.keep(self.answer(operation)) for operation in step.operations]

@@ -20,7 +20,7 @@ from glows_nb.api.lifecycle import parking, unparking
 from glows_nb.api.lifecycle.parking import Parked
 from glows_nb.api.lifecycle.planning import Plan
 from glows_nb.api.models.instances import Instance
-from glows_nb.api.steps import Adopted, Batch, Operation, Pause, Recall, Steps
+from glows_nb.api.steps import Adopted, AskBudget, Batch, Operation, Pause, Recall, Steps
 from tests.api.fake_service import instance_row, spec_row
 
 SEEDS = int(os.environ.get("GLOWS_NB_SEEDS", "60"))
@@ -92,6 +92,8 @@ class World:
         if isinstance(step, Recall):
             return []
         if isinstance(step, Adopted):
+            return None
+        if isinstance(step, AskBudget):
             return None
         if isinstance(step, Batch):
             return [step.keep(self.answer(operation)) for operation in step.operations]

@@ -13,6 +13,7 @@ import ipywidgets
 import pytest
 
 import glows_nb as glows
+from glows_nb.ledger.recorder import recorder_of
 from glows_nb.widgets.controls import all_parts
 from glows_nb.widgets.panel import polling_interval
 from glows_nb.widgets.panel.machines_panel import Panel
@@ -194,6 +195,21 @@ def test_snapshot_park_unpark_and_release(client: glows.Client, panel: Panel) ->
     eventually(lambda: panel.machines == [])
     assert client.instances.get(again.instance_id).is_terminal
     assert {snapshot.instance_id for snapshot in client.snapshots.all()} != {again.instance_id}
+
+
+def test_unpark_that_would_pass_the_budget_is_refused_with_the_word_for_it(client: glows.Client, panel: Panel) -> None:
+    confirm(panel, "park")
+    eventually(lambda: "train is parked as snapshot snap-" in said(panel))
+    eventually(lambda: panel.machines == [])
+    unpark = panel.actions.buttons["unpark"]
+    eventually(lambda: unpark.layout.display == "" and not unpark.disabled)
+    # In the middle of a month, of which three weeks are to come.
+    recorder_of(client)._clock = lambda: 1_773_100_000
+    glows.set_budget(1, per="month", client=client)
+    confirm(panel, "unpark")
+    eventually(lambda: "would be passed by" in said(panel))
+    assert "over_budget=True" in said(panel)
+    assert client.instances.stats() == {"Finished": 1}
 
 
 def test_ended_machines_are_read_only_when_unfolded(panel: Panel) -> None:
