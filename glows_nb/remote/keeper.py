@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -50,6 +51,7 @@ ALONE_MOST = 86400.0
 BLOCK = 1 << 16
 STALE, NO_PYTHON, NO_IPYKERNEL = 90, 91, 92
 DELIMITER = b"<IDS|MSG>"
+TEXT = re.compile(rb'\{"name": ?"[a-z]+", ?"text": ?"')
 IOPUB, SHELL, CONTROL, STDIN, EVENT, REPLY = b"i", b"s", b"c", b"q", b"k", b"r"
 HEAD = struct.Struct(">IQcH")
 LENGTH = struct.Struct(">I")
@@ -627,12 +629,31 @@ def in_pieces(kind: str, parts: Message) -> List[Message]:
     """A message, or several where it is so long that it would hold up all others; what can't be cut is left out."""
     if sum(map(len, parts)) <= (LARGE_TEXT if kind == "stream" else LARGEST):
         return [parts]
+    begin = TEXT.match(parts[3]) if kind == "stream" and parts[3].endswith(b'"}') and b"\\ud" not in parts[3] else None
+    if begin is not None:
+        # To read and write it anew would take longer than all else.
+        ends, end = [begin.end()], len(parts[3]) - 2
+        while ends[-1] < end:
+            to = ends[-1] + (LARGE_TEXT >> 1)
+            ends.append(between_signs(parts[3], to) if to < end else end)
+        return [[*parts[:3], begin.group() + parts[3][at:to] + b'"}'] for at, to in zip(ends, ends[1:])]
     head, content = json.loads(parts[0].decode()), json.loads(parts[3].decode())
     if kind != "stream":
         content = {"name": "stderr", "text": "[%s of %d MB was too large to be kept]\n" % (kind, len(parts[3]) >> 20)}
     text, most = content["text"], LARGE_TEXT >> 1
     cut = [dict(content, text=text[at : at + most]) for at in range(0, len(text), most)]
     return [[as_json(dict(head, msg_type="stream")), parts[1], parts[2], as_json(each)] for each in cut]
+
+
+def between_signs(text: bytes, at: int) -> int:
+    """A place in JSON's text, there or a little before, where neither a sign nor an escape is cut."""
+    while text[at] & 0xC0 == 0x80:
+        at -= 1
+    last = text.rfind(b"\\", at - 5, at)
+    first = last
+    while first > 0 and text[first - 1] == 0x5C:
+        first -= 1
+    return at if last < 0 or (last - first) % 2 else last
 
 
 def private(path: str, flags: int) -> int:
