@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from typing import Final
+from typing import Any, Final
 
+from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 
 from glows_nb.commands.remote.where_cells_run import machine_before, machine_of_cells
 from glows_nb.formatting import visible
+
+_seen: Final[list[str]] = []
+"""The message whose cell was looked at last."""
 
 LOCAL: Final = "%%local"
 OF_THIS_SIDE: Final = re.compile(r"%%?glows\b|%(load_ext|unload_ext|reload_ext)\s+glows_nb\b|%config\s+Glows\b")
@@ -19,6 +23,8 @@ OF_THIS_SIDE: Final = re.compile(r"%%?glows\b|%(load_ext|unload_ext|reload_ext)\
 
 def transform(lines: list[str]) -> list[str]:
     """A cell as it is run: on a machine, if cells run there, unless it begins with %%local or is one of ours."""
+    if _is_inside():
+        return lines
     place = next((number for number, line in enumerate(lines) if line.strip()), None)
     if place is None:
         return lines
@@ -30,6 +36,17 @@ def transform(lines: list[str]) -> list[str]:
         return lines
     words = f"run {shlex.quote(machine)} --marked"
     return [f"get_ipython().run_cell_magic('glows', {words!r}, {''.join(lines)!r})\n"]
+
+
+def _is_inside() -> bool:
+    """Is it part of a cell that runs, as what %%timeit has below it?"""
+    shell: Any = get_ipython()
+    if getattr(shell, "kernel", None) is None:
+        return False
+    message = shell.get_parent().get("header", {}).get("msg_id", "")
+    is_inside = bool(_seen) and _seen[0] == message != ""
+    _seen[:] = [message]
+    return is_inside
 
 
 # Whether a cell is complete is asked of the cell, not of what it becomes.

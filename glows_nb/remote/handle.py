@@ -14,7 +14,7 @@ from glows_nb.api.models.instances import Instance
 from glows_nb.formatting import visible
 from glows_nb.remote.asking import Ask, ask_here
 from glows_nb.remote.calling import Caller
-from glows_nb.remote.cells.kernel_status import KernelStatus, status_of
+from glows_nb.remote.cells.kernel_status import KernelStatus, remember, status_of
 from glows_nb.remote.cells.outputs import Result
 from glows_nb.remote.errors import LIES, NotReachable, RemoteError, no_machine
 from glows_nb.remote.files.transfer import Transfer
@@ -104,6 +104,7 @@ class Handle:
     async def restart_kernel(self, caller: Caller) -> None:
         """Another kernel, without the variables of this one."""
         attachment = await self.attachment(caller)
+        remember(await self._line(caller), None)
         await attachment.ask("restart")
         await attachment.ask("start")
 
@@ -121,7 +122,8 @@ class Handle:
 
     async def run(self, caller: Caller, code: str, options: Mapping[str, Any], ended: list[Result]) -> Result:
         """Run code in the kernel there; where an interrupt came the result is in `ended` alone."""
-        from glows_nb.remote.cells.running import checked_code, run_cell
+        from glows_nb.remote.cells.code import checked_code
+        from glows_nb.remote.cells.running import run_cell
         from glows_nb.remote.cells.showing import Show, Silent
         from glows_nb.remote.cells.widget_moves import relay_of
 
@@ -159,6 +161,8 @@ class Handle:
             line = await self._line(caller)
             if again or not await is_there_already(line, caller, code, ask):
                 await put(line, caller, list(variables), path, ask)
+            else:
+                await notify(caller, f"Not sent: {', '.join(variables)}; this cell is on {line.short_name} already.")
             return line
 
     async def put(self, caller: Caller, variables: Mapping[str, object], yes: bool, ask: Ask | None) -> None:

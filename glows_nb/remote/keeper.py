@@ -314,6 +314,7 @@ class Keeper:
         self.kernel: Optional[Kernel] = None
         self.runs: OrderedDict[str, Words] = OrderedDict()
         self.going: List[Words] = []
+        self.requests: Dict[str, Message] = {}
         self.pending: List[Message] = []
         self.asking: Optional[Words] = None
         self.state, self.since, self.seen = "none", time.time(), time.monotonic()
@@ -416,11 +417,7 @@ class Keeper:
         elif kind == "answer":
             self.answer(words)
         elif kind == "interrupt" and self.kernel is not None:
-            # Told again, as by who did not hear whether it came, it would hit what the first has led to.
-            run = self.runs.get(words.get("run", ""), {})
-            if not run.get("is_interrupted"):
-                run["is_interrupted"] = True
-                self.kernel.signal(signal.SIGINT)
+            self.interrupt(self.kernel, words.get("run"), words.get("once"))
         elif kind == "restart":
             self.end_kernel()
         elif kind == "start":
@@ -443,7 +440,8 @@ class Keeper:
             return {"run": known, "is_found": known["id"] != words["run"]}
         run: Words = {"id": words["run"], "key": words["key"], "title": words["title"][:200], "state": "waiting"}
         is_hidden = run["is_hidden"] = "given" in words
-        run.update(status=None, began=time.time(), ended=None, is_seen=False, has_reply=False, is_idle=False, last=None)
+        run.update(status=None, began=time.time(), ended=None, last=None, interrupted=None)
+        run.update(is_seen=False, is_begun=False, is_due=False, has_reply=False, is_idle=False)
         self.runs[run["id"]] = run
         self.going.append(run)
         while len(self.runs) > RUNS_KEPT:
@@ -452,8 +450,33 @@ class Keeper:
         content: Words = {"code": words["code"], "silent": is_hidden, "store_history": not is_hidden}
         content.update(allow_stdin=True, user_expressions={}, stop_on_error=False, glows_nb=words.get("given"))
         request = header("execute_request", run["id"])
-        self.wanted([SHELL, as_json(request), b"{}", b"{}", as_json(content)])
+        self.requests[run["id"]] = [SHELL, as_json(request), b"{}", b"{}", as_json(content)]
+        self.begin_next()
         return {"run": run, "is_found": False}
+
+    def begin_next(self) -> None:
+        """One after the other: what only waits can be taken out."""
+        request = self.requests.pop(self.going[0]["id"], None) if self.going else None
+        if request is not None:
+            self.wanted(request)
+
+    def interrupt(self, kernel: Kernel, identity: Optional[str], once: Optional[str]) -> None:
+        """Whatever runs, or this run: one that waits is taken out, and one that is to begin is hit when it has."""
+        run = self.runs.get(identity or "")
+        if run is None:
+            kernel.signal(signal.SIGINT)
+        # Told again, as by who did not hear whether it came, it would hit what the first has led to.
+        elif run["state"] != "over" and (once is None or once != run["interrupted"]):
+            run["interrupted"] = once
+            kept = [each for each in self.pending if json.loads(each[1].decode())["msg_id"] != run["id"]]
+            if run["id"] in self.requests or len(kept) < len(self.pending):
+                self.pending = kept
+                run["status"] = "aborted"
+                self.end_run(run)
+            elif run["is_begun"]:
+                kernel.signal(signal.SIGINT)
+            else:
+                run["is_due"] = True
 
     def found(self, key: str) -> Optional[Words]:
         """A run of the same text that goes on or has ended unseen."""
@@ -522,7 +545,7 @@ class Keeper:
         elif not kernel.is_ready and now - kernel.asked > 0.1:
             kernel.ask_for_info()
         for run in list(self.going):
-            if run["state"] == "running" and run["has_reply"] and now - kernel.spoke > IDLE_WITHIN:
+            if run["state"] == "running" and (run["has_reply"] or run["is_idle"]) and now - kernel.spoke > IDLE_WITHIN:
                 self.end_run(run)
         if kernel.process.poll() is not None:
             self.bury(kernel)
@@ -540,14 +563,15 @@ class Keeper:
         was_told, was_ready = kernel.ends_by is not None, kernel.is_ready
         said = "" if was_told or was_ready else last_words()
         self.event("ended", status=kernel.process.returncode, was_told=was_told, was_ready=was_ready, said=said)
-        waiting = {json.loads(each[1].decode())["msg_id"] for each in self.pending}
-        for run in list(self.going):
-            if run["id"] not in waiting or not (was_ready or was_told):
-                run["status"] = "ended" if was_told else "died"
-                self.end_run(run)
         if not (was_ready or was_told):
             self.pending.clear()
-        elif self.pending:
+            self.requests.clear()
+        waiting = {json.loads(each[1].decode())["msg_id"] for each in self.pending}
+        for run in list(self.going):
+            if run["id"] not in waiting and run["id"] not in self.requests:
+                run["status"] = "ended" if was_told else "died"
+                self.end_run(run)
+        if self.pending:
             self.start_kernel()
 
     def take(self, kernel: Kernel, channel: bytes) -> None:
@@ -576,6 +600,10 @@ class Keeper:
                 self.note_status(json.loads(parts[3].decode())["execution_state"], parent, run)
             elif kind == "input_request":
                 self.asking = head
+            elif kind == "execute_input" and run is not None:
+                run["is_begun"] = True
+                if run["is_due"]:
+                    kernel.signal(signal.SIGINT)
             elif kind == "execute_reply" and run is not None:
                 run["has_reply"], run["status"] = True, json.loads(parts[3].decode())["status"]
                 if run["is_idle"]:
@@ -598,7 +626,7 @@ class Keeper:
             return
         self.become(state)
         if run is not None and state == "busy":
-            run["state"] = "running"
+            run["state"], run["began"] = "running", time.time()
         elif run is not None and state == "idle":
             run["is_idle"] = True
             if run["has_reply"]:
@@ -609,9 +637,12 @@ class Keeper:
         if run["state"] == "over":
             return  # its last message was later than it was waited for
         self.going.remove(run)
-        self.asking = None
+        self.requests.pop(run["id"], None)
+        if run["state"] == "running":
+            self.asking = None
         run["state"], run["ended"] = "over", time.time()
-        run["last"] = self.event("end", run=run["id"], status=run["status"])
+        run["last"] = self.event("end", run=run["id"], status=run["status"] or "aborted")
+        self.begin_next()
 
 
 def header(kind: str, identity: str = "") -> Words:
@@ -636,13 +667,21 @@ def in_pieces(kind: str, parts: Message) -> List[Message]:
         while ends[-1] < end:
             to = ends[-1] + (LARGE_TEXT >> 1)
             ends.append(between_signs(parts[3], to) if to < end else end)
-        return [[*parts[:3], begin.group() + parts[3][at:to] + b'"}'] for at, to in zip(ends, ends[1:])]
+        texts = [begin.group() + parts[3][at:to] + b'"}' for at, to in zip(ends, ends[1:])]
+        return [[another(parts[0], number), *parts[1:3], text] for number, text in enumerate(texts)]
     head, content = json.loads(parts[0].decode()), json.loads(parts[3].decode())
     if kind != "stream":
         content = {"name": "stderr", "text": "[%s of %d MB was too large to be kept]\n" % (kind, len(parts[3]) >> 20)}
     text, most = content["text"], LARGE_TEXT >> 1
-    cut = [dict(content, text=text[at : at + most]) for at in range(0, len(text), most)]
-    return [[as_json(dict(head, msg_type="stream")), parts[1], parts[2], as_json(each)] for each in cut]
+    first = as_json(dict(head, msg_type="stream"))
+    texts = [as_json(dict(content, text=text[at : at + most])) for at in range(0, len(text), most)]
+    return [[another(first, number), *parts[1:3], text] for number, text in enumerate(texts)]
+
+
+def another(head: bytes, number: int) -> bytes:
+    """The header of one of several messages: front ends refuse two that are the same."""
+    made = json.loads(head.decode())
+    return as_json(dict(made, msg_id="%s_%d" % (made["msg_id"], number))) if number else head
 
 
 def between_signs(text: bytes, at: int) -> int:

@@ -174,9 +174,11 @@ class Machine:
         try:
             return self._run(lambda caller: self._handle.run(caller, code, options, ended), on_progress, stop)
         except KeyboardInterrupt:
-            if ended and ended[0].error is not None:
+            if not ended:
+                raise
+            if ended[0].error is not None:
                 raise ended[0].error from None
-            raise
+            return ended[0]  # it has taken the interrupt, and gone on well
 
     def put(
         self,

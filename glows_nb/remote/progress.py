@@ -142,6 +142,13 @@ def is_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
+def is_ending() -> bool:
+    """Is the kernel here, if there is one, told to end?"""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return is_notebook() and bool(getattr(shell, "exit_now", False))
+
+
 def _display() -> _Display:
     if is_notebook():
         return _InNotebook()

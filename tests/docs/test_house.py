@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted([*(ROOT / "glows_nb").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
 LONGEST, MOST_IN_A_ROOM, MOST_AT_THE_TOP = 450, 22, 11
-ALONE, LONGEST_ALONE = "glows_nb/remote/keeper.py", 770
+ALONE, LONGEST_ALONE = "glows_nb/remote/keeper.py", 810
 """What runs on a machine has to be one file."""
 
 

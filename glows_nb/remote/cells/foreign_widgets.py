@@ -19,11 +19,19 @@ _NAMES: Final = (
     "Combobox DatePicker DatetimePicker DescriptionStyle DirectionalLink Dropdown FileUpload FloatLogSlider "
     "FloatProgress FloatRangeSlider FloatSlider FloatText FloatsInput GridBox HBox HTML HTMLMath HTMLMathStyle "
     "HTMLStyle Image IntProgress IntRangeSlider IntSlider IntText IntsInput Label LabelStyle Layout Link "
-    "NaiveDatetimePicker Output Password Play ProgressStyle RadioButtons Select SelectMultiple SelectionRangeSlider "
+    "NaiveDatetime Output Password Play ProgressStyle RadioButtons Select SelectMultiple SelectionRangeSlider "
     "SelectionSlider SliderStyle Stack Tab TagsInput Text TextStyle Textarea TimePicker ToggleButton ToggleButtonStyle "
     "ToggleButtons ToggleButtonsStyle VBox Valid"
 )
 _MODELS: Final = frozenset(f"{name}Model" for name in _NAMES.split())
+_VIEWS: Final = {
+    "BoundedFloatTextModel": "FloatTextView",
+    "BoundedIntTextModel": "IntTextView",
+    "FloatProgressModel": "ProgressView",
+    "IntProgressModel": "ProgressView",
+    "NaiveDatetimeModel": "DatetimeView",
+}
+"""Those that are not called as their models are."""
 _TYPED: Final = frozenset({"ComboboxModel", "PasswordModel", "TextModel", "TextareaModel"})
 """Their values are what somebody types, and no page makes more of them."""
 
@@ -50,11 +58,12 @@ def cleaned_state(model: str, state: Mapping[str, Any], *, trust: bool) -> dict[
 
 def _is_of(model: str, state: Mapping[str, Any]) -> bool:
     """Is a state that of such a widget, shown as such?"""
+    view = _VIEWS.get(model, f"{model.removesuffix('Model')}View")
     modules = [state.get(name) for name in ("_model_module", "_view_module")]
     return (
         state.get("_model_name", model) == model
         and all(module is None or module in _MODULES for module in modules)
-        and (state.get("_view_name") or "StyleView") in ("StyleView", f"{model.removesuffix('Model')}View")
+        and (state.get("_view_name") or "StyleView") in ("StyleView", view)
     )
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from glows_nb.formatting import counted, visible
 
 if TYPE_CHECKING:
     from glows_nb.api.client import AsyncClient, Client
+    from glows_nb.remote.lines.line import Line
 
 Told = Callable[[], Mapping[str, Any] | None]
 """Gives what a keeper told last; None where nobody is attached to it any more."""
@@ -32,6 +34,23 @@ def known_kernel(client: Client | AsyncClient, instance_id: str) -> KernelStatus
         return None if told is None else status_of({**told, "runs": ()})
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
         return None
+
+
+_used: Final[WeakKeyDictionary[Line, object]] = WeakKeyDictionary()
+"""The process that a cell from here was last run by."""
+
+
+def remember(line: Line, told: Mapping[str, Any] | None) -> None:
+    """A cell has been run in this kernel; None is to expect another one."""
+    if told is None:
+        _used.pop(line, None)
+    elif isinstance(kernel := told.get("kernel"), dict) and kernel.get("pid") is not None:
+        _used[line] = kernel["pid"]
+
+
+def is_another(line: Line, told: Mapping[str, Any]) -> bool:
+    """Is it another kernel than the one that the last cell from here was run in?"""
+    return line in _used and (not isinstance(told["kernel"], dict) or told["kernel"].get("pid") != _used[line])
 
 
 @dataclass(frozen=True)

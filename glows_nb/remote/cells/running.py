@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 import uuid
 from collections import deque
@@ -17,14 +16,16 @@ from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller
 from glows_nb.remote.cells import foreign_json
 from glows_nb.remote.cells.attachment import Attachment, Frame, Listener, attached
+from glows_nb.remote.cells.code import key_of
 from glows_nb.remote.cells.failing import CellFailed, cell_failed
 from glows_nb.remote.cells.foreign import cleaned
+from glows_nb.remote.cells.kernel_status import is_another, remember
 from glows_nb.remote.cells.messages import data_of, encodable, taken
 from glows_nb.remote.cells.outputs import Outputs, Result
 from glows_nb.remote.cells.showing import OnlyNotes, Show, Silent, read_here
 from glows_nb.remote.cells.widget_relay import WidgetRelay
 from glows_nb.remote.errors import LIES, LineLost, NotReachable, RemoteError
-from glows_nb.remote.progress import notify
+from glows_nb.remote.progress import is_ending, notify
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
@@ -33,7 +34,8 @@ FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 15.0
 TRIES: Final = 5
 TITLE: Final = 100
-LONGEST_CODE: Final = 10_000_000
+ENDS_WITHIN: Final = 0.03
+"""So soon after the interrupt comes the word that this kernel is to end, if that is why."""
 LONGEST_PROMPT: Final = 10_000
 MOST_NOTES: Final = 100
 STATUSES: Final = ("ok", "error", "aborted", "died", "ended")
@@ -115,26 +117,6 @@ async def is_there_already(line: Line, caller: Caller, code: str, ask: Ask | Non
     return False
 
 
-def key_of(code: str) -> str:
-    """By what a run of the same code is found."""
-    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def checked_code(code: object) -> str:
-    """Code that can be sent.
-
-    Raises:
-        InvalidRequest: it can't.
-    """
-    if not isinstance(code, str):
-        raise InvalidRequest("code", f"is {type(code).__name__}, not text.")
-    if not code.strip():
-        raise InvalidRequest("code", "is empty.")
-    if len(code) > LONGEST_CODE:
-        raise InvalidRequest("code", f"has {len(code):,} signs; {LONGEST_CODE:,} are the limit. Send it as a file.")
-    return code
-
-
 class _Question(NamedTuple):
     """What a cell asks for."""
 
@@ -165,7 +147,7 @@ class _Run:
         self._waiting: deque[Callable[[], None]] = deque()
         self._life = ""
         self._next = 0
-        self._is_found = self._is_interrupted = self._is_over = False
+        self._is_found = self._is_interrupted = self._is_over = self._is_waiting = False
         self._status, self._began = "", time.time()
         self._reply: dict[str, Any] = {}
         self._failure: tuple[str, str, list[str]] | None = None
@@ -173,6 +155,8 @@ class _Run:
         self._question: _Question | None = None
         """What the cell asks, and nobody was asked yet."""
         self._known_until, self._is_asked = 0, None
+        self._once = uuid.uuid4().hex
+        """The interrupt, so that it hits once however often it is told."""
         self._reply_to: tuple[str, str] | None = None
         """Of which question the answer is on its way there, and the answer."""
 
@@ -237,7 +221,7 @@ class _Run:
     def _tell_again(self, attachment: Attachment) -> None:
         # What was told over a line that broke may not have come.
         if self._is_interrupted:
-            attachment.tell("interrupt", run=self._id)
+            self._tell_interrupt(attachment)
         if self._reply_to is not None:
             of, value = self._reply_to
             attachment.tell("answer", of=of, value=value)
@@ -256,6 +240,7 @@ class _Run:
                 f"[This cell {how}, since {at} on {self._line.name}: here is what it says. --again would run it anew.]"
             )
         self._began = time.time() - max(0.0, float(answer["now"]) - float(run["began"]))
+        self._is_waiting = run["state"] == "waiting"
         self._next = self._next or int(run["first"])
         # What was asked before now, and is not asked any more, has been answered.
         self._known_until, self._is_asked = int(answer["last"]), answer["asking"]
@@ -271,6 +256,11 @@ class _Run:
             answer = await attachment.ask(do, listener, **words)
             if self._given is not None and is_first and answer.get("state") == "busy":
                 await notify(self._caller, f"A cell runs on {self._line.name}; this waits its turn.")
+            elif is_first and answer.get("state") == "busy" and self._is_waiting:
+                self._note(f"[Another cell runs on {self._line.name}; this one waits its turn.]")
+            if is_first and self._given is None and not self._is_found and is_another(self._line, answer):
+                self._note(f"[The kernel on {self._line.name} is another one by now; variables are gone.]")
+            await self._shown(attachment)
             self._tell_again(attachment)
             while not self._is_over:
                 frames = await self._taken(attachment, listener)
@@ -289,6 +279,7 @@ class _Run:
                     question, self._question = self._question, None
                     await self._answer(attachment, question)
             attachment.tell("seen", run=self._id)
+            remember(self._line, attachment.told)
         finally:
             attachment.leave(listener)
 
@@ -311,7 +302,17 @@ class _Run:
             raise asyncio.CancelledError
         self._is_interrupted = True
         task.uncancel()
-        attachment.tell("interrupt", run=self._id)
+        asyncio.get_running_loop().call_later(ENDS_WITHIN, self._tell_or_let_go, attachment, task)
+
+    def _tell_or_let_go(self, attachment: Attachment, task: asyncio.Task[Any]) -> None:
+        """A kernel here that is to be begun anew is interrupted first; what runs there goes on then."""
+        if is_ending():
+            task.cancel()
+        else:
+            self._tell_interrupt(attachment)
+
+    def _tell_interrupt(self, attachment: Attachment) -> None:
+        attachment.tell("interrupt", run=self._id, once=self._once)
 
     async def _shown(self, attachment: Attachment) -> None:
         try:
@@ -394,7 +395,7 @@ class _Run:
             return
         except Exception:
             # Nobody can be asked here, and there it would wait for ever.
-            attachment.tell("interrupt", run=self._id)
+            self._tell_interrupt(attachment)
             raise
         if value is not None:
             self._reply_to = question.identity, value

@@ -59,7 +59,8 @@ class Show:
         self._displayed += length_of(data) + AROUND if is_new else 0
         if self._is_notebook and self._displayed > MOST_DISPLAYED:
             self.note(f"[more than {size(MOST_DISPLAYED)} of pictures and tables; no more of them are shown here]")
-        transient = {"display_id": display_id} if display_id else {}
+        # A machine does not take the place of something of another's.
+        transient = {"display_id": f"{self._name}/{display_id}"} if display_id else {}
         publisher.publish(data=dict(data), metadata=dict(metadata), transient=transient, update=not is_new)
 
     def page(self, data: Mapping[str, Any]) -> None:

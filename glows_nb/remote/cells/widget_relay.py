@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from glows_nb.remote.cells.widget_model import RemoteWidget, Tell
 
 MOST_WIDGETS: Final = 2000
+NAMES: Final = "IPY_MODEL_"
 LARGEST_BUFFERS: Final = 50_000_000
 
 
@@ -78,7 +79,7 @@ class WidgetRelay:
                     del self._models[model_id]
                     model.close()
                 else:
-                    _change(model, content["data"], buffers, trust=trust)
+                    self._change(model, content["data"], buffers, trust=trust)
         except LIES as error:
             raise RemoteError(f"{self._name} can't be believed: what it says to a widget is no message.") from error
 
@@ -94,6 +95,7 @@ class WidgetRelay:
         state = with_buffers(content["data"], buffers)["state"]
         shown = cleaned_state(str(state.get("_model_name")), state, trust=trust)
         if shown is not None:
+            shown = self._without_others(shown)
             self._models[model_id] = RemoteWidget(model_id, shown, self._tell), trust
 
     def follow(self, attachment: Attachment, first: int = 0) -> None:
@@ -137,21 +139,32 @@ class WidgetRelay:
         elif kind.startswith("comm_") and parent not in self._shown:
             self.take(kind, foreign_json.read_content(frame.parts[3]), frame.parts[4:], trust=False)
 
+    def _change(self, model: RemoteWidget, data: Any, buffers: Sequence[bytes], *, trust: bool) -> None:
+        from glows_nb.remote.cells.widget_model import with_buffers
 
-def _change(model: RemoteWidget, data: Any, buffers: Sequence[bytes], *, trust: bool) -> None:
-    from glows_nb.remote.cells.widget_model import with_buffers
+        if sum(map(len, buffers)) > LARGEST_BUFFERS:
+            return
+        if data.get("method") not in ("update", "echo_update"):
+            model.comm.send(dict(data), buffers=list(buffers))
+            return
+        state = cleaned_state(str(model._model_name), with_buffers(data, buffers)["state"], trust=trust)
+        if state is not None:
+            if state.get("msg_id"):
+                # An Output widget takes what belongs to a message, which is another one here than there.
+                state["msg_id"] = _message_here()
+            words = {name: value for name, value in data.items() if name not in ("state", "buffer_paths")}
+            model.change(words, self._without_others(state))
 
-    if sum(map(len, buffers)) > LARGEST_BUFFERS:
-        return
-    if data.get("method") not in ("update", "echo_update"):
-        model.comm.send(dict(data), buffers=list(buffers))
-        return
-    state = cleaned_state(str(model._model_name), with_buffers(data, buffers)["state"], trust=trust)
-    if state is not None:
-        if state.get("msg_id"):
-            # An Output widget takes what belongs to a message, which is another one here than there.
-            state["msg_id"] = _message_here()
-        model.change({name: value for name, value in data.items() if name not in ("state", "buffer_paths")}, state)
+    def _without_others(self, value: Any) -> Any:
+        """Of a state what names widgets that are here: for one that is not, the page would show nothing at all."""
+        if isinstance(value, dict):
+            return {name: self._without_others(each) for name, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._without_others(each) for each in value if not self._names_another(each)]
+        return None if self._names_another(value) else value
+
+    def _names_another(self, value: Any) -> bool:
+        return isinstance(value, str) and value.startswith(NAMES) and value.removeprefix(NAMES) not in self._models
 
 
 def _is_of_widgets(frame: Frame) -> bool:
