@@ -181,7 +181,8 @@ def start(words: Words) -> Words:
                 if differing:
                     raise Refused("other", differing=differing)
                 return dict(told(newest), is_found=True)
-            if told(newest)["status"] not in OVER:
+            now = told(newest)
+            if now["status"] not in OVER or now["is_left"]:
                 raise Refused("going")
         after = []
         for each in words["after"]:
@@ -196,14 +197,15 @@ def start(words: Words) -> Words:
 
 
 def begin(words: Words, run: str, after: List[str], lock: int) -> None:
-    """Begin the runner, which puts the job's folder in place: before that there is no job, and after it one that runs."""
+    """Begin the runner, which puts the job's folder in place: before that there is no job, after it one that runs."""
     new = os.path.join(os.path.dirname(run), ".new")
     shutil.rmtree(new, ignore_errors=True)
     os.makedirs(new, 0o700)
     salt = uuid.uuid4().hex
     kept = {part: words[part] for part in ("token", "title", "folder", "then", "slots")}
     write(
-        os.path.join(new, "job.json"), dict(kept, after=after, salt=salt, digest=digest(words, salt), created=time.time())
+        os.path.join(new, "job.json"),
+        dict(kept, after=after, salt=salt, digest=digest(words, salt), created=time.time()),
     )
     with open(os.path.join(new, "input"), "w", encoding="utf-8", newline="", opener=opened) as file:
         file.write(words["input"] or "")
@@ -242,7 +244,7 @@ def begin(words: Words, run: str, after: List[str], lock: int) -> None:
                 except OSError:
                     pass
         Runner(run, words, after, ticket).serve()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - it is the end of this process
         os.write(2, repr(error).encode("utf-8", "replace") + b"\n")
     finally:
         os._exit(0)

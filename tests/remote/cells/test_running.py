@@ -79,7 +79,11 @@ def test_stop_interrupts_there_and_the_kernel_goes_on(machine: glows.Machine) ->
 
     threading.Thread(target=stop_when_it_runs).start()
     with pytest.raises(glows.Stopped):
-        machine.run("import time\ntry:\n    open('is-inside', 'w').close()\n    time.sleep(60)\nfinally:\n    kept += 1", quiet=True, stop=stop)
+        machine.run(
+            "import time\ntry:\n    open('is-inside', 'w').close()\n    time.sleep(60)\nfinally:\n    kept += 1",
+            quiet=True,
+            stop=stop,
+        )
     assert machine.run("kept", quiet=True).text == "8\n"
 
 
