@@ -67,6 +67,8 @@ if TYPE_CHECKING:
         TransferError,
     )
     from glows_nb.remote.files.transfer import Transfer
+    from glows_nb.remote.jobs.async_job import AsyncJob
+    from glows_nb.remote.jobs.job import Job
     from glows_nb.remote.machine import Machine
     from glows_nb.remote.opening import machine
     from glows_nb.remote.output import Completed
@@ -131,6 +133,8 @@ _HOMES: Final = {
     ),
     "glows_nb.remote.output": ("Completed",),
     "glows_nb.remote.files.transfer": ("Transfer",),
+    "glows_nb.remote.jobs.async_job": ("AsyncJob",),
+    "glows_nb.remote.jobs.job": ("Job",),
     "glows_nb.remote.machine": ("Machine",),
     "glows_nb.remote.opening": ("machine",),
     "glows_nb.remote.ports.forward": ("Forward",),

@@ -38,6 +38,7 @@ class Wanted:
         env: variables for it, their values masked.
         then: what is to become of the machine after it; "" is nothing.
         after: names of jobs that have to be over before it begins.
+        after_on: the machines of those that were given as jobs.
         slots: with how many others of the queue it may run; None is not to queue.
         again: start another run, where one of this name is over.
     """
@@ -49,6 +50,7 @@ class Wanted:
     env: Mapping[str, SecretStr]
     then: str
     after: tuple[str, ...]
+    after_on: frozenset[str]
     slots: int | None
     again: bool
 
@@ -100,6 +102,7 @@ def wanted(
         env=variables,
         then=then or "",
         after=_after(after),
+        after_on=frozenset(each.machine for each in _listed(after) if hasattr(each, "machine")),
         slots=_slots(slots),
         again=again,
     )
@@ -152,10 +155,14 @@ def _folder(folder: object) -> str:
 
 
 def _after(after: object) -> tuple[str, ...]:
-    names = (after,) if isinstance(after, str) else after or ()
-    if not isinstance(names, list | tuple) or len(names) > MOST_BEFORE:
-        raise InvalidRequest("after", f"{after!r} is neither a job's name nor a list of at most {MOST_BEFORE} of them.")
+    names = _listed(after)
+    if len(names) > MOST_BEFORE:
+        raise InvalidRequest("after", f"is a list of {len(names)} jobs; {MOST_BEFORE} is the limit.")
     return tuple(checked_name("after", getattr(name, "name", name)) for name in names)
+
+
+def _listed(after: object) -> Sequence[Any]:
+    return after if isinstance(after, list | tuple) else () if after is None else (after,)
 
 
 def _slots(slots: object) -> int | None:

@@ -238,6 +238,8 @@ async def started(way: Way, line: Line, caller: Caller, wanted: Wanted) -> Work:
         LineLost: the line broke; the same call again finds the job where it was started.
         NotReachable, RemoteError: as for `Machine.exec`.
     """
+    if wanted.after_on - {line.short_name}:
+        raise InvalidRequest("after", f"is a job of another machine than {line.name}, which knows nothing of it.")
     if wanted.text:
         words: dict[str, Any] = {
             "do": "start",
@@ -294,12 +296,17 @@ def _refuse(line: Line, wanted: Wanted, answer: dict[str, Any]) -> NoReturn:
                 "name", f"{line.name} has no job {wanted.name}; %glows jobs lists those that there are."
             )
         case "other":
-            parts = {"command": "command", "input": "script", "folder": "folder", "env": "variables"}
+            parts = {
+                "command": "another command",
+                "input": "another script",
+                "folder": "another folder",
+                "env": "other variables",
+            }
             told = answer.get("differing")
             differing = [parts[part] for part in parts if isinstance(told, list) and part in told]
             raise InvalidRequest(
                 "name",
-                f"the job {wanted.name} on {line.name} has another {' and another '.join(differing) or 'text'}; give "
+                f"the job {wanted.name} on {line.name} has {' and '.join(differing) or 'another text'}; give "
                 "another name, or again=True (--again) for another run under this one.",
             )
         case "going":
