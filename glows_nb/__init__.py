@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from glows_nb.remote.output import Completed
     from glows_nb.remote.ports.forward import Forward
     from glows_nb.renting.launching import launch, plan
+    from glows_nb.watching.jobs import jobs
     from glows_nb.widgets.form.launch_form import launch_form
     from glows_nb.widgets.form.spec_picker import spec_picker
     from glows_nb.widgets.panel.images_panel import images_panel
@@ -139,6 +140,7 @@ _HOMES: Final = {
     "glows_nb.remote.opening": ("machine",),
     "glows_nb.remote.ports.forward": ("Forward",),
     "glows_nb.renting.launching": ("launch", "plan"),
+    "glows_nb.watching.jobs": ("jobs",),
     "glows_nb.widgets.form.launch_form": ("launch_form",),
     "glows_nb.widgets.form.spec_picker": ("spec_picker",),
     "glows_nb.widgets.panel.machines_panel": ("panel",),

@@ -67,7 +67,7 @@ OF_JOBS: Changes = (
     (r"-> Job:", "-> AsyncJob:"),
     (r"<Job ", "<AsyncJob "),
     (r"`Machine\.", "`AsyncMachine."),
-    (r"\bself\._run\(", "await self._run("),
+    (r"\bself\.(_run|log_bytes)\(", r"await self.\1("),
     # Nothing is asked where nobody can await it.
     (r"^        self\.look\(\)\n", ""),
     (

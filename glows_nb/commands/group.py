@@ -76,7 +76,7 @@ SECTIONS: Final = (
     ("Rent and release", ("launch", "form", "wait", "cancel", "park", "unpark")),
     ("Watch", ("list", "show", "stats", "spend", "panel")),
     ("Get in", ("ssh", "url", "open")),
-    ("Work on a machine", ("run", "on", "off", "exec", "send", "fetch", "copy", "forward")),
+    ("Work on a machine", ("run", "on", "off", "exec", "job", "jobs", "log", "send", "fetch", "copy", "forward")),
     (
         "Keep and connect",
         ("snap", "snapshots", "networks", "network create", "network attach", "network endpoints"),

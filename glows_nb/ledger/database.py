@@ -62,8 +62,8 @@ JOBS: Final = """
 CREATE TABLE jobs (
     account_id INTEGER NOT NULL REFERENCES accounts, instance_id TEXT NOT NULL, name TEXT NOT NULL,
     number INTEGER NOT NULL, created_ms INTEGER NOT NULL, hash TEXT NOT NULL, afterwards TEXT NOT NULL,
-    status TEXT NOT NULL, exit_status INTEGER, began_ms INTEGER, ended_ms INTEGER, seen_ms INTEGER NOT NULL,
-    log_at INTEGER NOT NULL,
+    status TEXT NOT NULL, exit_status INTEGER, began_ms INTEGER, ended_ms INTEGER, seconds REAL,
+    seen_ms INTEGER NOT NULL, log_at INTEGER NOT NULL,
     PRIMARY KEY (account_id, instance_id, name, number, created_ms)
 )
 """

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from glows_nb.ledger.database import Ledger, account_id
 from glows_nb.ledger.records import Account
+from glows_nb.money import Rate
 
 if TYPE_CHECKING:
     import sqlite3
+
+GOING: Final = frozenset({"queued", "running"})
+LOST_WITH_MACHINE: Final = "lost with the machine"
 
 
 class JobRecord(NamedTuple):
     """One run of a job; times are milliseconds since the epoch, by the machine's clock but for `seen_ms`.
 
     Attributes:
+        seconds: how long it ran, or had run when it was seen; None where it did not, or nobody knows until when.
         hash: of its text, without the values of variables; "" where it was started elsewhere.
         then: what was asked for after it; "" for nothing.
         log_at: how many bytes of its log were shown here.
+        command: the beginning of what is run, which the ledger does not keep.
     """
 
     instance_id: str
@@ -28,10 +35,35 @@ class JobRecord(NamedTuple):
     exit_status: int | None
     began_ms: int | None
     ended_ms: int | None
+    seconds: float | None
     seen_ms: int
     hash: str = ""
     then: str = ""
     log_at: int = 0
+    command: str = ""
+
+    @property
+    def is_lost(self) -> bool:
+        """Was its machine gone before it was known to be over?"""
+        return self.status == LOST_WITH_MACHINE
+
+    def lost_with_machine(self) -> JobRecord:
+        """The same, where its machine has ended."""
+        return self._replace(status=LOST_WITH_MACHINE, seconds=None) if self.status in GOING else self
+
+
+class JobRow(NamedTuple):
+    """A job in a table: `rate` is what its machine costs, None where that is unknown; the rest as in a record."""
+
+    machine: str
+    instance_id: str
+    name: str
+    status: str
+    exit_status: int | None
+    began_ms: int | None
+    seconds: float | None
+    rate: Rate | None
+    command: str
 
 
 def note_job(ledger: Ledger, account: Account, job: JobRecord) -> None:
@@ -43,14 +75,25 @@ def note_job(ledger: Ledger, account: Account, job: JobRecord) -> None:
     with ledger.transaction() as db:
         db.execute(
             "INSERT INTO jobs (account_id, instance_id, name, number, created_ms, hash, afterwards, status,"
-            " exit_status, began_ms, ended_ms, seen_ms, log_at) VALUES (:account_id, :instance_id, :name, :number,"
-            " :created_ms, :hash, :then, :status, :exit_status, :began_ms, :ended_ms, :seen_ms, :log_at)"
+            " exit_status, began_ms, ended_ms, seconds, seen_ms, log_at) VALUES (:account_id, :instance_id, :name, :number,"
+            " :created_ms, :hash, :then, :status, :exit_status, :began_ms, :ended_ms, :seconds,"
+            " :seen_ms, :log_at)"
             " ON CONFLICT DO UPDATE SET status = excluded.status, exit_status = excluded.exit_status,"
-            " began_ms = excluded.began_ms, ended_ms = excluded.ended_ms, seen_ms = excluded.seen_ms,"
+            " began_ms = excluded.began_ms, ended_ms = excluded.ended_ms, seconds = excluded.seconds, seen_ms = excluded.seen_ms,"
             " log_at = max(log_at, excluded.log_at),"
             " hash = CASE WHEN excluded.hash = '' THEN hash ELSE excluded.hash END",
             {**job._asdict(), "account_id": account_id(db, account)},
         )
+
+
+def note_lost(ledger: Ledger, account: Account, jobs: Sequence[JobRecord]) -> None:
+    """Write down that the machines of these have ended.
+
+    Raises:
+        LedgerError: the ledger can't be used.
+    """
+    for job in jobs:
+        note_job(ledger, account, job)
 
 
 def jobs_of(ledger: Ledger, account: Account) -> list[JobRecord]:
@@ -74,6 +117,7 @@ def _record(row: sqlite3.Row) -> JobRecord:
         exit_status=row["exit_status"],
         began_ms=row["began_ms"],
         ended_ms=row["ended_ms"],
+        seconds=row["seconds"],
         seen_ms=row["seen_ms"],
         hash=row["hash"],
         then=row["afterwards"],

@@ -111,7 +111,11 @@ class AsyncJob:
             InvalidRequest: it is no number of lines.
             NotReachable: there is no way onto the machine, or it has ended and the log with it.
         """
-        return (await self._run(lambda caller: self._work.log(caller, tail))).decode(errors="backslashreplace")
+        return (await self.log_bytes(tail)).decode(errors="backslashreplace")
+
+    async def log_bytes(self, tail: int | None = 100) -> bytes:
+        """The same as `log`, as it was written."""
+        return await self._run(lambda caller: self._work.log(caller, tail))
 
     async def follow(self, tail: int | None = None, *, on_output: OnOutput | None = None) -> AsyncJob:
         """Show what it writes, as it comes, from where this was left until it is over.

@@ -112,7 +112,11 @@ class Job:
             InvalidRequest: it is no number of lines.
             NotReachable: there is no way onto the machine, or it has ended and the log with it.
         """
-        return (self._run(lambda caller: self._work.log(caller, tail))).decode(errors="backslashreplace")
+        return (self.log_bytes(tail)).decode(errors="backslashreplace")
+
+    def log_bytes(self, tail: int | None = 100) -> bytes:
+        """The same as `log`, as it was written."""
+        return self._run(lambda caller: self._work.log(caller, tail))
 
     def follow(self, tail: int | None = None, *, on_output: OnOutput | None = None) -> Job:
         """Show what it writes, as it comes, from where this was left until it is over.

@@ -23,7 +23,14 @@ async def note(
     client: Client | AsyncClient, instance_id: str, told: Told, *, text_hash: str = "", log_at: int = 0
 ) -> None:
     """Write down how a job is; where the ledger can't be used that is none of the job's."""
-    record = JobRecord(
+    record = record_of(instance_id, told)._replace(hash=text_hash, log_at=log_at)
+    with suppress(LedgerError):
+        await asyncio.to_thread(note_job, Ledger(), account_of(client), record)
+
+
+def record_of(instance_id: str, told: Told) -> JobRecord:
+    """A job as the ledger has it."""
+    return JobRecord(
         instance_id=instance_id,
         name=told.name,
         number=told.number,
@@ -32,13 +39,11 @@ async def note(
         exit_status=told.exit_status,
         began_ms=None if told.began is None else _ms(told.began),
         ended_ms=None if told.ended is None else _ms(told.ended),
+        seconds=told.seconds,
         seen_ms=int(time.time() * 1000),
-        hash=text_hash,
         then=told.then,
-        log_at=log_at,
+        command=told.title,
     )
-    with suppress(LedgerError):
-        await asyncio.to_thread(note_job, Ledger(), account_of(client), record)
 
 
 async def place_in_log(client: Client | AsyncClient, instance_id: str, told: Told) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from glows_nb.formatting import visible
+from glows_nb.ledger.jobs import LOST_WITH_MACHINE
 from glows_nb.remote.errors import RemoteError
 
 QUEUED: Final = "queued"
@@ -17,7 +18,6 @@ DONE: Final = "done"
 FAILED: Final = "failed"
 STOPPED: Final = "stopped"
 LOST: Final = "lost"
-LOST_WITH_MACHINE: Final = "lost with the machine"
 
 TOLD_THERE: Final = frozenset({QUEUED, RUNNING, DONE, FAILED, STOPPED, LOST})
 OVER: Final = frozenset({DONE, FAILED, STOPPED, LOST, LOST_WITH_MACHINE})

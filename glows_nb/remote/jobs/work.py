@@ -268,6 +268,12 @@ async def started(way: Way, line: Line, caller: Caller, wanted: Wanted) -> Work:
     if told.name != wanted.name:
         raise RemoteError(f"{line.name} can't be believed: it tells of another job.")
     work = Work(way, line, told, is_found=answer.get("is_found") is not False)
+    if work.is_found and wanted.text:
+        await notify(
+            caller,
+            f"{told.name} is there already on {line.name}, {told.status}; none was started. again=True (--again) "
+            "starts another run when it is over.",
+        )
     await note(line.client, line.instance_id, told, text_hash=wanted.hash if wanted.text else "")
     work.at = await place_in_log(line.client, line.instance_id, told)
     return work

@@ -67,7 +67,9 @@ def test_it_goes_on_where_it_was_left_also_with_another_handle(place: Place) -> 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("way", [SANDBOX, SSHD])
-def test_lines_that_break_lose_nothing_double_nothing_and_start_one(doors: dict[str, Door], seed: int, way: str) -> None:
+def test_lines_that_break_lose_nothing_double_nothing_and_start_one(
+    doors: dict[str, Door], seed: int, way: str
+) -> None:
     door = doors[way]
     # The first break while the runner is sent and the job is begun, the others while it is followed.
     cuts = [10_000 + 4_000 * seed, 31_000 + 500 * seed, 8_000 + 700 * seed, 40_000, 30_000 + 333 * seed, 25_000]
@@ -161,7 +163,11 @@ def test_machine_that_ends_takes_its_jobs_with_it(place: Place) -> None:
         machine.job("true")
     with glows.Client("token", place.service.base_url) as client:
         noted = {record.name: record for record in jobs_of(Ledger(), account_of(client))}
-    assert (noted["gone"].status, noted["over"].status, noted["over"].exit_status) == ("lost with the machine", "done", 0)
+    assert (noted["gone"].status, noted["over"].status, noted["over"].exit_status) == (
+        "lost with the machine",
+        "done",
+        0,
+    )
 
 
 def test_machine_that_ends_while_it_is_followed_ends_the_following(doors: dict[str, Door]) -> None:
@@ -220,7 +226,7 @@ def test_ended_follower_leaves_nothing_there(place: Place) -> None:
             if (path / "cmdline").exists()
             and b".glows-nb/jobs-" in (path / "cmdline").read_bytes()
             and (path / "fd" / "0").exists()
-            and "pipe" in os.readlink(path / "fd" / "0")
+            and "pipe" in str((path / "fd" / "0").readlink())
         ]
 
     eventually(lambda: not followers())

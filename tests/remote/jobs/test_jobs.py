@@ -51,7 +51,9 @@ def test_job_without_a_name_is_found_by_its_text(place: Place) -> None:
         ("no-such-program-anywhere", "failed", 127, ""),
     ],
 )
-def test_end_is_told_as_it_is(place: Place, command: str, status: str, exit_status: int | None, signal_name: str) -> None:
+def test_end_is_told_as_it_is(
+    place: Place, command: str, status: str, exit_status: int | None, signal_name: str
+) -> None:
     job = place.machine.job(command).wait(30)
     assert (job.status, job.exit_status, job.signal) == (status, exit_status, signal_name)
 
@@ -111,7 +113,9 @@ def test_variables_are_the_jobs_and_are_seen_nowhere(place: Place) -> None:
 
 def test_stop_ends_all_that_it_has_begun(place: Place) -> None:
     ignores = "trap '' TERM; sleep 1000 & wait; sleep 1000"
-    job = place.machine.job(f"(setsid sh -c 'sleep 1001' &); sleep 1002 & touch began; sh -c \"{ignores}\"", name="tree")
+    job = place.machine.job(
+        f"(setsid sh -c 'sleep 1001' &); sleep 1002 & touch began; sh -c \"{ignores}\"", name="tree"
+    )
     eventually((place.home / "began").exists)
     before = processes_of(place.home)
     assert len(before) >= 4
@@ -225,6 +229,9 @@ def test_long_log_is_read_from_its_end(place: Place, capsys: pytest.CaptureFixtu
     ],
 )
 def test_what_can_be_no_job_is_refused_before_anything_is_asked(options: dict[str, object], words: str) -> None:
-    with glows.Client("token", "http://127.0.0.1:9", backoff=0) as client, glows.Machine("ins-1", client=client) as machine:
+    with (
+        glows.Client("token", "http://127.0.0.1:9", backoff=0) as client,
+        glows.Machine("ins-1", client=client) as machine,
+    ):
         with pytest.raises(glows.InvalidRequest, match=words):
             machine.job(**options)  # type: ignore[arg-type]
