@@ -75,12 +75,11 @@ def note_job(ledger: Ledger, account: Account, job: JobRecord) -> None:
     with ledger.transaction() as db:
         db.execute(
             "INSERT INTO jobs (account_id, instance_id, name, number, created_ms, hash, afterwards, status,"
-            " exit_status, began_ms, ended_ms, seconds, seen_ms, log_at) VALUES (:account_id, :instance_id, :name, :number,"
-            " :created_ms, :hash, :then, :status, :exit_status, :began_ms, :ended_ms, :seconds,"
-            " :seen_ms, :log_at)"
-            " ON CONFLICT DO UPDATE SET status = excluded.status, exit_status = excluded.exit_status,"
-            " began_ms = excluded.began_ms, ended_ms = excluded.ended_ms, seconds = excluded.seconds, seen_ms = excluded.seen_ms,"
-            " log_at = max(log_at, excluded.log_at),"
+            " exit_status, began_ms, ended_ms, seconds, seen_ms, log_at) VALUES (:account_id, :instance_id, :name,"
+            " :number, :created_ms, :hash, :then, :status, :exit_status, :began_ms, :ended_ms, :seconds, :seen_ms,"
+            " :log_at) ON CONFLICT DO UPDATE SET status = excluded.status, exit_status = excluded.exit_status,"
+            " began_ms = excluded.began_ms, ended_ms = excluded.ended_ms, seconds = excluded.seconds,"
+            " seen_ms = excluded.seen_ms, log_at = max(log_at, excluded.log_at),"
             " hash = CASE WHEN excluded.hash = '' THEN hash ELSE excluded.hash END",
             {**job._asdict(), "account_id": account_id(db, account)},
         )
@@ -123,3 +122,20 @@ def _record(row: sqlite3.Row) -> JobRecord:
         then=row["afterwards"],
         log_at=row["log_at"],
     )
+
+
+def names_of_jobs(ledger: Ledger, mark: str) -> list[str]:
+    """The names of an account's jobs, the newest first; none where there is no ledger yet.
+
+    Raises:
+        LedgerError: the ledger can't be used.
+    """
+    if not ledger.path.exists():
+        return []
+    with ledger.transaction() as db:
+        rows = db.execute(
+            "SELECT j.name FROM jobs j JOIN accounts a ON a.id = j.account_id WHERE a.mark = ?"
+            " GROUP BY j.name ORDER BY max(j.created_ms) DESC",
+            (mark,),
+        )
+        return [row["name"] for row in rows]

@@ -41,6 +41,13 @@ EXAMPLES = [
     "run train --status",
     "run train --restart",
     "run train --gpu 4090 --max-price 0.60 --code 'print(6 * 7)' --yes",
+    "job train --name hello -- echo hello",
+    "job train --slots 1 --env EPOCHS=3 -- 'echo $EPOCHS; sleep 0.1'",
+    "log hello --follow",
+    "log hello",
+    "log train:hello --tail 3",
+    "job train --name hello --stop",
+    "jobs",
     "send train data",
     "send train train.py code/",
     "send train data --dry-run",
@@ -98,6 +105,10 @@ KINDS = {
     "url": "AccessUrl",
     "open": "OpenButton",
     "exec": "Completed",
+    "job": "Job",
+    "jobs": "Table",
+    "log": "NoneType",
+    "log --follow": "Job",
     "send": "Transfer",
     "fetch": "Transfer",
     "copy": "Transfer",
@@ -139,6 +150,10 @@ DISPLAYS = {
     "exec train -- 'cd data && ls | head'": r"\nresults\.csv\n",
     "run train --status": r"began +cell +status +took|Columns: \[began, cell, status, took\]",
     "run train --gpu 4090 --max-price 0.60 --code 'print(6 * 7)' --yes": r"42",
+    "job train --name hello -- echo hello": r"<Job hello on train: ",
+    "jobs": r"SANDBOX · 2 jobs, \d not over(.*\n)*.*hello +done",
+    "log hello": r"hello\n",
+    "log hello --follow": r"hello\n(.*\n)*.*<Job hello on train: done, 0\.\d s>",
     "send train data": r"data → train:data: 1 file sent, 8 B",
     "send train data --dry-run": r"1 there already\npath +action +size_bytes +why\nresults\.csv +same",
     "fetch train data/results.csv": r"1 file fetched, 8 B",
@@ -196,6 +211,9 @@ FAILURES = {
     "run": ("run train", "Nothing is to be run: write the code below the line"),
     "on": ("on nobody", "There is no machine 'nobody'"),
     "off": ("off now", "Got unexpected extra argument"),
+    "job": ("job train --name no.such.job", "has no job no.such.job"),
+    "jobs": ("jobs train", "unexpected extra argument (train)"),
+    "log": ("log nothing", "No machine has a job 'nothing'"),
     "send": ("send train nowhere", "nowhere"),
     "fetch": ("fetch train nowhere", "nowhere"),
     "copy": ("copy data elsewhere", "Neither of the two is on a machine; write MACHINE:PATH"),
@@ -238,6 +256,8 @@ def command_of(line: str) -> str:
     words = line.split()
     if "--close" in words:
         return f"{words[0]} --close"
+    if "--follow" in words:
+        return f"{words[0]} --follow"
     return " ".join(words[:2]) if words[0] in ("image", "network") and len(words) > 1 else words[0]
 
 
@@ -252,6 +272,8 @@ WITH_JSON = [
     "wait train",
     "ssh train",
     "url train",
+    "job train --name hello",
+    "jobs",
     "send train data",
     "fetch train data back",
     "copy data train:copied",

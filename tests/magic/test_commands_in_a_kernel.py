@@ -52,7 +52,9 @@ def test_value_of_an_example_is_shown(line: str, session: Session) -> None:
 
 
 def test_displays_cover_every_command() -> None:
-    assert {command_of(line) for line in DISPLAYS} - {"ls", "rm", "forward --close"} == set(all_commands()) - ELSEWHERE
+    assert {command_of(line) for line in DISPLAYS} - {"ls", "rm", "forward --close", "log --follow"} == set(
+        all_commands()
+    ) - ELSEWHERE
 
 
 @pytest.mark.parametrize("line", DISPLAYS)

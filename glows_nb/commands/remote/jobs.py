@@ -65,8 +65,8 @@ def job(
 ) -> Job:
     """Start a command on MACHINE that runs on without us.
 
-    It goes on there when the line breaks, the notebook's kernel ends or this computer is gone. The same line again finds
-    it, by its name or its text, and starts none, even if it has ended. With --name alone it is looked up.
+    It goes on there when the line breaks, the notebook's kernel ends or this computer is gone. The same line again
+    finds it, by its name or its text, and starts none, even if it has ended. With --name alone it is looked up.
 
     \b
     In a notebook a script can stand below the line, for sh or for what stands behind --:
@@ -123,8 +123,8 @@ def jobs() -> Table:
 def log(context: click.Context, job: str, follow: bool, tail: int | None) -> Job | None:
     """Show what JOB has written.
 
-    It is the job's name, or MACHINE:NAME. With --follow it goes on until the job is over; an interrupt ends that, not the
-    job.
+    It is the job's name, or MACHINE:NAME. With --follow it goes on until the job is over; an interrupt ends that, not
+    the job.
     """
     from glows_nb.remote.execution.printing import Printed
 

@@ -84,11 +84,11 @@ def test_another_job_under_a_name_is_refused_and_says_what_differs(place: Place)
         place.machine.job("sleep 61", name="a", env={"RATE": "1"})
     with pytest.raises(glows.InvalidRequest, match="has other variables; give"):
         place.machine.job("sleep 60", name="a", env={"RATE": "2"})
-    with pytest.raises(glows.InvalidRequest, match="is not over on .*; stop it first"):
+    with pytest.raises(glows.InvalidRequest, match=r"is not over on .*; stop it first"):
         place.machine.job("sleep 61", name="a", again=True)
     with pytest.raises(glows.InvalidRequest, match="has no job b"):
         place.machine.job(name="b")
-    with pytest.raises(glows.InvalidRequest, match="there is no job b on .* to wait for"):
+    with pytest.raises(glows.InvalidRequest, match=r"there is no job b on .* to wait for"):
         place.machine.job("true", after="b")
     with pytest.raises(glows.InvalidRequest, match="there is no folder nowhere on"):
         place.machine.job("true", folder="nowhere")
@@ -179,7 +179,7 @@ def test_killed_runner_is_lost_and_never_done(place: Place) -> None:
 
 def test_wait_ends_in_time(place: Place) -> None:
     job = place.machine.job("sleep 1000")
-    with pytest.raises(glows.WaitTimeout, match="is not over after 0.3 s; it goes on there"):
+    with pytest.raises(glows.WaitTimeout, match=r"is not over after 0\.3 s; it goes on there"):
         job.wait(0.3)
     assert job.status == "running"
 
@@ -232,6 +232,6 @@ def test_what_can_be_no_job_is_refused_before_anything_is_asked(options: dict[st
     with (
         glows.Client("token", "http://127.0.0.1:9", backoff=0) as client,
         glows.Machine("ins-1", client=client) as machine,
+        pytest.raises(glows.InvalidRequest, match=words),
     ):
-        with pytest.raises(glows.InvalidRequest, match=words):
-            machine.job(**options)  # type: ignore[arg-type]
+        machine.job(**options)  # type: ignore[arg-type]
