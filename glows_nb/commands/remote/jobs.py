@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from glows_nb.api.errors import InvalidRequest
 from glows_nb.commands.group import (
     MAGIC_PROGRAM,
     STDOUT_IS_TAKEN,
@@ -81,12 +82,12 @@ def job(
         if name is None or words:
             raise CommandError(f"--stop ends a job by its name, as in: {program()} job {machine} --name hello --stop")
         return Machine(machine, client=current_client()).job(name=name).stop()
+    if not words and given is None and program() != MAGIC_PROGRAM and sys.stdin is not None and not sys.stdin.isatty():
+        given = sys.stdin.read() or None
     if not words and given is None and name is None:
-        if program() == MAGIC_PROGRAM or sys.stdin is None or sys.stdin.isatty():
-            raise click.UsageError(
-                f"The command is missing, as in: {program()} job train -- python3 train.py", click.get_current_context()
-            )
-        given = sys.stdin.read()
+        raise click.UsageError(
+            f"The command is missing, as in: {program()} job train -- python3 train.py", click.get_current_context()
+        )
     command = as_written(words) or ([] if given is None else [SHELL])
     if program() == MAGIC_PROGRAM:
         refuse_shell_signs(command)
@@ -149,7 +150,7 @@ def _found(client: Client, word: str) -> Job:
     """The job of a word: of the machine that it names, of the newest of that name that was seen here, or of any.
 
     Raises:
-        CommandError: there is none, or there are several.
+        InvalidRequest: there is none, or there are several.
     """
     from glows_nb.ledger.jobs import jobs_of
     from glows_nb.ledger.recorder import recorder_of
@@ -168,9 +169,10 @@ def _found(client: Client, word: str) -> Job:
     table = jobs(client=client)
     places = list(table.loc[table["name"] == name, "instance_id"])
     if len(places) != 1:
-        raise CommandError(
+        raise InvalidRequest(
+            "job",
             f"{len(places)} machines have a job {name!r}; name one, as in: {program()} log train:{name}"
             if places
-            else f"No machine has a job {name!r}; {program()} jobs shows those that there are."
+            else f"no machine has a job {name!r}; {program()} jobs shows those that there are.",
         )
     return Machine(places[0], client=client).job(name=name)
