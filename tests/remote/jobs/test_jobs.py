@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -31,6 +32,19 @@ def test_job_runs_on_its_own_and_is_found_again(place: Place) -> None:
     assert (anew.was_there, anew.log()) == (False, "another\n")
     assert machine.job(name="hello").log() == "another\n"
     assert job.log().startswith("begun"), "a handle stays that of its run"
+
+
+def test_runner_runs_on_the_oldest_python(place: Place) -> None:
+    found = shutil.which("python3.8") or next(map(str, Path.home().glob(".pyenv/versions/3.8.*/bin/python")), None)
+    if found is None:
+        pytest.skip("there is no Python 3.8 here")
+    (place.home / ".glows-nb").mkdir(exist_ok=True, mode=0o700)
+    (place.home / ".glows-nb" / "python3").write_text(f"{found}\n")
+    job = place.machine.job("sleep 1000 & echo begun; wait", name="old", slots=1)
+    eventually(lambda: job.log() == "begun\n")
+    assert job.stop().status == "stopped"
+    assert place.machine.job("exit 7", after=job).wait(30).exit_status == 7
+    (place.home / ".glows-nb" / "python3").unlink()
 
 
 def test_job_without_a_name_is_found_by_its_text(place: Place) -> None:
