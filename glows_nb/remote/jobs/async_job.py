@@ -114,7 +114,14 @@ class AsyncJob:
         return (await self.log_bytes(tail)).decode(errors="backslashreplace")
 
     async def log_bytes(self, tail: int | None = 100) -> bytes:
-        """The same as `log`, as it was written."""
+        """The same as `log`, as it was written.
+
+        Args:
+            tail: as for `log`.
+
+        Raises:
+            InvalidRequest, NotReachable: as for `log`.
+        """
         return await self._run(lambda caller: self._work.log(caller, tail))
 
     async def follow(self, tail: int | None = None, *, on_output: OnOutput | None = None) -> AsyncJob:

@@ -115,7 +115,14 @@ class Job:
         return (self.log_bytes(tail)).decode(errors="backslashreplace")
 
     def log_bytes(self, tail: int | None = 100) -> bytes:
-        """The same as `log`, as it was written."""
+        """The same as `log`, as it was written.
+
+        Args:
+            tail: as for `log`.
+
+        Raises:
+            InvalidRequest, NotReachable: as for `log`.
+        """
         return self._run(lambda caller: self._work.log(caller, tail))
 
     def follow(self, tail: int | None = None, *, on_output: OnOutput | None = None) -> Job:

@@ -33,13 +33,17 @@ found=$(cat "$d/python3" 2>/dev/null)
 if [ ! -x "$found" ]; then
     found=
     for p in python3 python /opt/conda/bin/python3 "$HOME/miniconda3/bin/python3"; do
-        p=$(command -v "$p") || continue
-        "$p" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && {{ found=$p; break; }}
+        found=$("$p" -c 'import sys; print(sys.executable if sys.version_info >= (3, 8) else "")' 2>/dev/null)
+        [ -x "$found" ] && break
+        found=
     done
     [ "$found" ] || exit {no_python}
     (umask 077; echo "$found" >"$d/python3")
 fi
-exec "$found" "$d/{file}" {mark}
+"$found" "$d/{file}" {mark}
+status=$?
+case $status in 126|127) rm -f "$d/python3"; exit {stale} ;; esac
+exit $status
 """
 NOTHING_THERE: Final = 75
 _UNLESS_NONE: Final = f'[ -d "$d/jobs" ] || exit {NOTHING_THERE}'

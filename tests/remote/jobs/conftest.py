@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,9 +53,18 @@ def place(request: pytest.FixtureRequest, doors: dict[str, Door]) -> Iterator[Pl
     """With no job on it."""
     door = doors[request.param]
     with Service(door) as service, service.machine() as machine:
-        machine.exec(f"rm -rf ~/{JOBS}")
+        empty(door.home)
         yield Place(machine, door.home, service)
     end_processes(door.home)
+
+
+def empty(home: Path) -> None:
+    """No file of a test of before, and no job."""
+    for path in (home / JOBS, *home.glob("[!.]*")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def end_processes(home: Path) -> None:

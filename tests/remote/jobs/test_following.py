@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from glows_nb.ledger.jobs import jobs_of
 from glows_nb.remote.jobs.keeping import account_of
 from tests.remote.conftest import SANDBOX, SSHD
 from tests.remote.cutting_proxy import CuttingProxy
-from tests.remote.jobs.conftest import Place, end_processes
+from tests.remote.jobs.conftest import Place, empty, end_processes
 from tests.remote.ways import Door, Service
 from tests.sandbox.machines.real import eventually
 
@@ -74,8 +75,8 @@ def test_lines_that_break_lose_nothing_double_nothing_and_start_one(
     # The first break while the runner is sent and the job is begun, the others while it is followed.
     cuts = [10_000 + 4_000 * seed, 31_000 + 500 * seed, 8_000 + 700 * seed, 40_000, 30_000 + 333 * seed, 25_000]
     with Service(door) as service, CuttingProxy(door.port, cuts) as proxy:
-        with service.machine() as machine:
-            machine.exec("rm -rf ~/.glows-nb ~/count")
+        empty(door.home)
+        shutil.rmtree(door.home / ".glows-nb", ignore_errors=True)
         service.told.port = proxy.port
         heard = Heard()
         with service.machine() as machine:
@@ -92,7 +93,7 @@ def test_lines_that_break_lose_nothing_double_nothing_and_start_one(
 def test_line_cut_anywhere_in_the_start_starts_one(doors: dict[str, Door], cut: int) -> None:
     door = doors[SSHD]
     with Service(door) as service, service.machine() as machine:
-        machine.exec("rm -rf ~/.glows-nb/jobs ~/count")
+        empty(door.home)
         machine.job("true", name="put-it-there").wait(30)
         machine.close()
         with CuttingProxy(door.port, [6_000 + cut, 6_500 + cut]) as proxy:
@@ -106,8 +107,7 @@ def test_line_cut_anywhere_in_the_start_starts_one(doors: dict[str, Door], cut: 
 def test_what_nobody_saw_is_shown_by_the_next_process(doors: dict[str, Door], tmp_path: Path) -> None:
     door = doors[SANDBOX]
     with Service(door) as service, service.machine() as machine:
-        machine.exec("rm -rf ~/.glows-nb/jobs")
-        (door.home / "go").unlink(missing_ok=True)
+        empty(door.home)
         code = (
             "import glows_nb as glows, sys\n"
             f"m = glows.machine({service.told.instance_id!r})\n"
@@ -178,7 +178,7 @@ def test_machine_that_ends_while_it_is_followed_ends_the_following(doors: dict[s
             service.told.changes["status"] = "Canceling"
 
         with service.machine() as machine:
-            machine.exec("rm -rf ~/.glows-nb/jobs")
+            empty(door.home)
             machine.job("echo begun; sleep 1000", name="gone")
         with CuttingProxy(door.port, [12_000], end) as proxy:
             service.told.port = proxy.port

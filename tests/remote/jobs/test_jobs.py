@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 import glows_nb as glows
+from tests.remote.conftest import SSHD
 from tests.remote.jobs.conftest import Place, processes_of
 from tests.sandbox.machines.real import eventually
+
+OLDEST = [*Path.home().glob(".pyenv/versions/3.8.*/bin/python"), *filter(None, [shutil.which("python3.8")])]
 
 
 def test_job_runs_on_its_own_and_is_found_again(place: Place) -> None:
@@ -34,17 +37,26 @@ def test_job_runs_on_its_own_and_is_found_again(place: Place) -> None:
     assert job.log().startswith("begun"), "a handle stays that of its run"
 
 
+@pytest.mark.parametrize("place", [SSHD], indirect=True)
 def test_runner_runs_on_the_oldest_python(place: Place) -> None:
-    found = shutil.which("python3.8") or next(map(str, Path.home().glob(".pyenv/versions/3.8.*/bin/python")), None)
-    if found is None:
+    if not OLDEST:
         pytest.skip("there is no Python 3.8 here")
     (place.home / ".glows-nb").mkdir(exist_ok=True, mode=0o700)
-    (place.home / ".glows-nb" / "python3").write_text(f"{found}\n")
+    (place.home / ".glows-nb" / "python3").write_text(f"{OLDEST[0]}\n")
     job = place.machine.job("sleep 1000 & echo begun; wait", name="old", slots=1)
     eventually(lambda: job.log() == "begun\n")
     assert job.stop().status == "stopped"
     assert place.machine.job("exit 7", after=job).wait(30).exit_status == 7
     (place.home / ".glows-nb" / "python3").unlink()
+
+
+def test_python_that_is_gone_is_looked_for_anew(place: Place) -> None:
+    place.machine.job("true").wait(30)
+    gone = place.home / "gone"
+    gone.write_text("#!/no/such/interpreter\n")
+    gone.chmod(0o700)
+    (place.home / ".glows-nb" / "python3").write_text(f"{gone}\n")
+    assert place.machine.job("echo again").wait(30).log() == "again\n"
 
 
 def test_job_without_a_name_is_found_by_its_text(place: Place) -> None:
