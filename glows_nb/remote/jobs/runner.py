@@ -577,7 +577,8 @@ def answer() -> None:
         if words["do"] == "log":
             said, more = log(words)
         elif words["do"] == "follow":
-            said = told(run_of(words))
+            said = told(run_of(words)) if words["tail"] is None else log(words)[0]
+            words["at"] = said.get("at", words["at"])
         else:
             said = kinds[words["do"]](words)
     except Refused as refused:

@@ -19,7 +19,7 @@ from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.jobs.checking import Wanted, checked_lines
 from glows_nb.remote.jobs.keeping import note, place_in_log
 from glows_nb.remote.jobs.there import NothingThere, ask, asked
-from glows_nb.remote.jobs.told import Told, believed
+from glows_nb.remote.jobs.told import LARGEST_LOG, Told, believed
 from glows_nb.remote.lines.own_file import status_of
 from glows_nb.remote.lines.reading import AT_ONCE
 from glows_nb.remote.progress import is_notebook, notify, size
@@ -63,6 +63,8 @@ class Work:
         self.machine = line.short_name
         self.at = 0
         self._way = way
+        self._tail: int | None = None
+        """With how many last lines a follower begins that has begun with nothing yet."""
         self._noted = 0.0
 
     async def look(self, caller: Caller) -> None:
@@ -80,7 +82,13 @@ class Work:
 
     async def log(self, caller: Caller, tail: int | None) -> bytes:
         """The last lines of what it has written."""
-        return (await self._end_of_log(caller, tail))[0]
+        checked_lines(tail)
+        async with self._line(caller) as line:
+            if line is None:
+                raise NotReachable(f"{self.machine} has ended, and the log of {self.told.name} with it.")
+            answer, text = await ask(line, caller, "log", tail=tail, **self._words())
+            await self._take(line, answer)
+            return text
 
     async def stop(self, caller: Caller) -> None:
         """End it there, with all that it has begun, and wait until it has ended."""
@@ -106,9 +114,8 @@ class Work:
         """Show what it writes from where this was left, until it is over."""
         checked_lines(tail)
         shown = OnOutput(function) if function is not None else Printed(LOG_ELSEWHERE)
-        if tail is not None:
-            self.at = (await self._end_of_log(caller, tail))[1]
-        elif function is None and is_notebook():
+        self._tail = tail
+        if tail is None and function is None and is_notebook():
             await self._skip(caller)
         try:
             await self._until_over(caller, shown)
@@ -130,7 +137,7 @@ class Work:
 
     async def _until_over(self, caller: Caller, shown: OnOutput | None) -> None:
         """By one line after the other, as often as they break."""
-        pause, is_through = 0.0, False
+        pause, is_through = 0.0, shown is None
         while not (is_through and self.told.is_over):
             begun = self.at
             try:
@@ -153,8 +160,10 @@ class Work:
 
     async def _read(self, line: Line, caller: Caller, shown: OnOutput | None) -> None:
         """What comes by this line, until the machine says that it is over."""
-        at = None if shown is None else self.at
-        async with asked(line, caller, "follow", at=at, **self._words()) as (answer, piece, process):
+        at, tail = (None, None) if shown is None else (self.at, self._tail)
+        async with asked(line, caller, "follow", at=at, tail=tail, **self._words()) as (answer, piece, process):
+            if tail is not None:
+                self.at, self._tail = _place(line, answer), None
             await self._take(line, answer)
             while True:
                 if piece and shown is not None:
@@ -188,19 +197,6 @@ class Work:
         if skipped > 0:
             self.at += skipped
             await notify(caller, f"[{size(skipped)} of the log of {self.told.name} are not shown; {LOG_ELSEWHERE}.]")
-
-    async def _end_of_log(self, caller: Caller, tail: int | None) -> tuple[bytes, int]:
-        """The last lines, and where they begin."""
-        checked_lines(tail)
-        async with self._line(caller) as line:
-            if line is None:
-                raise NotReachable(f"{self.machine} has ended, and the log of {self.told.name} with it.")
-            answer, text = await ask(line, caller, "log", tail=tail, **self._words())
-            at = answer.get("at")
-            await self._take(line, answer)
-            if isinstance(at, bool) or not isinstance(at, int) or not 0 <= at <= 1 << 50:
-                raise RemoteError(f"{line.name} can't be believed: what it says of a log is nothing.")
-            return text, at
 
     def _words(self) -> dict[str, Any]:
         return {"name": self.told.name, "number": self.told.number}
@@ -293,6 +289,13 @@ async def listed(line: Line, caller: Caller) -> list[Told]:
     if not isinstance(jobs, list):
         raise RemoteError(f"{line.name} can't be believed: its list of jobs is none.")
     return [believed(job, line.name) for job in jobs]
+
+
+def _place(line: Line, answer: dict[str, Any]) -> int:
+    at = answer.get("at")
+    if isinstance(at, bool) or not isinstance(at, int) or not 0 <= at <= LARGEST_LOG:
+        raise RemoteError(f"{line.name} can't be believed: what it says of a log is nothing.")
+    return at
 
 
 def _refuse(line: Line, wanted: Wanted, answer: dict[str, Any]) -> NoReturn:

@@ -165,7 +165,7 @@ def test_place_in_a_log_that_can_not_be_is_one_sentence(at: object) -> None:
         return json.dumps(TRUTH | {"at": at}).encode() + b"\n"
 
     with Liar(says) as liar, pytest.raises(glows.RemoteError, match="what it says of a log is nothing"):
-        job_of(liar, lambda job: job.log())
+        job_of(liar, lambda job: job.follow(tail=3))
 
 
 def test_another_job_is_not_taken_for_this_one() -> None:
