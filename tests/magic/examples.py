@@ -272,7 +272,7 @@ WITH_JSON = [
     "wait train",
     "ssh train",
     "url train",
-    "job train --name written --env EPOCHS=3 -- echo hello",
+    "job train --name written --input 'echo hello'",
     "jobs",
     "send train data",
     "fetch train data back",
