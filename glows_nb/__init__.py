@@ -77,11 +77,14 @@ if TYPE_CHECKING:
         TransferError,
     )
     from glows_nb.remote.files.transfer import Transfer
+    from glows_nb.remote.jobs.async_job import AsyncJob
+    from glows_nb.remote.jobs.job import Job
     from glows_nb.remote.machine import Machine
     from glows_nb.remote.opening import machine
     from glows_nb.remote.output import Completed
     from glows_nb.remote.ports.forward import Forward
     from glows_nb.renting.launching import launch, plan
+    from glows_nb.watching.jobs import jobs
     from glows_nb.widgets.form.launch_form import launch_form
     from glows_nb.widgets.form.spec_picker import spec_picker
     from glows_nb.widgets.panel.images_panel import images_panel
@@ -144,10 +147,13 @@ _HOMES: Final = {
     ),
     "glows_nb.remote.output": ("Completed",),
     "glows_nb.remote.files.transfer": ("Transfer",),
+    "glows_nb.remote.jobs.async_job": ("AsyncJob",),
+    "glows_nb.remote.jobs.job": ("Job",),
     "glows_nb.remote.machine": ("Machine",),
     "glows_nb.remote.opening": ("machine",),
     "glows_nb.remote.ports.forward": ("Forward",),
     "glows_nb.renting.launching": ("launch", "plan"),
+    "glows_nb.watching.jobs": ("jobs",),
     "glows_nb.widgets.form.launch_form": ("launch_form",),
     "glows_nb.widgets.form.spec_picker": ("spec_picker",),
     "glows_nb.widgets.panel.machines_panel": ("panel",),

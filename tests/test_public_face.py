@@ -19,7 +19,7 @@ PROMISED = """
 connect Client specs instances images snapshots networks endpoints launch_form spec_picker panel sandbox
 snapshots_panel images_panel networks_panel
 frames.specs frames.instances frames.images frames.snapshots frames.networks frames.endpoints frames.stats
-plan launch machine AsyncMachine
+plan launch machine AsyncMachine jobs Job AsyncJob
 cheapest doctor spending burn_rate balance set_balance budget set_budget discrepancies set_exchange_rate
 GlowsError APIError AuthError UnknownCodeError MetaKeyExists NoResourceAvailable RateLimited TransportError
 BadResponse AmbiguousResult MachineDiffers BudgetReached StalePlan WaitTimeout ConfigError

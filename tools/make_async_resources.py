@@ -1,4 +1,4 @@
-"""Make what is awaited from what is not: the modules of api/async_resources, and remote/async_machine.
+"""Make what is awaited from what is not: the modules of api/async_resources, remote/async_machine and its jobs.
 
     python tools/make_async_resources.py
 
@@ -18,6 +18,8 @@ SOURCES = PACKAGE / "api" / "resources"
 MADE = PACKAGE / "api" / "async_resources"
 MACHINE = PACKAGE / "remote" / "machine.py"
 ASYNC_MACHINE = PACKAGE / "remote" / "async_machine.py"
+JOB = PACKAGE / "remote" / "jobs" / "job.py"
+ASYNC_JOB = PACKAGE / "remote" / "jobs" / "async_job.py"
 NOTE = """The methods of `{name}`, awaited.
 
 Made from that file by tools/make_async_resources.py; change that one, and make this again.
@@ -32,6 +34,8 @@ OF_RESOURCES: Changes = (
 )
 OF_MACHINE: Changes = (
     (r"^class Machine:", "class AsyncMachine:"),
+    (r"\bJob\b", "AsyncJob"),
+    (r"jobs\.job import", "jobs.async_job import"),
     (r"^    def __(enter|exit)__", r"    async def __a\1__"),
     (r"^    def (?!__init__|__repr__|instance\b)", "    async def "),
     (r"-> Machine:", "-> AsyncMachine:"),
@@ -57,16 +61,40 @@ OF_MACHINE: Changes = (
     (r"client: Client \| None", "client: AsyncClient | Client | None"),
     (r"A context manager: its end closes", "Of `async with`: its end closes"),
 )
+OF_JOBS: Changes = (
+    (r"^class Job:", "class AsyncJob:"),
+    (r"^    def (?=look|log|follow|wait|stop|fetch|_run)", "    async def "),
+    (r"-> Job:", "-> AsyncJob:"),
+    (r"<Job ", "<AsyncJob "),
+    (r"`Machine\.", "`AsyncMachine."),
+    (r"\bself\.(_run|log_bytes)\(", r"await self.\1("),
+    # Nothing is asked where nobody can await it.
+    (r"^        self\.look\(\)\n", ""),
+    (
+        r", asked of its machine unless it is over; an AsyncJob has it as of its last `look`\.",
+        ", as of the last `look`.",
+    ),
+    (
+        r"^\n +Raises:\n +NotReachable: [^\n]+\n        \"\"\"\n        return self\._work\.told\.status",
+        '''        """
+        return self._work.told.status''',
+    ),
+    (r" Asked as `status` is\.", " As of the last `look`."),
+    (r"return calling\.run\(work\)", "return await work(AwaitedHere())"),
+    (r"^from glows_nb\.remote import calling\n", ""),
+    (r"calling import Caller", "calling import AwaitedHere, Caller"),
+)
+CHANGES = {MACHINE: OF_MACHINE, JOB: OF_JOBS}
+MADE_OF = {MACHINE: ASYNC_MACHINE, JOB: ASYNC_JOB}
 
 
 def make(source: Path) -> str:
-    """The text of the async module for a module of resources, or for the machine's."""
-    is_machine = source == MACHINE
-    place = ASYNC_MACHINE if is_machine else MADE / source.name
-    name = source.name if is_machine else f"resources/{source.name}"
+    """The text of the async module for a module of resources, for the machine's or the job's."""
+    place = made_of(source)
+    name = source.name if source in MADE_OF else f"resources/{source.name}"
     subject, rest = source.read_text(encoding="utf-8").split('"""\n', 1)
     made = f'{subject}\n\n{NOTE.format(name=name)}"""\n{rest}'
-    for pattern, change in OF_MACHINE if is_machine else OF_RESOURCES:
+    for pattern, change in CHANGES.get(source, OF_RESOURCES):
         # A function at the end goes as a whole.
         flags = re.S if pattern.startswith(r"\n") else re.M
         made = re.sub(pattern, change, made, flags=flags)
@@ -82,12 +110,12 @@ def make(source: Path) -> str:
 
 def sources() -> list[Path]:
     """The modules that others are made from."""
-    return [*sorted(path for path in SOURCES.glob("*.py") if path.name != "__init__.py"), MACHINE]
+    return [*sorted(path for path in SOURCES.glob("*.py") if path.name != "__init__.py"), *MADE_OF]
 
 
 def made_of(source: Path) -> Path:
     """The module that is made from one of these."""
-    return ASYNC_MACHINE if source == MACHINE else MADE / source.name
+    return MADE_OF.get(source, MADE / source.name)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ to run, such as pandas and the client, when they run.
 
 from glows_nb.commands import access, account, browsing, forms, images, launch, machines, networks, setup, snapshots
 from glows_nb.commands.group import CommandError, Interrupted, SecretInLine, group, run
-from glows_nb.commands.remote import cells, execution, kernels, ports, transfers
+from glows_nb.commands.remote import cells, execution, jobs, kernels, ports, transfers
 
 __all__ = [
     "CommandError",
@@ -21,6 +21,7 @@ __all__ = [
     "forms",
     "group",
     "images",
+    "jobs",
     "kernels",
     "launch",
     "machines",

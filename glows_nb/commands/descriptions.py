@@ -25,6 +25,7 @@ Facts = list[tuple[str, str]]
 COMPLETED: Final = ("glows_nb.remote.output", "Completed")
 TRANSFER: Final = ("glows_nb.remote.files.transfer", "Transfer")
 FORWARD: Final = ("glows_nb.remote.ports.forward", "Forward")
+JOB: Final = ("glows_nb.remote.jobs.job", "Job")
 """Where a class is that is not loaded for the work of other commands."""
 
 

@@ -80,7 +80,7 @@ SECTIONS: Final = (
         "Work on a machine",
         (
             *("run", "on", "off", "kernel add", "kernel list", "kernel remove"),
-            *("exec", "send", "fetch", "copy", "forward"),
+            *("exec", "job", "jobs", "log", "send", "fetch", "copy", "forward"),
         ),
     ),
     (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from pydantic import BaseModel, SecretStr
@@ -16,12 +16,14 @@ from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.lifecycle.budget import Budget
 from glows_nb.api.lifecycle.planning import Candidate, Plan
 from glows_nb.api.models.wire import AccessUrl
-from glows_nb.commands.descriptions import COMPLETED, FORWARD, TRANSFER, is_a
+from glows_nb.commands.descriptions import COMPLETED, FORWARD, JOB, TRANSFER, is_a
 from glows_nb.formatting import visible
 from glows_nb.money import Rate
 
 if TYPE_CHECKING:
     from glows_nb.remote.files.transfer import Transfer
+
+JOB_FIELDS: Final = ("machine", "name", "status", "started", "took", "exit_status", "signal", "command", "was_there")
 
 
 class Json(str):
@@ -62,6 +64,8 @@ def _plain(value: Any) -> Any:
             return _transfer(value)
         case _ if is_a(value, FORWARD):
             return {"url": value.url, "port": value.port, "local_port": value.local_port}
+        case _ if is_a(value, JOB):
+            return {name: _plain(getattr(value, name)) for name in JOB_FIELDS}
         case AccessUrl():
             return value.without_secret
         case SecretStr():
@@ -74,7 +78,7 @@ def _plain(value: Any) -> Any:
             return {str(name): _plain(part) for name, part in value.items()}
         case list() | tuple():
             return [_plain(part) for part in value]
-        case pd.Timedelta():
+        case timedelta():
             return None if pd.isna(value) else value.total_seconds()
         case _ if is_dataclass(value) and not isinstance(value, type):
             return _plain(asdict(value))

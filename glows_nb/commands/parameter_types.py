@@ -149,6 +149,19 @@ def _things(kind: Literal["snapshot", "network"]) -> Callable[[NameCache | None]
     return words
 
 
+def _jobs(known: NameCache | None) -> Iterator[Told]:
+    if known is None:
+        return
+    from glows_nb.ledger.database import Ledger, LedgerError
+    from glows_nb.ledger.jobs import names_of_jobs
+
+    try:
+        for name in names_of_jobs(Ledger(), known.account_mark):
+            yield name, "", ""
+    except LedgerError:
+        return  # the command says what is wrong with it
+
+
 def _profiles(known: NameCache | None) -> Iterator[Told]:
     try:
         for name in profile_names():
@@ -248,6 +261,8 @@ POSITIVE: Final = Positive()
 DAY: Final = Day()
 MACHINE: Final = Named("machine", _machines, "machine")
 """A machine's id, its meta key or the name it was launched with."""
+JOB: Final = Named("job", _jobs, "machine")
+"""A job's name; those that this computer knows of are offered."""
 PLACE: Final = Place()
 GPU: Final = Named("gpu", _gpus, "offer", means=is_called)
 REGION: Final = Named("region", _regions, "offer", means=_is_region)

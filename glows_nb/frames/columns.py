@@ -105,6 +105,18 @@ SPENDING_COLUMNS: Final = {
     "notebook": "string",
 }
 
+JOB_COLUMNS: Final = {
+    "machine": "string",
+    "name": "string",
+    "status": "string",
+    "started": MOMENT,
+    "took": "timedelta64[ns]",
+    "exit_status": "Int64",
+    "cost_so_far": "float64",
+    "command": "string",
+    "instance_id": "string",
+}
+
 TIMELINE_COLUMNS: Final = {"status": "string", "since": MOMENT, "until": MOMENT, "price_per_hour": "float64"}
 
 DISCREPANCY_COLUMNS: Final = {

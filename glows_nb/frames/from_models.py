@@ -21,6 +21,7 @@ from glows_nb.frames.columns import (
     DISCREPANCY_COLUMNS,
     ENDPOINT_COLUMNS,
     IMAGE_COLUMNS,
+    JOB_COLUMNS,
     NETWORK_COLUMNS,
     SNAPSHOT_COLUMNS,
     SPEC_COLUMNS,
@@ -34,7 +35,7 @@ from glows_nb.frames.machine_rows import MB_PER_GB, column_of
 from glows_nb.gpus import vram_gb
 from glows_nb.ledger.days import UTC_DAYS, Days
 from glows_nb.ledger.records import Discrepancy
-from glows_nb.money import Rate
+from glows_nb.money import SECONDS_PER_HOUR, Rate
 
 if TYPE_CHECKING:
     # Each is loaded by whoever makes one: a table of offers needs none of them.
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from glows_nb.api.models.networks import Endpoint, Network
     from glows_nb.api.models.snapshots import Snapshot
     from glows_nb.ledger.accounting import DayCost
+    from glows_nb.ledger.jobs import JobRow
     from glows_nb.ledger.records import MachineRecord, Sighting, SnapshotRecord
 
 BYTES_PER_GB: Final = 1024**3
@@ -210,6 +212,29 @@ def timeline(sightings: Iterable[Sighting]) -> pd.DataFrame:
         for sighting in sightings
     ]
     return _frame(TIMELINE_COLUMNS, rows)
+
+
+def jobs(rows: Iterable[JobRow]) -> pd.DataFrame:
+    """Jobs on machines, one row each; see `glows_nb.watching.jobs` for the columns."""
+    return _frame(
+        JOB_COLUMNS,
+        [
+            {
+                "machine": row.machine,
+                "name": row.name,
+                "status": row.status,
+                "started": None if row.began_ms is None else datetime.fromtimestamp(row.began_ms / 1000, UTC),
+                "took": None if row.seconds is None else pd.Timedelta(seconds=row.seconds),
+                "exit_status": row.exit_status,
+                "cost_so_far": None
+                if row.seconds is None or row.rate is None
+                else float(row.rate.per_hour) * row.seconds / SECONDS_PER_HOUR,
+                "command": row.command or None,
+                "instance_id": row.instance_id,
+            }
+            for row in rows
+        ],
+    )
 
 
 def discrepancies(rows: Iterable[Discrepancy]) -> pd.DataFrame:

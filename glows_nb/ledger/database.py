@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 APPLICATION_ID: Final = 0x474C4C47
-VERSION: Final = 1
+VERSION: Final = 2
 BUSY_SECONDS: Final = 5.0
 
 TABLES: Final = """
@@ -57,6 +57,18 @@ CREATE TABLE balances (
     millicents INTEGER NOT NULL
 );
 """
+
+JOBS: Final = """
+CREATE TABLE jobs (
+    account_id INTEGER NOT NULL REFERENCES accounts, instance_id TEXT NOT NULL, name TEXT NOT NULL,
+    number INTEGER NOT NULL, created_ms INTEGER NOT NULL, hash TEXT NOT NULL, afterwards TEXT NOT NULL,
+    status TEXT NOT NULL, exit_status INTEGER, began_ms INTEGER, ended_ms INTEGER, seconds REAL,
+    seen_ms INTEGER NOT NULL, log_at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, instance_id, name, number, created_ms)
+)
+"""
+CHANGES: Final = {1: JOBS}
+"""What makes a ledger of this version one of the next."""
 
 
 class LedgerError(GlowsError):
@@ -213,17 +225,19 @@ class Ledger:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == VERSION:
-            connection.execute("COMMIT")
-            return
-        if version or connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        if version > VERSION or (
+            not version and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        ):
             raise LedgerError(
                 f"The ledger at {self.path} is of version {version}, which this version of glows_nb can't read; "
                 "move it away to begin a new one."
             )
-        for statement in TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        if not version:
+            for statement in TABLES.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for before in range(version or 1, VERSION):
+            connection.execute(CHANGES[before])
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
 

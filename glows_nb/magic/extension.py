@@ -33,7 +33,7 @@ from glows_nb.magic.lines import Words, is_statement, read_line
 from glows_nb.magic.scrubbing import forget, may_be_tokens
 
 MAGIC_NAME: Final = "glows"
-OF_CELLS: Final = ("launch", "exec", "run")
+OF_CELLS: Final = ("launch", "exec", "job", "run")
 FORGOTTEN: Final = " What may be a token in the line is taken out of the histories; take it out of the cell too."
 FRAMES_TO_CELL: Final = 3
 """From `is_statement` up: the magic, IPython's `run_line_magic`, the cell."""
@@ -137,10 +137,10 @@ def _with_cell(line: str, cell: str) -> list[str]:
         raise CommandError(f"%%glows is for {commands} alone; write %glows {line.strip()} without the lines below it.")
     if command == "run":
         return [*words[: place + 1], f"--code={cell}", *words[place + 1 :]]
-    if command == "exec":
+    if command in ("exec", "job"):
         if not cell.strip():
             raise CommandError(
-                "Nothing stands below the line; write the script there, or %glows exec MACHINE -- COMMAND."
+                f"Nothing stands below the line; write the script there, or %glows {command} MACHINE -- COMMAND."
             )
         return [*words[: place + 1], f"--input={cell}", *words[place + 1 :]]
     below = words_of_cell(cell)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glows_nb.api.client import AsyncClient, Client
 from glows_nb.api.errors import ConfigError, InvalidRequest, ParamIllegal
 from glows_nb.api.models.instances import Instance
+from glows_nb.api.statuses import LEAVING
 from glows_nb.formatting import visible
 from glows_nb.remote.asking import Ask, ask_here
 from glows_nb.remote.calling import Caller
@@ -24,6 +25,7 @@ from glows_nb.remote.progress import is_notebook, notify
 
 if TYPE_CHECKING:
     from glows_nb.remote.cells.attachment import Attachment
+    from glows_nb.remote.jobs.work import Work
     from glows_nb.remote.lines.line import Line
 
 
@@ -92,6 +94,24 @@ class Handle:
         text = checked(command, options["env"], options["timeout"], options["given"], pty=options["pty"])
         shown = OnOutput(on_output) if quiet or on_output is not None else Printed()
         return await execute(await self._line(caller), caller, text, on_output=shown, **options)
+
+    async def job(self, caller: Caller, command: str | Sequence[str] | None, options: Mapping[str, Any]) -> Work:
+        """Start a job, or find it."""
+        from glows_nb.remote.jobs.checking import wanted
+        from glows_nb.remote.jobs.work import started
+
+        checked = wanted(command, **options)
+        return await started(self, await self._line(caller), caller, checked)
+
+    async def line_unless_ended(self, caller: Caller) -> Line | None:
+        """The line; None where the machine has ended, and all that was on it."""
+        try:
+            return await self._line(caller)
+        except NotReachable:
+            line = await self._unconnected()
+            if line.instance is None or line.instance.status not in LEAVING:
+                raise
+            return None
 
     async def kernel_status(self, caller: Caller) -> KernelStatus:
         """What the kernel there does."""

@@ -23,12 +23,11 @@ from glows_nb.remote.cells.outputs import Result
 from glows_nb.remote.errors import Stopped
 from glows_nb.remote.files.transfer import Transfer
 from glows_nb.remote.handle import Handle, refuse_as_options
+from glows_nb.remote.jobs.job import Job, OnOutput
 from glows_nb.remote.output import Completed
 from glows_nb.remote.ports.forward import Forward
 
 T = TypeVar("T")
-
-OnOutput = Callable[[bytes, bool], None]
 
 
 class Machine:
@@ -38,9 +37,7 @@ class Machine:
     machine; a line that was lost is made again. The password is asked of the service each time, and neither kept nor
     shown; your ssh configuration and your own keys are shown to no machine. A machine's host key is remembered at first
     use, by its id, since the API tells none to compare it with: whoever stood in between at that first time would not
-    be seen. Another key later is refused before the password is sent (HostKeyChanged).
-
-    A context manager: its end closes the line.
+    be seen. Another key later is refused before the password is sent (HostKeyChanged). The end of `with` closes it.
 
     Args:
         machine: an id, a meta key or a name given to launch; or an Instance.
@@ -50,19 +47,13 @@ class Machine:
     """
 
     def __init__(
-        self,
-        machine: str | Instance,
-        *,
-        wait: bool = False,
-        timeout: float = 600,
-        client: Client | None = None,
+        self, machine: str | Instance, *, wait: bool = False, timeout: float = 600, client: Client | None = None
     ) -> None:
         self._handle = Handle(client or current_client(), machine, timeout if wait else None)
 
     @property
     def instance(self) -> Instance:
-        """The machine, as the service told of it when it was last asked; asked now where it never
-        was; an AsyncMachine has it once it has connected.
+        """The machine, as the service last told of it; asked now where it never was, or by an AsyncMachine's connect.
 
         Raises:
             NotReachable: there is none of this name.
@@ -126,6 +117,43 @@ class Machine:
             lambda caller: self._handle.exec(caller, command, options, quiet, on_output), on_progress, stop
         )
 
+    def job(
+        self,
+        command: str | Sequence[str] | None = None,
+        name: str | None = None,
+        then: str | None = None,
+        after: str | Job | Sequence[str | Job] | None = None,
+        slots: int | None = None,
+        *,
+        input: str | None = None,
+        env: Mapping[str, str | SecretStr] | None = None,
+        folder: str = "",
+        again: bool = False,
+    ) -> Job:
+        """Start a command there that runs on without us: without the line, the notebook and this computer.
+
+        The same call again finds the job, by its name or else its text, and starts none, even if it has ended.
+
+        Args:
+            command: as for `exec`; None only finds the job of that name.
+            name: by what it is found.
+            then: "release" or "park" is for whoever keeps leases; refused yet, since nobody would carry it out.
+            after: jobs, or their names, that have to be over before, however they end.
+            slots: queue, and run with fewer than so many others that queue; with 1 one after the other.
+            input, env: a text that it reads; variables, in no list of processes and not written down there.
+            folder: where it runs, below the home.
+            again: start another run under this name, where the last one is over.
+
+        Raises:
+            InvalidRequest: something of it can't be, or another job has this name; none was started.
+            LineLost: the line broke; the same call again finds what was started.
+            RemoteError, NotReachable, HostKeyChanged: as for `connect`, or the machine has no Python 3.8.
+        """
+        env = sealed({"envs": env})["envs"]
+        options: dict[str, Any] = {"name": name, "then": then, "after": after, "slots": slots, "script": input}
+        options |= {"env": env, "folder": folder, "again": again}
+        return Job(self._run(lambda caller: self._handle.job(caller, command, options)))
+
     def run(
         self,
         code: str,
@@ -156,8 +184,7 @@ class Machine:
             send: variables that are set there before it runs, as by `put`; not where it runs already.
             yes: ask nothing; ipykernel is put on the machine if it has none.
             ask: asks such a question, and says whether the answer was yes; without it whoever is at the keyboard.
-            on_progress: hears what is said of the way to the machine, in this thread, instead of its being shown.
-            stop: what another thread sets to stop it, as an interrupt does in this one.
+            on_progress, stop: as for `exec`.
 
         Returns:
             What came of it; an error of the code is in it, and not raised.
@@ -165,8 +192,7 @@ class Machine:
         Raises:
             InvalidRequest: the code can't be any, or a variable has no safe form; nothing was run.
             RemoteError: no kernel can be begun there, or it was another one after the line broke.
-            Stopped: `stop` was set, and the code has ended there.
-            NotReachable, HostKeyChanged: as for `connect`, or the machine has ended.
+            Stopped, NotReachable, HostKeyChanged: as for `exec`, or the machine has ended.
         """
         ended: list[Result] = []
         options: dict[str, Any] = {"again": again, "trust": trust, "quiet": quiet, "marked": marked, "send": send or {}}
@@ -228,17 +254,12 @@ class Machine:
         """What the machine's kernel does, and what ran in it lately.
 
         Raises:
-            RemoteError: no kernel can be begun there.
-            NotReachable, HostKeyChanged: as for `connect`.
+            RemoteError, NotReachable, HostKeyChanged: no kernel can be begun there; as for `connect`.
         """
         return self._run(self._handle.kernel_status)
 
     def restart_kernel(self) -> None:
-        """Begin another kernel on the machine; the variables of this one are gone, and what runs in it is ended.
-
-        Raises:
-            RemoteError, NotReachable, HostKeyChanged: as for `kernel_status`.
-        """
+        """Begin another kernel there, without the variables of this one; it raises what `kernel_status` does."""
         self._run(self._handle.restart_kernel)
 
     def output(self, run_id: str = "") -> Result:
@@ -248,8 +269,7 @@ class Machine:
             run_id: which, of `kernel_status().runs`; the last one without it.
 
         Raises:
-            InvalidRequest: there is none.
-            RemoteError, NotReachable, HostKeyChanged: as for `kernel_status`.
+            InvalidRequest, RemoteError, NotReachable, HostKeyChanged: there is none; as for `kernel_status`.
         """
         return self._run(lambda caller: self._handle.output(caller, run_id))
 
@@ -278,23 +298,17 @@ class Machine:
             delete: delete there what is not here, after a question.
             dry_run: only tell what would be done.
             include_ignored: send what is ignored too.
-            yes: ask nothing.
-            ask: asks the question, and says whether the answer was yes; without it whoever is at the keyboard.
-            on_progress: hears how far it is, in this thread, instead of its being shown.
-            stop: what another thread sets to stop it, as an interrupt does in this one.
+            yes, ask: ask nothing; what asks and says whether the answer was yes, else whoever is at the keyboard.
+            on_progress, stop: as for `exec`; it hears how far this is too.
 
         Raises:
             InvalidRequest: there is no such file.
             TransferError: the machine can't take it: no room, no permission.
             LineLost: the line broke, and several attempts to go on got nothing through.
-            Stopped: `stop` was set; the same call goes on from there.
-            NotReachable, HostKeyChanged: as for `connect`.
+            Stopped, NotReachable, HostKeyChanged: as for `exec`; the same call goes on from there.
         """
-        return self._run(
-            lambda caller: self._handle.send(caller, local, remote, delete, dry_run, include_ignored, yes, ask),
-            on_progress,
-            stop,
-        )
+        options = (delete, dry_run, include_ignored, yes, ask)
+        return self._run(lambda caller: self._handle.send(caller, local, remote, *options), on_progress, stop)
 
     def fetch(
         self,
@@ -321,20 +335,15 @@ class Machine:
             dry_run: only tell what would be done.
             include_ignored: fetch too what `.gitignore` and `.glowsignore` there leave out.
             yes: ask nothing, not even above 10 GB or 100,000 files.
-            ask: as for `send`.
-            on_progress: hears how far it is, in this thread, instead of its being shown.
-            stop: what another thread sets to stop it, as an interrupt does in this one.
+            ask, on_progress, stop: as for `send`.
 
         Raises:
             InvalidRequest: the path can't be one.
             TransferError: there is no such file, it can't be written here, or what the machine says can't be true.
             LineLost, Stopped, NotReachable, HostKeyChanged: as for `send`.
         """
-        return self._run(
-            lambda caller: self._handle.fetch(caller, remote, local, delete, dry_run, include_ignored, yes, ask),
-            on_progress,
-            stop,
-        )
+        options = (delete, dry_run, include_ignored, yes, ask)
+        return self._run(lambda caller: self._handle.fetch(caller, remote, local, *options), on_progress, stop)
 
     def send_to(self, other: str | Instance, path: str, remote: str = "") -> Transfer:
         """Send a file or a folder from this machine to another one.
@@ -343,8 +352,7 @@ class Machine:
         computer otherwise. No password is given to either.
 
         Args:
-            other: the other machine.
-            path: the file or folder on this one.
+            other, path: the other machine; the file or folder on this one.
             remote: what it is to be on the other; the same path without it.
 
         Raises:
@@ -358,12 +366,10 @@ class Machine:
         Only this computer can reach it. For 8888 too, where it needs no public address.
 
         Args:
-            port: the port on the machine, where it listens on loopback.
-            local_port: the port here; a free one without it.
+            port, local_port: the port on the machine, where it listens on loopback; the one here, else a free one.
 
         Raises:
-            InvalidRequest: a port is none, or the one here is taken.
-            NotReachable, HostKeyChanged: as for `connect`.
+            InvalidRequest, NotReachable, HostKeyChanged: a port is none, or the one here is taken; as for `connect`.
         """
         return self._run(lambda caller: self._handle.forward(caller, port, local_port))
 
@@ -380,23 +386,17 @@ class Machine:
         """Wait until a program on the machine answers over HTTP, through the line: no public port is needed.
 
         Args:
-            port: its port there.
-            path: what is asked for.
+            port, path: its port there; what is asked for.
             timeout: for how many seconds to try.
-            status: the status that is wanted; any below 400 without it.
-            contains: what the answer has to contain.
+            status, contains: the status that is wanted, any below 400 without it; what the answer has to contain.
             public: ask at the port's public address, as others reach it, instead of through the line.
 
         Raises:
-            InvalidRequest: port, path or time can't be.
-            WaitTimeout: it did not answer so in time; the text says what it answered last.
+            InvalidRequest, WaitTimeout: port, path or time can't be; it did not answer so in time, as the text says.
             NotReachable, HostKeyChanged: as for `connect`.
         """
-        self._run(
-            lambda caller: self._handle.wait_http(
-                caller, port, path, timeout=timeout, status=status, contains=contains, public=public
-            )
-        )
+        options: dict[str, Any] = {"timeout": timeout, "status": status, "contains": contains, "public": public}
+        self._run(lambda caller: self._handle.wait_http(caller, port, path, **options))
 
     def install_key(self) -> str:
         """Put the public half of a key of glows_nb's own on the machine, which is used from then on.
@@ -407,8 +407,7 @@ class Machine:
             Its fingerprint.
 
         Raises:
-            CommandFailed: it can't be written there.
-            NotReachable, HostKeyChanged: as for `connect`.
+            CommandFailed, NotReachable, HostKeyChanged: it can't be written there; as for `connect`.
         """
         return self._run(self._handle.install_key)
 
@@ -419,8 +418,7 @@ class Machine:
             fingerprint: as HostKeyChanged tells it, "SHA256:…", after you have looked.
 
         Raises:
-            HostKeyChanged: it shows another one.
-            NotReachable: it shows none.
+            HostKeyChanged, NotReachable: it shows another one, or none.
         """
         self._run(lambda caller: self._handle.accept_host_key(caller, fingerprint))
 

@@ -44,6 +44,13 @@ EXAMPLES = [
     "kernel add train",
     "kernel list",
     "kernel remove train",
+    "job train --name hello -- echo hello",
+    "job train --slots 1 --env EPOCHS=3 -- 'echo $EPOCHS; sleep 0.1'",
+    "log hello --follow",
+    "log hello",
+    "log train:hello --tail 3",
+    "job train --name hello --stop",
+    "jobs",
     "send train data",
     "send train train.py code/",
     "send train data --dry-run",
@@ -104,6 +111,10 @@ KINDS = {
     "url": "AccessUrl",
     "open": "OpenButton",
     "exec": "Completed",
+    "job": "Job",
+    "jobs": "Table",
+    "log": "NoneType",
+    "log --follow": "Job",
     "send": "Transfer",
     "fetch": "Transfer",
     "copy": "Transfer",
@@ -153,6 +164,10 @@ DISPLAYS = {
     "kernel add train": r"JupyterLab's menu of kernels now has “train \(GLOWS\)”; a page that is open",
     "kernel list": r"In JupyterLab's menu of kernels\nmachine +profile +trusted +kernel\ntrain .*False +glows-train",
     "kernel remove train": r"no longer has “train \(GLOWS\)”",
+    "job train --name hello -- echo hello": r"<Job hello on train: ",
+    "jobs": r"SANDBOX · 2 jobs, \d not over(.*\n)*.*hello +done",
+    "log hello": r"hello\n",
+    "log hello --follow": r"hello\n(.*\n)*.*<Job hello on train: done, 0\.\d s>",
     "send train data": r"data → train:data: 1 file sent, 8 B",
     "send train data --dry-run": r"1 there already\npath +action +size_bytes +why\nresults\.csv +same",
     "fetch train data/results.csv": r"1 file fetched, 8 B",
@@ -229,6 +244,9 @@ FAILURES = {
     "kernel add": ("kernel add nobody", "There is no machine 'nobody'"),
     "kernel list": ("kernel list train", "unexpected extra argument (train)"),
     "kernel remove": ("kernel remove nobody", "'nobody' has no kernel in JupyterLab's menu; there is none at all."),
+    "job": ("job train --name no.such.job", "has no job no.such.job"),
+    "jobs": ("jobs train", "unexpected extra argument (train)"),
+    "log": ("log nothing", "no machine has a job 'nothing'"),
     "send": ("send train nowhere", "nowhere"),
     "fetch": ("fetch train nowhere", "nowhere"),
     "copy": ("copy data elsewhere", "Neither of the two is on a machine; write MACHINE:PATH"),
@@ -274,6 +292,8 @@ def command_of(line: str) -> str:
         return line
     if "--close" in words:
         return f"{words[0]} --close"
+    if "--follow" in words:
+        return f"{words[0]} --follow"
     return " ".join(words[:2]) if words[0] in ("image", "network", "kernel") and len(words) > 1 else words[0]
 
 
@@ -288,6 +308,8 @@ WITH_JSON = [
     "wait train",
     "ssh train",
     "url train",
+    "job train --name written --input 'echo hello'",
+    "jobs",
     "send train data",
     "fetch train data back",
     "copy data train:copied",

@@ -52,7 +52,9 @@ def test_value_of_an_example_is_shown(line: str, session: Session) -> None:
 
 
 def test_displays_cover_every_command() -> None:
-    assert {command_of(line) for line in DISPLAYS} - {"ls", "rm", "forward --close"} == set(all_commands()) - ELSEWHERE
+    assert {command_of(line) for line in DISPLAYS} - {"ls", "rm", "forward --close", "log --follow"} == set(
+        all_commands()
+    ) - ELSEWHERE
 
 
 @pytest.mark.parametrize("line", DISPLAYS)
@@ -279,7 +281,7 @@ def test_cell_gives_ports_variables_and_the_start_command(session: Session) -> N
         ("%%glows launch --gpu 4090 --yes\nenv NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE is not set"),
         (f"%%glows launch --gpu 4090 --yes\n{'x' * 530}", "530 characters, 18 over the limit of 512"),
         ("%%glows launch --gpu 4090 --yes --cmd a\nb", "two start commands"),
-        ("%%glows specs\nx", "%%glows is for launch, exec and run alone"),
+        ("%%glows specs\nx", "%%glows is for launch, exec, job and run alone"),
         ("%%glows exec train\n\n", "Nothing stands below the line"),
     ],
 )

@@ -48,7 +48,8 @@ class Told:
             **self.changes,
         }
         if "/list" in request.target:
-            return json_answer({"code": 0, "msg": "", "instances": [row], "total": 1})
+            pages = {"total": 1, "numPages": 1, "page": 1, "perPage": 20}
+            return json_answer({"code": 0, "msg": "", "instances": [row], "pagination": pages, "total": 1})
         return json_answer(body | {"instance": row})
 
 

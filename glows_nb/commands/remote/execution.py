@@ -90,7 +90,7 @@ def execute(
         say(f"The keyboard does not go there, only what is shown comes here; for a shell: {program()} ssh {machine}")
     command = as_written(words) or [SHELL]
     if not is_terminal:
-        _refuse_shell_signs(command)
+        refuse_shell_signs(command)
     is_json = bool(context.meta.get(JSON))
     streams = Streams() if is_terminal and not is_json else None
     with saying_notes_of_interrupt(), _ended_by_signals() if is_terminal else nullcontext():
@@ -130,7 +130,7 @@ class Streams:
         to.flush()
 
 
-def _refuse_shell_signs(words: Sequence[str]) -> None:
+def refuse_shell_signs(words: Sequence[str]) -> None:
     """No shell reads a line of a notebook, so that what it would do with these has to be left to the machine's.
 
     Raises:

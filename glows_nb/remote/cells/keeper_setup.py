@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,18 +16,14 @@ from glows_nb.remote.asking import Ask
 from glows_nb.remote.calling import Caller, in_time
 from glows_nb.remote.errors import RemoteError
 from glows_nb.remote.lines.control_shell import quoted
-from glows_nb.remote.lines.reading import AT_ONCE
+from glows_nb.remote.lines.own_file import WITHIN, OwnFile, Process, status_of, text_of, until_mark
 
 if TYPE_CHECKING:
     from glows_nb.remote.lines.line import Line
 
-Process = asyncssh.SSHClientProcess[bytes]
-
-FILE: Final = Path(keeper.__file__)
-PASSING: Final = FILE.with_name("passing.py")
-WITHIN: Final = 60.0
+FILE: Final = OwnFile(keeper.__file__, "keeper", keeper.FOLDER)
+PASSING: Final = Path(keeper.__file__).with_name("passing.py")
 INSTALLS_WITHIN: Final = 600.0
-MOST_BEFORE_MARK: Final = 1 << 16
 LONGEST_SAID: Final = 300
 TRIES: Final = 4
 
@@ -84,14 +79,14 @@ async def begun(line: Line, caller: Caller, ask: Ask | None, name: str = "") -> 
                 "no_python": keeper.NO_PYTHON,
                 "passing": quoted(PASSING.read_text(encoding="utf-8")),
             }
-            script = _script(_FIND + _ATTACH, mark=mark, name=name, **words)
+            script = FILE.script(_FIND + _ATTACH, mark=mark, name=name, **words)
             process = await connection.create_process(script, encoding=None)
-            said, has_begun = await in_time(_until_mark(process, b"\n%s\n" % mark.encode()), WITHIN)
+            said, has_begun = await in_time(until_mark(process, b"\n%s\n" % mark.encode()), WITHIN)
             if has_begun:
                 return process, said
             errors = (await process.stderr.read()).decode(errors="replace")
             await process.wait_closed()
-            status = _status(process.exit_status)
+            status = status_of(process.exit_status)
             if status == keeper.STALE:
                 await _put_file(line, connection)
             elif status == keeper.NO_IPYKERNEL and is_installed:
@@ -113,37 +108,10 @@ async def _in_time(line: Line) -> AsyncIterator[None]:
         raise RemoteError(f"{line.name} is too slow to begin a kernel, or stands still; try again later.") from None
 
 
-def _script(text: str, **words: object) -> str:
-    """For sshd: run by sh, whatever the user's shell is."""
-    code = FILE.read_bytes()
-    name = f"keeper-{hashlib.sha256(code).hexdigest()[:16]}.py"
-    return f"exec sh -c {quoted(text.format(folder=keeper.FOLDER, file=name, size=len(code), **words))}"
-
-
-async def _until_mark(process: Process, mark: bytes) -> tuple[bytes, bool]:
-    """What comes behind the mark, and whether it has come; before it start files may say something."""
-    said = b""
-    while len(said) < MOST_BEFORE_MARK:
-        piece = await process.stdout.read(AT_ONCE)
-        said += piece
-        _, found, after = said.partition(mark)
-        if found:
-            return after, True
-        if not piece:
-            break
-    return said, False
-
-
 async def _put_file(line: Line, connection: asyncssh.SSHClientConnection) -> None:
-    # Of a line that breaks in the middle the beginning comes, and then an end as of any other.
-    text = (
-        'umask 077; d="$HOME/{folder}"; p="$d/{file}.$$"; mkdir -p "$d" && cat >"$p" && '
-        '[ "$(wc -c <"$p")" -eq {size} ] && mv "$p" "$d/{file}" || {{ rm -f "$p"; exit 1; }}'
-    )
-    done = await in_time(connection.run(_script(text), input=FILE.read_bytes(), encoding=None), WITHIN)
-    status = _status(done.exit_status)
+    status, errors = await FILE.put(connection)
     if status != 0:
-        _refuse(line, status, _text(done.stderr))
+        _refuse(line, status, errors)
 
 
 async def _install(line: Line, caller: Caller, connection: asyncssh.SSHClientConnection, ask: Ask | None) -> None:
@@ -152,21 +120,10 @@ async def _install(line: Line, caller: Caller, connection: asyncssh.SSHClientCon
         raise RemoteError(
             f"{line.name} has no ipykernel, which cells there need; on the machine: pip install --user ipykernel"
         )
-    done = await in_time(connection.run(_script(_FIND + _INSTALL), encoding=None), INSTALLS_WITHIN)
-    if _status(done.exit_status) != 0:
-        said = visible(_text(done.stderr).strip()[-LONGEST_SAID:])
+    done = await in_time(connection.run(FILE.script(_FIND + _INSTALL), encoding=None), INSTALLS_WITHIN)
+    if status_of(done.exit_status) != 0:
+        said = visible(text_of(done.stderr).strip()[-LONGEST_SAID:])
         raise RemoteError(f"pip could not install ipykernel on {line.name}: {said or 'it said nothing'}")
-
-
-def _text(said: bytes | str | None) -> str:
-    return said.decode(errors="replace") if isinstance(said, bytes) else said or ""
-
-
-def _status(told: int | None) -> int:
-    """How a command ended; one that ended without a status had its line broken."""
-    if told is None:
-        raise asyncssh.ConnectionLost("the channel ended without a status")
-    return told
 
 
 def _refuse(line: Line, status: int, errors: str) -> NoReturn:

@@ -37,12 +37,17 @@ class OnOutput:
 
 
 class Printed(OnOutput):
-    """Prints, with whatever a terminal would obey made visible; in a notebook not more than 1 MB."""
+    """Prints, with whatever a terminal would obey made visible; in a notebook not more than 1 MB.
 
-    def __init__(self) -> None:
+    Args:
+        rest: who has the rest then.
+    """
+
+    def __init__(self, rest: str = "the result has it") -> None:
         super().__init__(None)
         self._texts = (TerminalText(), TerminalText())
         self._most = MOST_IN_NOTEBOOK if is_notebook() else None
+        self._rest = rest
         self._shown = 0
 
     def wants(self, number: int, piece: bytes) -> bool:
@@ -55,7 +60,7 @@ class Printed(OnOutput):
         to.write(self._texts[is_error].of(piece, is_last=not piece))
         self._shown += len(piece)
         if self._most is not None and self._shown > self._most:
-            to.write(f"\n[more than {size(self._most)}: the rest is not shown; the result has it]\n")
+            to.write(f"\n[more than {size(self._most)}: the rest is not shown; {self._rest}]\n")
         to.flush()
 
     def note(self, text: str) -> None:

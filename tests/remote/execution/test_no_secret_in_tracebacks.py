@@ -24,6 +24,9 @@ CASES: dict[str, Callable[[glows.Machine], Any]] = {
     "time": lambda machine: machine.exec("sleep 60", env={"A": VALUE}, timeout=0.5, quiet=True),
     "listener": lambda machine: machine.exec("echo x", env={"A": VALUE}, on_output=refuses),
     "line": lambda machine: machine.exec("kill -9 $PPID; sleep 5", env={"A": VALUE}, quiet=True, timeout=3),
+    "job": lambda machine: machine.job("true", env={"A": VALUE}, folder="no/such/folder"),
+    "job's name": lambda machine: machine.job("true", env={"A-B": VALUE}),
+    "job's slots": lambda machine: machine.job("true", env={"A": VALUE}, slots=0),
     "name": lambda machine: machine.exec("true", env={"A-B": VALUE}),
     "command": lambda machine: machine.exec("", env={"A": VALUE}),
     "value": lambda machine: machine.exec("true", env={"A": VALUE, "B": 3}),  # type: ignore[dict-item]

@@ -1,0 +1,1 @@
+"""What goes on on all machines of the account."""
