@@ -14,7 +14,7 @@ from glows_nb.commands.remote.where_cells_run import machine_before, machine_of_
 from glows_nb.formatting import visible
 
 _seen: Final[list[str]] = []
-"""The message whose cell was looked at last."""
+"""The message whose cell was looked at last, and the cell."""
 
 LOCAL: Final = "%%local"
 OF_THIS_SIDE: Final = re.compile(r"%%?glows\b|%(load_ext|unload_ext|reload_ext)\s+glows_nb\b|%config\s+Glows\b")
@@ -23,7 +23,7 @@ OF_THIS_SIDE: Final = re.compile(r"%%?glows\b|%(load_ext|unload_ext|reload_ext)\
 
 def transform(lines: list[str]) -> list[str]:
     """A cell as it is run: on a machine, if cells run there, unless it begins with %%local or is one of ours."""
-    if _is_inside():
+    if _is_inside(lines):
         return lines
     place = next((number for number, line in enumerate(lines) if line.strip()), None)
     if place is None:
@@ -38,15 +38,16 @@ def transform(lines: list[str]) -> list[str]:
     return [f"get_ipython().run_cell_magic('glows', {words!r}, {''.join(lines)!r})\n"]
 
 
-def _is_inside() -> bool:
+def _is_inside(lines: list[str]) -> bool:
     """Is it part of a cell that runs, as what %%timeit has below it?"""
     shell: Any = get_ipython()
     if getattr(shell, "kernel", None) is None:
         return False
+    # A cell itself is transformed several times, too.
     message = shell.get_parent().get("header", {}).get("msg_id", "")
-    is_inside = bool(_seen) and _seen[0] == message != ""
-    _seen[:] = [message]
-    return is_inside
+    if not _seen or _seen[0] != message:
+        _seen[:] = [message, "".join(lines)]
+    return _seen[1] != "".join(lines)
 
 
 # Whether a cell is complete is asked of the cell, not of what it becomes.

@@ -127,7 +127,7 @@ def in_order(shown: Shown) -> list[tuple[str, str]]:
             rows.append((kind, str(content["wait"])))
         elif kind == "error":
             rows.append((kind, content["ename"]))
-    told_by_chance = r"[^\s\"]{0,200}ipykernel_\d+/\d+|0x[0-9a-f]+|[\d.]+ [^\s\w]?\w?s\b"
+    told_by_chance = r"[^\s\"]{0,200}ipykernel_\d+/\d+|0x[0-9a-f]+|[\d.]+(?:e[+-]?\d+)? [^\s\w]?\w?s\b"
     return [(kind, re.sub(told_by_chance, "", text)) for kind, text in rows]
 
 
@@ -198,6 +198,36 @@ def test_cells_run_there_until_they_run_here_again(environment: dict[str, str]) 
         assert kernel.run("'where' in dir()").result["text/plain"] == "False"
     with live_kernel(environment) as kernel:
         assert kernel.run("%load_ext glows_nb").stderr == ""
+
+
+def test_local_holds_for_what_the_cell_runs(kernel: LiveKernel) -> None:
+    kernel.run("where = 'here'")
+    kernel.run("%glows on train")
+    kernel.run("where = 'there'")
+    for magic in ("%%timeit -n1 -r1", "%%time", "%%capture"):
+        kernel.run(f"%%local\n{magic}\nwhere += '!'")
+    assert kernel.run("where").bundles[-1]["text/plain"] == "'there'"
+    kernel.run("%%local\nget_ipython().run_cell('where = where.upper()')")
+    kernel.run("%glows off")
+    assert kernel.run("where").result["text/plain"].startswith("'HERE")
+
+
+def test_kernel_that_is_begun_anew_interrupts_nothing_there(environment: dict[str, str]) -> None:
+    code = "import time\nfor step in range(40): print(step, flush=True); time.sleep(0.1)"
+    with live_kernel(environment) as kernel:
+        kernel.run("%load_ext glows_nb")
+        kernel.client.execute(f"%%glows run train\n{code}")
+        said = ""
+        while "3\n" not in said:
+            message = kernel.client.get_iopub_msg(timeout=30)
+            said += message["content"].get("text", "") if message["msg_type"] == "stream" else ""
+        kernel.manager.shutdown_kernel()
+    with live_kernel(environment) as kernel:
+        kernel.run("%load_ext glows_nb")
+        again = kernel.run(f"%%glows run train\n{code}")
+        assert "This cell" in again.stderr
+        assert again.stdout == "".join(f"{number}\n" for number in range(40))
+        assert again.error is None
 
 
 def test_names_are_those_of_the_machine(kernel: LiveKernel) -> None:

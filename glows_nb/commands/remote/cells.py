@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tokenize
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -21,6 +22,7 @@ from glows_nb.commands.remote.where_cells_run import (
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
+    from glows_nb.remote.cells.failing import CellFailed
     from glows_nb.remote.cells.outputs import Result
     from glows_nb.remote.machine import Machine
 
@@ -120,26 +122,31 @@ def run(
     )
     handle = use_kernel(machine, Machine(found or machine, wait=found is not None, client=current_client()))
     if is_status:
-        return _runs(handle)
+        return _runs(handle, machine)
     if is_log:
         return _log(handle.output())
     if restart:
         handle.restart_kernel()
+        say(f"Another kernel begins on {machine}; the variables of before are gone.")
         return None
     is_terminal = program() != MAGIC_PROGRAM
     if script is not None:
-        code = script.read_text(encoding="utf-8")
+        code = _text_of(script)
     elif code is None and is_terminal and not sys.stdin.isatty():
         code = sys.stdin.read()
     has_code = bool((code or "").strip())
     if not has_code and not namespace:
         raise CommandError(
-            "Nothing is to be run: write the code below the line, as in %%glows run train, or name a file."
+            "Nothing is to be run: name a file with Python, or give --code."
+            if is_terminal
+            else "Nothing is to be run: write the code below the line, as in %%glows run train, or name a file."
         )
     is_trusted = trust or settings().trust_machines
     with saying_notes_of_interrupt():
         if has_code:
             result = handle.run(code or "", again=again, trust=is_trusted, send=sent, yes=yes, marked=marked)
+            if result.error is not None and is_terminal:
+                _end_with(result.error)
             if result.error is not None:
                 raise result.error
         elif sent:
@@ -172,13 +179,36 @@ def off() -> None:
     """Run the cells that follow here again."""
     machine = machine_of_cells()
     run_cells_here()
-    say(f"Cells run here again; the kernel on {machine} keeps its variables." if machine else "Cells run here already.")
+    kept = "its kernel keeps its variables while it is there"
+    say(f"Cells run here again, no longer on {machine}; {kept}." if machine else "Cells run here already.")
 
 
-def _runs(handle: Machine) -> Any:
+def _text_of(script: Path) -> str:
+    """A script as Python itself would read it."""
+    try:
+        with tokenize.open(script) as file:
+            return file.read()
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise CommandError(f"{script} can't be read as Python: {error}.") from None
+
+
+def _end_with(error: CellFailed) -> NoReturn:
+    """As Python ends a script that fails."""
+    if error.ename == SystemExit.__name__:
+        sys.exit(int(error.evalue) if error.evalue.isdecimal() else 1)
+    click.echo("\n".join(error._render_traceback_()), err=True)
+    sys.exit(1)
+
+
+def _runs(handle: Machine, machine: str) -> Any:
     import pandas as pd
 
     status = handle.kernel_status()
+    say(
+        f"The kernel on {machine} is {status.state} since {status.since.astimezone():%H:%M}."
+        if status.state != "none"
+        else f"No kernel runs on {machine}; the next cell begins one."
+    )
     rows = [
         (run.began, run.title.partition("\n")[0], run.status or run.state, pd.Timedelta(seconds=run.seconds))
         for run in status.runs

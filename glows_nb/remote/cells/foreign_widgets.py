@@ -16,11 +16,11 @@ _MODULES: Final = frozenset({"@jupyter-widgets/base", "@jupyter-widgets/controls
 
 _NAMES: Final = (
     "Accordion BoundedFloatText BoundedIntText Box Button ButtonStyle Checkbox CheckboxStyle ColorPicker ColorsInput "
-    "Combobox DatePicker DatetimePicker DescriptionStyle DirectionalLink Dropdown FileUpload FloatLogSlider "
+    "Combobox DatePicker Datetime DescriptionStyle DirectionalLink Dropdown FileUpload FloatLogSlider "
     "FloatProgress FloatRangeSlider FloatSlider FloatText FloatsInput GridBox HBox HTML HTMLMath HTMLMathStyle "
     "HTMLStyle Image IntProgress IntRangeSlider IntSlider IntText IntsInput Label LabelStyle Layout Link "
     "NaiveDatetime Output Password Play ProgressStyle RadioButtons Select SelectMultiple SelectionRangeSlider "
-    "SelectionSlider SliderStyle Stack Tab TagsInput Text TextStyle Textarea TimePicker ToggleButton ToggleButtonStyle "
+    "SelectionSlider SliderStyle Stack Tab TagsInput Text TextStyle Textarea Time ToggleButton ToggleButtonStyle "
     "ToggleButtons ToggleButtonsStyle VBox Valid"
 )
 _MODELS: Final = frozenset(f"{name}Model" for name in _NAMES.split())

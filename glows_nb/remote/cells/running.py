@@ -299,6 +299,10 @@ class _Run:
         """
         task = asyncio.current_task()
         if self._is_interrupted or task is None or self._given is not None:
+            if self._given is None:
+                self._show.note(
+                    f"[What runs on {self._line.name} goes on there; the same cell run again shows what it says.]"
+                )
             raise asyncio.CancelledError
         self._is_interrupted = True
         task.uncancel()

@@ -21,7 +21,7 @@ def test_pieces_are_the_whole(text: str, is_ascii: bool, most: int) -> None:
     content = json.dumps({"name": "stdout", "text": text}, ensure_ascii=is_ascii).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keeper, "LARGE_TEXT", 2 * most)
-        pieces = keeper.in_pieces("stream", [b'{"msg_type": "stream"}', b"{}", b"{}", content])
+        pieces = keeper.in_pieces("stream", [b'{"msg_type": "stream", "msg_id": "m"}', b"{}", b"{}", content])
     said = [json.loads(piece[3]) for piece in pieces]
     assert "".join(each["text"] for each in said) == text
     assert {each["name"] for each in said} <= {"stdout"}

@@ -212,3 +212,77 @@ def test_nothing_of_the_keeper_can_be_read_by_others(doors: dict[str, Door]) -> 
     folder: Path = door.home / ".glows-nb"
     assert folder.stat().st_mode & 0o077 == 0
     assert [path.name for path in folder.iterdir() if path.stat().st_mode & 0o077] == []
+
+
+WAITS = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nos.remove('go')"
+
+
+def test_interrupt_of_a_cell_that_waits_takes_it_out_and_nothing_else(doors: dict[str, Door]) -> None:
+    with Service(doors[SANDBOX]) as service, service.machine() as first, service.machine() as second:
+        first.restart_kernel()
+        results: list[glows.Result] = []
+        running = threading.Thread(target=lambda: results.append(first.run(WAITS, quiet=True)))
+        running.start()
+        eventually(lambda: first.kernel_status().state == "busy")
+        stop = threading.Event()
+
+        def stop_when_it_waits() -> None:
+            eventually(lambda: first.kernel_status().runs[-1].title == "late = 1")
+            stop.set()
+
+        threading.Thread(target=stop_when_it_waits).start()
+        with pytest.raises(glows.Stopped):
+            second.run("late = 1", quiet=True, stop=stop)
+        first.exec("touch ~/go", quiet=True)
+        running.join()
+        assert (results[0].status, results[0].error) == ("ok", None)
+        assert second.run("'late' in dir()", quiet=True).text == "False\n"
+
+
+def test_interrupt_that_is_swallowed_can_be_given_again(doors: dict[str, Door]) -> None:
+    code = f"import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('swallowed', flush=True)\n{WAITS}"
+    with Service(doors[SANDBOX]) as service, service.machine() as machine:
+        machine.restart_kernel()
+        for _ in range(2):
+            stop = threading.Event()
+
+            def stop_when_it_runs(stop: threading.Event = stop) -> None:
+                eventually(lambda: machine.kernel_status().state == "busy")
+                stop.set()
+
+            threading.Thread(target=stop_when_it_runs).start()
+            caught: list[BaseException] = []
+
+            def run(stop: threading.Event = stop, caught: list[BaseException] = caught) -> None:
+                try:
+                    machine.run(code, quiet=True, stop=stop)
+                except (glows.Stopped, glows.GlowsError) as error:
+                    caught.append(error)
+
+            thread = threading.Thread(target=run, daemon=True)
+            thread.start()
+            thread.join(3)
+        eventually(lambda: machine.kernel_status().state == "idle")
+
+
+def test_interrupt_while_the_kernel_begins_is_not_lost(doors: dict[str, Door]) -> None:
+    with Service(doors[SANDBOX]) as service, service.machine() as machine:
+        machine.run("1", quiet=True)
+        for seconds in (0.0, 0.05, 0.3, 0.6):
+            machine.restart_kernel()
+            stop = threading.Event()
+            threading.Timer(seconds, stop.set).start()
+            with pytest.raises(glows.Stopped):
+                machine.run("import time\ntime.sleep(30)\nlate = 1", quiet=True, stop=stop)
+            assert machine.run("'late' in dir()", quiet=True).text == "False\n"
+
+
+def test_another_kernel_than_before_is_told(doors: dict[str, Door], capsys: pytest.CaptureFixture[str]) -> None:
+    with Service(doors[SANDBOX]) as service, service.machine() as machine, service.machine() as other:
+        machine.run("kept = 1", quiet=True)
+        assert machine.run("kept").text == "1\n"
+        assert "another one by now" not in capsys.readouterr().err
+        machine.run("import os, threading; threading.Timer(0.1, os._exit, [9]).start()", quiet=True)
+        eventually(lambda: other.kernel_status().state == "none")
+        machine.run("1")
+        assert "is another one by now; variables are gone" in capsys.readouterr().err
