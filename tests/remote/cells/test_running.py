@@ -131,7 +131,7 @@ def test_stop_interrupts_there_and_the_kernel_goes_on(machine: glows.Machine) ->
         eventually(lambda: machine.exec("test -e ~/is-inside && rm ~/is-inside", check=False).exit_status == 0)
         stop.set()
 
-    threading.Thread(target=stop_when_it_runs).start()
+    threading.Thread(target=stop_when_it_runs, daemon=True).start()
     with pytest.raises(glows.Stopped):
         machine.run(
             "import time\ntry:\n    open('is-inside', 'w').close()\n    time.sleep(60)\nfinally:\n    kept += 1",
@@ -155,7 +155,7 @@ def test_same_cell_again_is_found_while_it_runs_and_run_anew_after_its_end(
     code = "import time\nruns = globals().get('runs', 0) + 1\nprint('run', runs)\ntime.sleep(2)\nprint('done')"
     with Service(doors[SANDBOX]) as service, service.machine() as first, service.machine() as second:
         first.restart_kernel()
-        running = threading.Thread(target=lambda: first.run(code, quiet=True))
+        running = threading.Thread(target=lambda: first.run(code, quiet=True), daemon=True)
         running.start()
         eventually(lambda: second.kernel_status().state == "busy")
         found = second.run(code)
@@ -221,7 +221,7 @@ def test_interrupt_of_a_cell_that_waits_takes_it_out_and_nothing_else(doors: dic
     with Service(doors[SANDBOX]) as service, service.machine() as first, service.machine() as second:
         first.restart_kernel()
         results: list[glows.Result] = []
-        running = threading.Thread(target=lambda: results.append(first.run(WAITS, quiet=True)))
+        running = threading.Thread(target=lambda: results.append(first.run(WAITS, quiet=True)), daemon=True)
         running.start()
         eventually(lambda: first.kernel_status().state == "busy")
         stop = threading.Event()
@@ -230,7 +230,7 @@ def test_interrupt_of_a_cell_that_waits_takes_it_out_and_nothing_else(doors: dic
             eventually(lambda: first.kernel_status().runs[-1].title == "late = 1")
             stop.set()
 
-        threading.Thread(target=stop_when_it_waits).start()
+        threading.Thread(target=stop_when_it_waits, daemon=True).start()
         with pytest.raises(glows.Stopped):
             second.run("late = 1", quiet=True, stop=stop)
         first.exec("touch ~/go", quiet=True)
@@ -250,7 +250,7 @@ def test_interrupt_that_is_swallowed_can_be_given_again(doors: dict[str, Door]) 
                 eventually(lambda: machine.kernel_status().state == "busy")
                 stop.set()
 
-            threading.Thread(target=stop_when_it_runs).start()
+            threading.Thread(target=stop_when_it_runs, daemon=True).start()
             caught: list[BaseException] = []
 
             def run(stop: threading.Event = stop, caught: list[BaseException] = caught) -> None:

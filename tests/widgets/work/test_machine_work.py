@@ -265,7 +265,7 @@ def test_cell_that_runs_there_is_told_with_its_time(client: glows.Client, work: 
     assert (work.kernel, sent) == ("", []), "nobody is attached, and nobody is asked"
     machine = glows.machine("train", client=client)
     code = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)"
-    running = threading.Thread(target=lambda: machine.run(code, quiet=True))
+    running = threading.Thread(target=lambda: machine.run(code, quiet=True), daemon=True)
     running.start()
     eventually(lambda: work.kernel.startswith("A cell runs there since "))
     work.look_at_kernel()
