@@ -194,9 +194,9 @@ def joined(machine: glows.Machine, other: glows.Machine, code: str, go: Path, wa
     def run(client: glows.Machine) -> None:
         finished(lambda: ended.append(client.run(code, quiet=True)))
 
-    thread = threading.Thread(target=run, args=[machine])
+    thread = threading.Thread(target=run, args=[machine], daemon=True)
     # It goes on only when both are there, so neither comes too late to find it.
-    waiting = threading.Thread(target=let_go_when_two_are_there, args=(go, thread))
+    waiting = threading.Thread(target=let_go_when_two_are_there, args=(go, thread), daemon=True)
     thread.start()
     waiting.start()
     run(other)
