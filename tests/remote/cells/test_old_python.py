@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from glows_nb.remote.cells.keeper_setup import FILE, PASSING
+from glows_nb.remote import keeper, passing
+from glows_nb.remote.jobs import runner
 from tests.remote.cells.cuts import end_keeper
 from tests.remote.conftest import SSHD
 from tests.remote.ways import Door, Service
@@ -17,7 +18,7 @@ OLD_PYTHON = os.environ.get("GLOWS_NB_OLD_PYTHON", "")
 """A Python 3.8 that has ipykernel, where there is one."""
 
 
-@pytest.mark.parametrize("file", [FILE, PASSING])
+@pytest.mark.parametrize("file", [Path(str(each.__file__)) for each in (keeper, passing, runner)])
 def test_what_runs_there_is_written_for_python_3_8(file: Path) -> None:
     assert ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 8)).body
 

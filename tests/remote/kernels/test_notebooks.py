@@ -104,7 +104,7 @@ def test_shutdown_leaves_nothing(notebook: Notebook) -> None:
     here = notebook.manager.provisioner.pid
     assert runs(here)
     assert len(notebook.pids_there) == 2
-    of_all = ("__pycache__", "values")
+    of_all = ("__pycache__", "values", "jobs")
     [folder] = [path for path in (notebook.home / ".glows-nb").iterdir() if path.is_dir() and path.name not in of_all]
     notebook.client.execute("import atexit; atexit.register(lambda: open('ended', 'w').close())", reply=True)
     notebook.manager.shutdown_kernel()
