@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.commands.group import group, program, sandbox_word, say
+from glows_nb.commands.group import group, sandbox_word, say
 from glows_nb.commands.parameter_types import GPU, IMAGE, NETWORK, POSITIVE, REGION, SNAPSHOT
 from glows_nb.commands.variables import variables
 from glows_nb.connection import current_client
@@ -112,17 +111,15 @@ def launch(
 
     There `env NAME` takes the value from the kernel's environment, so that no secret stands in the notebook.
     """
-    from glows_nb.commands.plan_execution import carry_out, show_plan, wait_for
+    from glows_nb.commands.plan_execution import plan_of, refuse_unset, rent, wait_for
     from glows_nb.commands.settings import settings
-    from glows_nb.renting.resolving import resolve
     from glows_nb.renting.words import Words
 
     if (gpu is None) == (cpu is None):
         raise click.UsageError("Say what hardware to rent: --gpu TEXT, or --cpu TEXT for a machine without a GPU.")
     if image and snapshot:
         raise InvalidRequest("snapshot", "give --image or --snapshot, not both.")
-    if name is not None and re.search(r"[${}]", name):
-        raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
+    refuse_unset(name)
     extra = _extras(extras)
     values = variables(envs)
     _check_lengths(cmd, values)
@@ -147,15 +144,11 @@ def launch(
         max_price=max_price if max_price is not None else chosen.max_price or None,
     )
     client = current_client()
-    resolved = resolve(client, words, usual_regions=chosen.regions, shows_images=f"{program()} images")
-    planned = resolved.plan(client)
+    planned, new_image = plan_of(client, words)
     if dry_run:
         say(f"{sandbox_word(client)}Only a plan; nothing is rented.")
         return planned
-    planned = show_plan(client, planned, yes=yes, over_budget=over_budget)
-    if planned.existing is None and resolved.image is not None:
-        say(f"Image: {resolved.image}")
-    instance = carry_out(client, planned, yes=yes, over_budget=over_budget)
+    instance = rent(client, planned, new_image, yes=yes, over_budget=over_budget)
     if not is_waiting:
         return instance
     return wait_for(client, instance, InstanceStatus.RUNNING, chosen.wait_timeout)

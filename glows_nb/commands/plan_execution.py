@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from glows_nb.api.client import Client
-from glows_nb.api.errors import GlowsError, ParamIllegal, StalePlan
+from glows_nb.api.errors import GlowsError, InvalidRequest, ParamIllegal, StalePlan
 from glows_nb.api.lifecycle import waiting
 from glows_nb.api.lifecycle.planning import Plan
 from glows_nb.api.models.instances import Instance
@@ -23,11 +24,45 @@ from glows_nb.commands.prompts import ask
 from glows_nb.commands.settings import settings
 from glows_nb.money import Rate
 
+if TYPE_CHECKING:
+    from glows_nb.api.models.images import Image
+    from glows_nb.renting.words import Words
+
 LOOKS_FOR_SECONDS: Final = 3.0
 """How long an interrupted order is looked for: a request that has left may still be at work on the other side."""
 
 LOOK_EVERY: Final = 0.3
 CREATE: Final = ROUTES["create instance"].name
+
+
+def plan_of(client: Client, words: Words) -> tuple[Plan, Image | None]:
+    """The plan of what somebody asks for, with the settings' regions, and the image that it takes where that is new."""
+    from glows_nb.renting.resolving import resolve
+
+    resolved = resolve(client, words, usual_regions=settings().regions, shows_images=f"{program()} images")
+    return resolved.plan(client), resolved.image
+
+
+def rent(client: Client, planned: Plan, image: Image | None, *, yes: bool, over_budget: bool) -> Instance:
+    """Show a plan and its image, and carry it out.
+
+    Raises:
+        CommandError, BudgetReached, KeyboardInterrupt: as for `carry_out`.
+    """
+    planned = show_plan(client, planned, yes=yes, over_budget=over_budget)
+    if planned.existing is None and image is not None:
+        say(f"Image: {image}")
+    return carry_out(client, planned, yes=yes, over_budget=over_budget)
+
+
+def refuse_unset(name: str | None) -> None:
+    """Say so where a machine would be called as a variable is written.
+
+    Raises:
+        InvalidRequest: it would.
+    """
+    if name is not None and re.search(r"[${}]", name):
+        raise InvalidRequest("name", f"{name!r} looks like a variable that is not set.")
 
 
 def show_plan(client: Client, planned: Plan, *, yes: bool, over_budget: bool = False) -> Plan:

@@ -274,6 +274,10 @@ def test_machine_that_is_not_there_is_rented_after_its_price_and_once(kernel: Li
     assert (again.stdout, again.error) == ("again\n", None)
     assert kernel.run("%%glows run other --gpu H200\n1").error["ename"] == "MachineDiffers"
     assert "give --gpu with them" in kernel.run("%%glows run other --max-price 1\n1").error["evalue"]
+    assert "Nothing is to be run" in kernel.run("%glows run third --gpu 4090 --yes").error["evalue"]
+    assert "goes not with --status" in kernel.run("%glows run third --gpu 4090 --status --yes").error["evalue"]
+    assert "looks like a variable" in kernel.run("%%glows run '{third}' --gpu 4090 --yes\n1").error["evalue"]
+    assert "third" not in kernel.run("%glows list").text, "nothing is rented before the line is well"
     assert "Say on which machine" in kernel.run("%%glows run\n1").error["evalue"]
     kernel.run("%glows cancel other --yes")
 

@@ -103,10 +103,25 @@ def run(
     namespace = user_namespace() if send or fetch else {}
     sent = variables_here([name for names in send for name in names], namespace)
     fetched = list(dict.fromkeys(name for names in fetch for name in names))
-    if namespace and (is_status or is_log or restart):
+    is_only_asked = is_status or is_log or restart
+    if namespace and is_only_asked:
         raise CommandError("--send and --fetch go with code or alone, not with --status, --log or --restart.")
+    if gpu is not None and is_only_asked:
+        raise CommandError("--gpu rents a machine to run something, and goes not with --status, --log or --restart.")
     if gpu is None and (regions or image or max_price is not None):
         raise CommandError("--region, --image and --max-price say how to rent a machine: give --gpu with them.")
+    is_terminal = program() != MAGIC_PROGRAM
+    if script is not None:
+        code = _text_of(script)
+    elif code is None and is_terminal and not is_only_asked and not sys.stdin.isatty():
+        code = sys.stdin.read()
+    has_code = bool((code or "").strip())
+    if not (has_code or namespace or is_only_asked):
+        raise CommandError(
+            "Nothing is to be run: name a file with Python, or give --code."
+            if is_terminal
+            else "Nothing is to be run: write the code below the line, as in %%glows run train, or name a file."
+        )
     found = (
         None
         if gpu is None
@@ -129,18 +144,6 @@ def run(
         handle.restart_kernel()
         say(f"Another kernel begins on {machine}; the variables of before are gone.")
         return None
-    is_terminal = program() != MAGIC_PROGRAM
-    if script is not None:
-        code = _text_of(script)
-    elif code is None and is_terminal and not sys.stdin.isatty():
-        code = sys.stdin.read()
-    has_code = bool((code or "").strip())
-    if not has_code and not namespace:
-        raise CommandError(
-            "Nothing is to be run: name a file with Python, or give --code."
-            if is_terminal
-            else "Nothing is to be run: write the code below the line, as in %%glows run train, or name a file."
-        )
     is_trusted = trust or settings().trust_machines
     with saying_notes_of_interrupt():
         if has_code:

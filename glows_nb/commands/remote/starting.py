@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glows_nb.api.statuses import InstanceStatus
-from glows_nb.commands.group import program, say
 from glows_nb.connection import current_client
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ def found_or_started(
         BudgetReached: the budget is used up, or would be passed, which `yes` alone does not allow.
         MachineDiffers: the machine of this name is of another kind.
     """
-    from glows_nb.commands.plan_execution import carry_out, show_plan, wait_for
+    from glows_nb.commands.plan_execution import plan_of, refuse_unset, rent, wait_for
     from glows_nb.commands.settings import settings
-    from glows_nb.renting.resolving import resolve
     from glows_nb.renting.words import Words
 
+    refuse_unset(name)
     client, chosen = current_client(), settings()
     words = Words(
         gpu=gpu,
@@ -42,13 +41,9 @@ def found_or_started(
         regions=regions,
         max_price=max_price if max_price is not None else chosen.max_price or None,
     )
-    resolved = resolve(client, words, usual_regions=chosen.regions, shows_images=f"{program()} images")
-    planned = resolved.plan(client)
+    planned, new_image = plan_of(client, words)
     if planned.existing is None:
-        planned = show_plan(client, planned, yes=yes, over_budget=over_budget)
-        if resolved.image is not None:
-            say(f"Image: {resolved.image}")
-        instance = carry_out(client, planned, yes=yes, over_budget=over_budget)
+        instance = rent(client, planned, new_image, yes=yes, over_budget=over_budget)
     else:
         instance = planned.launch()  # which refuses one of another kind
     if instance.status == InstanceStatus.RUNNING:
