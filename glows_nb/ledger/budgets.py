@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from glows_nb.api.credentials.config import data_folder
+from glows_nb.api.credentials.private_file import replace_file
 from glows_nb.api.errors import InvalidRequest
 from glows_nb.api.lifecycle.budget import Budget
 from glows_nb.api.models.instances import Instance
@@ -73,17 +72,7 @@ def choose(account: Account, chosen: Chosen | None) -> None:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # mkstemp makes it readable by its owner alone.
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".budget-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(chosen._asdict(), file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(path, json.dumps(chosen._asdict()))
     except OSError as error:
         raise LedgerError(f"The budget at {path} can't be written: {error.strerror or error}.") from None
 

@@ -6,9 +6,7 @@ back before it takes the file's place, which it does in one step.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from glows_nb.api.credentials.config import KEYRING_SERVICE, profiles_path
+from glows_nb.api.credentials.private_file import replace_file
 from glows_nb.api.credentials.tokens import Token
 from glows_nb.api.errors import ConfigError
 
@@ -211,18 +210,7 @@ def _tables(text: str) -> dict[str, Any]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a file in place of another in one step, readable by its owner alone from its first byte on."""
     try:
-        # mkstemp makes it 0600.
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".profiles-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(path, text)
     except OSError as error:
         raise ConfigError(f"{path} can't be written: {error.strerror or error}.") from None

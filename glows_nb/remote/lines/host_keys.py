@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from filelock import FileLock
 
 from glows_nb.api.credentials.config import data_folder
+from glows_nb.api.credentials.private_file import replace_file
 from glows_nb.remote.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -66,9 +67,7 @@ class HostKeys:
             with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS):
                 kept = [line for line in self._lines() if line.alias != alias]
                 text = "".join(f"{' '.join(line)}\n" for line in [*kept, Remembered(alias, *_words(key))])
-                part = self.path.with_suffix(".part")
-                part.write_text(text, encoding="utf-8")
-                part.replace(self.path)
+                replace_file(self.path, text)
         except (OSError, TimeoutError) as error:
             raise RemoteError(f"The host keys in {self.path} can't be written: {error}.") from error
 

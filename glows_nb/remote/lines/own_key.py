@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock
 
 from glows_nb.api.credentials.config import data_folder
+from glows_nb.api.credentials.private_file import replace_file
 
 if TYPE_CHECKING:
     from asyncssh import SSHKey
@@ -32,10 +32,7 @@ def public_key() -> SSHKey:
     with FileLock(path.with_suffix(".lock"), timeout=LOCK_SECONDS):
         if not path.exists():
             key = asyncssh.generate_private_key("ssh-ed25519", comment=COMMENT)
-            part = path.with_suffix(".part")
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(key.export_private_key("openssh"))
-            part.replace(path)
+            replace_file(path, key.export_private_key("openssh").decode("ascii"))
     return asyncssh.read_private_key(path).convert_to_public()
 
 
