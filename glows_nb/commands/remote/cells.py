@@ -20,6 +20,7 @@ from glows_nb.commands.remote.where_cells_run import (
     use_kernel,
 )
 from glows_nb.connection import current_client
+from glows_nb.formatting import visible
 
 if TYPE_CHECKING:
     from glows_nb.remote.cells.failing import CellFailed
@@ -198,7 +199,9 @@ def _text_of(script: Path) -> str:
 def _end_with(error: CellFailed) -> NoReturn:
     """As Python ends a script that fails."""
     if error.ename == SystemExit.__name__:
-        sys.exit(int(error.evalue) if error.evalue.isdecimal() else 1)
+        # Python itself takes nothing for 0, and shows what is no number.
+        is_number = error.evalue.removeprefix("-").isdecimal()
+        sys.exit(int(error.evalue) if is_number else visible(error.evalue) if error.evalue not in ("", "None") else 0)
     click.echo("\n".join(error._render_traceback_()), err=True)
     sys.exit(1)
 
