@@ -567,10 +567,11 @@ class Keeper:
             self.pending.clear()
             self.requests.clear()
         waiting = {json.loads(each[1].decode())["msg_id"] for each in self.pending}
-        for run in list(self.going):
-            if run["id"] not in waiting and run["id"] not in self.requests:
-                run["status"] = "ended" if was_told else "died"
-                self.end_run(run)
+        # Those that were sent; with the end of one the next goes to another kernel.
+        sent = [run for run in self.going if run["id"] not in waiting and run["id"] not in self.requests]
+        for run in sent:
+            run["status"] = "ended" if was_told else "died"
+            self.end_run(run)
         if self.pending:
             self.start_kernel()
 

@@ -239,6 +239,31 @@ def test_interrupt_of_a_cell_that_waits_takes_it_out_and_nothing_else(doors: dic
         assert second.run("'late' in dir()", quiet=True).text == "False\n"
 
 
+def test_cell_that_waits_behind_one_whose_kernel_dies_runs_once_in_the_next(doors: dict[str, Door]) -> None:
+    with Service(doors[SANDBOX]) as service, service.machine() as first, service.machine() as second:
+        first.restart_kernel()
+        first.exec("rm -f ~/count", quiet=True)
+        results: dict[str, glows.Result] = {}
+        dies = f"{WAITS}\nos.kill(os.getpid(), 9)"
+        counts = "open('count', 'a').write('x'); print(open('count').read())"
+
+        def run(name: str, machine: glows.Machine, code: str) -> threading.Thread:
+            thread = threading.Thread(target=lambda: results.update({name: machine.run(code, quiet=True)}), daemon=True)
+            thread.start()
+            return thread
+
+        dying = run("dies", first, dies)
+        eventually(lambda: first.kernel_status().state == "busy")
+        counting = run("counts", second, counts)
+        eventually(lambda: first.kernel_status().runs[-1].state == "waiting")
+        first.exec("touch ~/go", quiet=True)
+        dying.join(30)
+        counting.join(30)
+        assert results["dies"].status == "died"
+        assert (results["counts"].status, results["counts"].text) == ("ok", "x\n")
+        assert second.run("open('count').read()", quiet=True).text == "'x'\n"
+
+
 def test_interrupt_that_is_swallowed_can_be_given_again(doors: dict[str, Door]) -> None:
     code = f"import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('swallowed', flush=True)\n{WAITS}"
     with Service(doors[SANDBOX]) as service, service.machine() as machine:
